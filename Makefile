@@ -1,0 +1,21 @@
+# Set-up and daily commands; the same in plain pip commands stands in the README.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: verify test lint
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable ".[dev]" --config-settings editable_mode=strict
+	touch $@
+
+verify: .venv/installed
+	$(BIN)/asgd verify
+
+test: .venv/installed
+	$(BIN)/python -m pytest -n auto
+
+lint: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy

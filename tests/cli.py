@@ -1,0 +1,139 @@
+"""The ``asgd`` command line."""
+
+import json
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
+
+from . import loading, terminal
+from .port import DTYPES, PortError
+from .report import error_report, report
+from .runner import LEVELS
+from .verify import Options, verify
+
+EXIT = {"conforms": 0, "deviates": 1, "error": 2}
+
+
+def split_program(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
+    """Arguments before ``--``, and the program after it, if there is one."""
+    arguments = list(argv)
+    if "--" not in arguments:
+        return arguments, None
+    at = arguments.index("--")
+    return arguments[:at], arguments[at + 1 :]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="asgd")
+def cli() -> None:
+    """Say which ASGD a port computes, to the last bit, and where it goes wrong."""
+
+
+@cli.command("verify")
+@click.argument("port", required=False)
+@click.option(
+    "--convention",
+    type=click.Choice(["auto", *CONVENTIONS]),
+    default="auto",
+    show_default=True,
+    help="Reading of ASGD to judge against; auto finds it.",
+)
+@click.option(
+    "--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES), help="Repeatable; default: all."
+)
+@click.option(
+    "--policy",
+    type=click.Choice(list(POLICIES)),
+    default="native",
+    show_default=True,
+    help="What a port may lose in eta and mu by rounding.",
+)
+@click.option(
+    "--waive",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help='TOML file, waive = ["FAULT", ...]: deviations that are known.',
+)
+@click.option("--level", type=click.Choice(list(LEVELS)), default="quick", show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def verify_command(
+    program: list[str] | None,
+    port: str | None,
+    convention: str,
+    dtypes: tuple[str, ...],
+    policy: str,
+    waive: Path | None,
+    level: str,
+    seed: int,
+    json_file: Path | None,
+) -> None:
+    """Judge PORT, an import path package.module:Object (default: asgd.fast:ASGD).
+
+    Exit code: 0 conforms, 1 deviates, 2 no verdict.
+    """
+    how = port or loading.DEFAULT
+    if program is not None:
+        raise click.UsageError("programs behind -- are not supported yet: give an import path")
+    waived = _waivers(waive) if waive else frozenset()
+    options = Options(convention, dtypes, policy, level, seed, waived)
+    try:
+        with terminal.progress(how):
+            result = verify(loading.load(how), how, options)
+    except PortError as error:
+        _write(json_file, error_report(how, str(error), {"seed": seed, "policy": policy}))
+        # One line on standard error: that is what a CI log is read for.
+        click.echo(f"asgd: no verdict on {how}: {error}", err=True)
+        sys.exit(EXIT["error"])
+    _write(json_file, report(result))
+    terminal.show(result, Console(highlight=False))
+    sys.exit(EXIT["deviates"] if result.stale_waivers else EXIT[result.verdict])
+
+
+@cli.command("explain")
+@click.argument("ident", metavar="[ID]", required=False)
+def explain(ident: str | None) -> None:
+    """Say what a convention, equation, fault or policy is; without ID, list them."""
+    console = Console(highlight=False)
+    if ident is None:
+        terminal.explain_all(console)
+        return
+    by_id = {equation.id.lower(): name for name, equation in EQUATIONS.items()}
+    name = by_id.get(ident.lower(), ident)
+    entry: Any = next(
+        (table[name] for table in (EQUATIONS, FAULTS, CONVENTIONS, POLICIES) if name in table),
+        None,
+    )
+    if entry is None:
+        click.echo(f"asgd: there is no {ident!r}; `asgd explain` lists what there is", err=True)
+        sys.exit(2)
+    terminal.explain(entry, console)
+
+
+def _waivers(path: Path) -> frozenset[str]:
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("waive")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{path} is not TOML: {error}") from error
+    if not isinstance(entries, list) or not all(isinstance(e, str) for e in entries):
+        raise click.UsageError(f'{path} must hold a list, waive = ["FAULT", ...]')
+    unknown = sorted(set(entries) - set(FAULTS))
+    if unknown:
+        raise click.UsageError(f"{path} waives what is no known fault: {', '.join(unknown)}")
+    return frozenset(entries)
+
+
+def _write(path: Path | None, content: dict[str, Any]) -> None:
+    if path is None:
+        return
+    try:
+        path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"cannot write {path}: {error.strerror}") from error

@@ -1,0 +1,112 @@
+"""The laws: for each equation, the scenarios that exercise it, and what must hold in them.
+
+A law's scenarios are chosen so that its own equation is at work and the others are as idle as can
+be (alpha = 0 makes eta exactly lr; lambd = 0 removes the decay; theta = 0 leaves eta alone), so a
+port that is wrong in one equation breaks that equation's law.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from asgd.spec import EQUATIONS
+
+from . import probes, strategies
+from .judge import Judgement, Rule, judge, judge_average
+from .port import Observation
+from .scenario import Scenario
+
+Supports = frozenset[str]
+Check = Callable[[Scenario, Sequence[Observation], Rule], Iterator[Judgement]]
+
+
+@dataclass(frozen=True)
+class Law:
+    """A law: designed scenarios, drawn scenarios, and what is judged in their traces.
+
+    Attributes
+    ----------
+    equation : str
+        Name of the equation it holds a port to.
+    needs : set of str
+        What must be readable for the law to say anything: "theta" always is.
+    designed : callable
+        Fixed scenarios that tell the known faults apart, for what the port supports.
+    drawn : callable
+        Strategy of scenarios, for a dtype and what the port supports.
+    check : callable
+        Judgements of a trace.
+    """
+
+    equation: str
+    needs: frozenset[str]
+    designed: Callable[[Supports], list[Scenario]]
+    drawn: Callable[[str, Supports], st.SearchStrategy[Scenario]]
+    check: Check
+
+
+def _judges(*quantities: str) -> Check:
+    chosen = frozenset(quantities)
+
+    def check(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Iterator[Judgement]:
+        return judge(scenario, trace, rule, chosen)
+
+    return check
+
+
+def _average(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Iterator[Judgement]:
+    return judge_average(scenario, trace, rule.arithmetic)
+
+
+def _impulses(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Iterator[Judgement]:
+    """Eta alone: as the port reads it, and as theta shows it where theta was 0 before."""
+    before = scenario.params
+    thetas = [before, *(seen.theta for seen in trace)]
+    for judgement in judge(scenario, trace, rule, frozenset({"eta", "theta"})):
+        old = thetas[judgement.call - 1][judgement.parameter][judgement.element]
+        if judgement.quantity == "eta" or old == 0:
+            yield judgement
+
+
+_NOTHING: frozenset[str] = frozenset()
+_AVERAGE = frozenset({"average"})
+
+LAWS: dict[str, Law] = {
+    "gradient": Law("gradient", _NOTHING, probes.gradient, strategies.gradient, _judges("theta")),
+    "step_size": Law("step_size", _NOTHING, probes.step_size, strategies.step_size, _impulses),
+    "descend": Law("descend", _NOTHING, probes.descend, strategies.descend, _judges("theta")),
+    "averaging_weight": Law(
+        "averaging_weight",
+        _AVERAGE,
+        probes.averaging_weight,
+        strategies.averaging_weight,
+        _judges("mu", "average"),
+    ),
+    "average": Law("average", _AVERAGE, probes.average, strategies.average, _average),
+    "step": Law(
+        "step",
+        _NOTHING,
+        probes.step,
+        strategies.step,
+        _judges("eta", "theta", "mu", "average"),
+    ),
+}
+"""Law by the name of its equation, in the order of the spec."""
+
+assert list(LAWS) == list(EQUATIONS), "every equation has a law, in the order of the spec"
+
+
+def worst(judgements: Iterator[Judgement]) -> tuple[Judgement | None, dict[str, Any]]:
+    """First failure, and what was counted: judged, undecided, and the largest error in bounds."""
+    counts = {"judged": 0, "undecided": 0, "largest": 0.0}
+    for judgement in judgements:
+        counts["judged"] += 1
+        if judgement.verdict == "fail":
+            return judgement, counts
+        if judgement.verdict == "undecided":
+            counts["undecided"] += 1
+        elif judgement.tolerance:
+            counts["largest"] = max(counts["largest"], judgement.error_bounds)
+    return None, counts

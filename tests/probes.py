@@ -1,0 +1,101 @@
+"""Designed scenarios: small, strong, and the same in every run.
+
+Strong hyperparameters (lambd lr >= 0.1, small t0) make wrong formulas differ by thousands of bounds
+within ten steps, where realistic ones (lambd = 1e-4, t0 = 1e6) hide them below the roundings.
+"""
+
+from asgd.spec import Hyperparameters
+
+from .scenario import Group, Scenario, Set, Step, Vector, single
+
+_PLAIN = Hyperparameters(lr=0.5, lambd=0.0, alpha=0.0, t0=1e6, weight_decay=0.0, maximize=False)
+_THETA: Vector = (1.0, -0.75, 3.0)
+_GRAD: Vector = (0.5, 2.0, -1.25)
+
+
+def gradient(supports: frozenset[str]) -> list[Scenario]:
+    """E1: lambd = alpha = 0, so theta = theta - lr (s grad + weight_decay theta)."""
+    hypers = [_PLAIN, _PLAIN._replace(weight_decay=0.25)]
+    if "maximize" in supports:
+        hypers += [hyper._replace(maximize=True) for hyper in hypers]
+    return [single(hyper, (_THETA,), ((_GRAD,), (_GRAD,))) for hyper in hypers]
+
+
+def step_size(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one signature
+    """E2: element j is 0 until its one gradient, 1 at step j: theta_j = -eta_j, and no decay."""
+    steps = 10
+    impulses = tuple((_unit(steps, j),) for j in range(steps))
+    zeros = (0.0,) * steps
+    hypers = [
+        _PLAIN._replace(lr=0.5, lambd=0.5, alpha=0.75),
+        _PLAIN._replace(lr=2.0, lambd=0.25, alpha=2.0),
+        _PLAIN._replace(lr=0.1, lambd=3.0, alpha=0.3),
+        _PLAIN._replace(lr=0.01, lambd=1e-4, alpha=0.75),
+    ]
+    return [single(hyper, (zeros,), impulses) for hyper in hypers]
+
+
+def descend(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one signature
+    """E3: alpha = weight_decay = 0, so theta = theta - lr (grad + lambd theta)."""
+    still = (0.0,) * len(_THETA)
+    return [
+        single(_PLAIN._replace(lambd=0.25), (_THETA,), ((_GRAD,), (still,), (_GRAD,))),
+        single(_PLAIN._replace(lambd=3.0), (_THETA,), ((_GRAD,), (still,))),
+    ]
+
+
+def averaging_weight(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one signature
+    """E4: element j is 1 after step j alone, so that its average is the weight of theta_j."""
+    steps = 9
+    hyper = _PLAIN._replace(lr=1.0)
+    start = _unit(steps, 0)
+    grads = tuple((_moves(steps, j),) for j in range(steps - 1))
+    return [
+        single(hyper._replace(t0=t0), (start,), grads) for t0 in (0.0, 1.0, 2.0, 2.5, 4.0, 50.0)
+    ]
+
+
+def average(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one signature
+    """E5: theta wanders on a grid; element 0 swings widely, and shows the weight."""
+    hyper = _PLAIN._replace(lr=1.0)
+    start: Vector = (8.0, 1.0, -2.0, 0.5, 3.0)
+    grads = tuple(
+        ((16.0 * (-1) ** t, 0.25 * t, -0.5, (-1.0) ** t, 0.125 * t * t),) for t in range(8)
+    )
+    return [single(hyper._replace(t0=t0), (start,), grads) for t0 in (0.0, 2.0, 3.0, 50.0)]
+
+
+def step(supports: frozenset[str]) -> list[Scenario]:
+    """E6: everything at once; then each thing that a port may support."""
+    strong = Hyperparameters(
+        lr=0.5, lambd=0.5, alpha=0.75, t0=2.0, weight_decay=0.25, maximize=False
+    )
+    mild = Hyperparameters(
+        lr=0.01, lambd=1e-4, alpha=0.75, t0=1e6, weight_decay=0.0, maximize=False
+    )
+    steps = tuple((_GRAD,) for _ in range(7))
+    scenarios = [single(strong, (_THETA,), steps), single(mild, (_THETA,), steps)]
+    two = (_THETA, (2.0, -1.0))
+    pair: tuple[tuple[Vector | None, ...], ...] = tuple((_GRAD, (1.0, -0.5)) for _ in range(7))
+    if "skip" in supports:
+        late = [(g, None if t in {0, 3, 4} else h) for t, (g, h) in enumerate(pair)]
+        scenarios.append(single(strong, two, tuple(late)))
+    if "groups" in supports:
+        other = strong._replace(lr=0.125, lambd=2.0, alpha=0.5, t0=1.0, weight_decay=0.0)
+        groups = (Group(strong, two[:1]), Group(other, two[1:]))
+        scenarios.append(Scenario(groups, tuple(Step(grads) for grads in pair)))
+    if "set" in supports:
+        events: list[Step | Set] = [Step((_GRAD,)) for _ in range(7)]
+        events.insert(3, Set(0, {"lr": 0.125}))
+        events.insert(6, Set(0, {"lambd": 2.0, "weight_decay": 0.0}))
+        scenarios.append(Scenario((Group(strong, (_THETA,)),), tuple(events)))
+    return scenarios
+
+
+def _unit(size: int, j: int) -> Vector:
+    return tuple(float(i == j) for i in range(size))
+
+
+def _moves(size: int, j: int) -> Vector:
+    """Gradient that moves the 1 from element j to element j + 1 (with lr = 1)."""
+    return tuple(float(i == j) - float(i == j + 1) for i in range(size))

@@ -1,0 +1,95 @@
+"""A scenario: the calls that a law makes to a port, and the trace of what was seen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from asgd.spec import Hyperparameters
+
+from .port import Observation, Port, PortError, describe, observe
+
+Vector = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A parameter group: its hyperparameters and the initial values of its parameters."""
+
+    hyper: Hyperparameters
+    params: tuple[Vector, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: a gradient, or None, for each parameter over the groups in order."""
+
+    grads: tuple[Vector | None, ...]
+
+
+@dataclass(frozen=True)
+class Set:
+    """A change of hyperparameters of one group, from the next step on."""
+
+    group: int
+    changes: Mapping[str, float] = field(hash=False)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Groups to open, and the events that follow."""
+
+    groups: tuple[Group, ...]
+    events: tuple[Step | Set, ...]
+
+    @property
+    def params(self) -> tuple[Vector, ...]:
+        """Initial values of all parameters, over the groups in order."""
+        return tuple(p for group in self.groups for p in group.params)
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return sum(isinstance(event, Step) for event in self.events)
+
+
+def single(
+    hyper: Hyperparameters, params: tuple[Vector, ...], steps: tuple[tuple[Vector | None, ...], ...]
+) -> Scenario:
+    """Scenario of one group and of steps alone."""
+    return Scenario((Group(hyper, params),), tuple(Step(grads) for grads in steps))
+
+
+def drive(port: Port, scenario: Scenario, dtype: str) -> list[Observation]:
+    """Put ``port`` through ``scenario``; what was seen after each step.
+
+    Raises
+    ------
+    PortError
+        If the port fails on the way; a refusal of these valid hyperparameters is a failure too.
+    """
+    groups: list[dict[str, Any]] = [
+        {**g.hyper._asdict(), "params": [np.array(p, dtype) for p in g.params]}
+        for g in scenario.groups
+    ]
+    sizes = [len(p) for p in scenario.params]
+    try:
+        port.open(dtype, groups)
+    except PortError:
+        raise
+    except Exception as error:
+        hyper = [g.hyper._asdict() for g in scenario.groups]
+        raise PortError(f"open() refused valid input {hyper}: {describe(error)}") from error
+    seen: list[Observation] = []
+    for event in scenario.events:
+        if isinstance(event, Step):
+            seen.append(observe(port, dtype, event.grads, sizes))
+            continue
+        try:
+            port.set(event.group, **event.changes)
+        except PortError:
+            raise
+        except Exception as error:
+            raise PortError(f"set() failed: {describe(error)}") from error
+    return seen
