@@ -48,7 +48,8 @@ def check_hyperparameter(name: str, value: Any) -> float:
     try:
         number = float(value)
     except OverflowError:
-        number = math.inf if bool(value > 0) else -math.inf
+        sign: Any = value
+        number = math.inf if sign > 0 else -math.inf
     # A nan fails both comparisons, so it is refused too.
     if not 0 <= number <= math.inf or (_TABLE[name]["finite"] and number == math.inf):
         raise ValueError(f"{name} must be in {domain(name)}, got {value!r}")
