@@ -68,7 +68,8 @@ class _OptimizerPort:
             reads.append("average")
         if self._scheduled(0) is not None:
             reads += ["eta", "mu"]
-        supports = ["groups", "skip"]
+        supports = [name for name in ("groups", "skip") if self._tries(name)]
+        self._trial(dtypes[0])
         if isinstance(getattr(self._optimizer, "param_groups", None), list):
             supports.append("set")
         if hasattr(self._optimizer, "state_dict") and hasattr(self._optimizer, "load_state_dict"):
@@ -136,6 +137,20 @@ class _OptimizerPort:
         self.open(dtype, [{**hyper, "params": [array]}])
         for _ in range(2):
             self.step([array])
+
+    def _tries(self, feature: str) -> bool:
+        """Whether two groups, or a parameter without gradient, are taken without complaint."""
+        one = np.ones(2, "float32")
+        hyper = {"lr": 0.5, "lambd": 0.25, "alpha": 0.75, "t0": 0.0, "weight_decay": 0.0}
+        groups: list[dict[str, Any]] = [{**hyper, "params": [one, one]}]
+        if feature == "groups":
+            groups = [{**hyper, "params": [one]}, {**hyper, "params": [one]}]
+        try:
+            self.open("float32", groups)
+            self.step([one, None if feature == "skip" else one])
+        except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
+            return False
+        return True
 
     def _works(self, dtype: str) -> bool:
         try:

@@ -3,6 +3,7 @@
 import json
 import sys
 import tomllib
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from rich.console import Console
 from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
 
 from . import loading, terminal
-from .port import DTYPES, PortError
+from .port import DTYPES, PortError, describe
 from .report import error_report, report
 from .runner import LEVELS
 from .verify import Options, verify
@@ -87,10 +88,14 @@ def verify_command(
     try:
         with terminal.progress(how):
             result = verify(loading.load(how), how, options)
-    except PortError as error:
-        _write(json_file, error_report(how, str(error), {"seed": seed, "policy": policy}))
-        # One line on standard error: that is what a CI log is read for.
-        click.echo(f"asgd: no verdict on {how}: {error}", err=True)
+    except Exception as error:
+        known = isinstance(error, PortError)
+        message = str(error) if known else f"asgd itself failed: {describe(error)}"
+        _write(json_file, error_report(how, message, {"seed": seed, "policy": policy}))
+        if not known:
+            traceback.print_exc()
+        # The last line on standard error is what a CI log is read for.
+        click.echo(f"asgd: no verdict on {how}: {message}", err=True)
         sys.exit(EXIT["error"])
     _write(json_file, report(result))
     terminal.show(result, Console(highlight=False))

@@ -449,7 +449,8 @@ def _follow(
     old, new, got = (Enclosure.of(x[0]) for x in (before, theta, after))
     whole = new - old
     measured = ((got - old) / whole).magnitude()
-    weight = min(1.0, max(measured, arithmetic.tiny))
+    # No mean of as many terms as a scenario has steps weighs the newest less than this.
+    weight = min(1.0, max(measured, 2.0**-20))
 
     def allowed(j: int) -> float:
         difference = math.nextafter(abs(theta[j] - before[j]), math.inf)
@@ -458,6 +459,8 @@ def _follow(
             before[j], theta[j], difference, largest, mu=weight, mu_error=0.0, arithmetic=arithmetic
         )
 
+    if not math.isfinite(max(allowed(j) for j in range(len(theta)))):
+        return
     error = Enclosure.of(allowed(0))
     numerator = got - old
     widened = Enclosure.hull(numerator - error, numerator + error)

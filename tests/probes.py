@@ -80,6 +80,8 @@ def step(supports: frozenset[str]) -> list[Scenario]:
     if "skip" in supports:
         late = [(g, None if t in {0, 3, 4} else h) for t, (g, h) in enumerate(pair)]
         scenarios.append(single(strong, two, tuple(late)))
+        early = [(None if t in {1, 2} else g, h) for t, (g, h) in enumerate(pair)]
+        scenarios.append(single(strong, two, tuple(early)))
     if "groups" in supports:
         other = strong._replace(lr=0.125, lambd=2.0, alpha=0.5, t0=1.0, weight_decay=0.0)
         groups = (Group(strong, two[:1]), Group(other, two[1:]))

@@ -107,6 +107,7 @@ def _deviation(deviation: Deviation, policy_name: str) -> dict[str, Any]:
             ),
             "requests": scenario_json(deviation.failure.scenario, deviation.dtype),
         },
+        "coincides_with": list(deviation.coincides),
         "waived": deviation.waived,
     }
 
@@ -115,8 +116,8 @@ def _dtype(result: DtypeResult, policy_name: str) -> dict[str, Any]:
     return {
         "verdict": result.verdict,
         "convention": None if result.convention is None else result.convention.name,
-        "judged_against": result.match.convention.name,
-        "also_fits": list(result.also),
+        "judged_against": result.identity.convention.name,
+        "also_fits": list(result.identity.also),
         "deviations": [_deviation(d, policy_name) for d in result.deviations],
         "not_observable": result.not_observable,
         "laws": {

@@ -90,14 +90,14 @@ def _cells(outcome: Outcome) -> tuple[str, str]:
 
 
 def _show_dtype(dtype: DtypeResult, result: Result, console: Console) -> None:
-    convention = dtype.match.convention
+    convention = dtype.identity.convention
     head = f"[bold]{dtype.dtype}[/] [{_STYLE[dtype.verdict]}]{_WORDS[dtype.verdict]}[/]"
     if dtype.convention is not None:
         console.print(f"{head}, convention [bold]{convention.name}[/]: {convention.window}")
     else:
         console.print(f"{head}: no convention fits; judged against {convention.name}, the nearest")
-    if dtype.also:
-        console.print(f"  nothing seen tells it from {', '.join(dtype.also)}")
+    if dtype.identity.also:
+        console.print(f"  nothing seen tells it from {', '.join(dtype.identity.also)}")
     for entry in dtype.not_observable:
         console.print(f"  not observable: {entry}")
     if dtype.short:
@@ -130,6 +130,8 @@ def _show_deviation(deviation: Deviation, result: Result, console: Console) -> N
         f"{judgement.error_bounds:.3g} times what rounding may cost"
     )
     console.print(f"    {escape(deviation.explanation)}", soft_wrap=True)
+    if deviation.coincides:
+        console.print(f"    Nothing seen tells it from: {', '.join(deviation.coincides)}.")
 
 
 def explain_all(console: Console) -> None:

@@ -3,14 +3,24 @@
 import platform
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 
-from asgd.spec import EQUATIONS, FAULTS, POLICIES, Convention, Policy, convention, policy
+from asgd.spec import (
+    CONVENTIONS,
+    EQUATIONS,
+    FAULTS,
+    POLICIES,
+    Convention,
+    Policy,
+    convention,
+    policy,
+)
 
+from .diagnose import Explanation, Traces, explain
 from .laws import LAWS
 from .port import Hello, Port, PortError, greet
-from .runner import LEVELS, Failure, Match, Outcome, Subject, hold, identify, looser
+from .runner import LEVELS, Failure, Outcome, Subject, hold, identify, looser, run_designed
 
 # Who is to blame when several laws are broken: the whole step fails whenever a part does, and the
 # average's weight cannot be seen where the average itself is another one.
@@ -53,6 +63,8 @@ class Deviation:
         Where it shows.
     waived : bool
         Whether it was said beforehand that this is known.
+    coincides : tuple of str
+        Other explanations of the port that nothing seen tells from this one.
     """
 
     id: str
@@ -62,6 +74,29 @@ class Deviation:
     explanation: str
     failure: Failure
     waived: bool = False
+    coincides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which rule a port computes, as far as the designed scenarios tell.
+
+    Attributes
+    ----------
+    convention : Convention
+        What it is judged against.
+    fits : bool
+        Whether nothing contradicts that convention, precision aside.
+    also : tuple of str
+        Other conventions that nothing seen tells it from.
+    explanations : tuple of Explanation
+        Where it does not fit: its simplest explanations, none if it is unknown.
+    """
+
+    convention: Convention
+    fits: bool
+    also: tuple[str, ...] = ()
+    explanations: tuple[Explanation, ...] = ()
 
 
 @dataclass
@@ -69,16 +104,16 @@ class DtypeResult:
     """What became of one dtype."""
 
     dtype: str
-    match: Match
-    also: tuple[str, ...]
+    identity: Identity
     outcomes: list[Outcome]
     deviations: list[Deviation]
     floor: int
 
     @property
     def convention(self) -> Convention | None:
-        """Convention that fits, or None."""
-        return self.match.convention if self.match.fits else None
+        """Convention that the port computes, faults aside; None where none fits."""
+        known = self.identity.fits or self.identity.explanations
+        return self.identity.convention if known else None
 
     @property
     def verdict(self) -> str:
@@ -166,21 +201,28 @@ def verify(port: Port, name: str, options: Options) -> Result:
     return result
 
 
-def find_convention(
-    port: Port, hello: Hello, dtype: str, name: str, required: Policy
-) -> tuple[Match, tuple[str, ...]]:
-    """Best match, and the other conventions that the port cannot be told from."""
+def find_identity(port: Port, hello: Hello, dtype: str, name: str, required: Policy) -> Identity:
+    """Identity of a port, among all conventions (``auto``) or as a variant of the one named."""
+    traces = run_designed(port, hello, dtype)
+    matches = identify(traces, dtype, looser(required))
     if name != "auto":
-        return Match(convention(name), required, frozenset()), ()
-    matches = identify(port, hello, dtype, looser(required))
-    others = tuple(m.convention.name for m in matches[1:] if m.fits and matches[0].fits)
-    return matches[0], others
+        matches = [m for m in matches if m.convention.name == name]
+    best = matches[0]
+    if best.fits:
+        also = tuple(m.convention.name for m in matches[1:] if m.fits)
+        return Identity(best.convention, fits=True, also=also)
+    conventions = CONVENTIONS.values() if name == "auto" else [convention(name)]
+    # The laws of whole steps tell most rules apart: they come first.
+    runs = tuple((scenario, trace) for _, scenario, trace in reversed(traces))
+    found = tuple(explain(Traces(dtype, runs), list(conventions)))
+    chosen = found[0].convention if found else best.convention
+    return Identity(chosen, fits=False, explanations=found)
 
 
 def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> DtypeResult:
     required = policy(options.policy)
-    match, also = find_convention(port, hello, dtype, options.convention, required)
-    subject = Subject(port, hello, dtype, match.convention, required)
+    identity = find_identity(port, hello, dtype, options.convention, required)
+    subject = Subject(port, hello, dtype, identity.convention, required)
     examples = LEVELS[options.level]
     outcomes, precision_only = [], set()
     for law in LAWS.values():
@@ -189,7 +231,7 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
         if outcome.failure is None or required == looser(required)[-1]:
             continue
         # Would it hold with eta and mu in float32? Then that, and nothing else, is the matter.
-        relaxed = Subject(port, hello, dtype, match.convention, looser(required)[-1])
+        relaxed = replace(subject, policy=looser(required)[-1])
         second = hold(law, relaxed, examples=examples, seed=options.seed)
         outcome.scenarios += second.scenarios
         outcome.judged += second.judged
@@ -197,38 +239,56 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
             precision_only.add(law.equation)
         else:
             outcome.failure = second.failure
-    deviations = _deviations(outcomes, precision_only, dtype, options.waived)
-    if options.convention != "auto" and deviations:
-        match = Match(match.convention, required, frozenset(d.equation for d in deviations))
+    deviations = _deviations(outcomes, precision_only, identity, dtype, options.waived)
     floor = sum(
         len(law.designed(hello.supports)) + examples // 2
         for law, outcome in zip(LAWS.values(), outcomes, strict=True)
         if not outcome.not_observable
     )
-    return DtypeResult(dtype, match, also, outcomes, deviations, floor)
+    return DtypeResult(dtype, identity, outcomes, deviations, floor)
 
 
 def _deviations(
-    outcomes: Sequence[Outcome], precision_only: set[str], dtype: str, waived: frozenset[str]
+    outcomes: Sequence[Outcome],
+    precision_only: set[str],
+    identity: Identity,
+    dtype: str,
+    waived: frozenset[str],
 ) -> list[Deviation]:
     broken = {o.law.equation: o.failure for o in outcomes if o.failure is not None}
-    hidden = {name for equation in broken for name in _HIDES[equation]}
-    deviations = []
-    for equation, failure in broken.items():
-        if equation in hidden:
-            continue
-        ident = _STORED.get(equation, "unknown") if equation in precision_only else "unknown"
-        title, explanation = _say(ident, equation)
-        deviations.append(
-            Deviation(ident, equation, dtype, title, explanation, failure, ident in waived)
+    if not broken:
+        return []
+    named = identity.explanations[0] if identity.explanations else None
+    if named is not None and named.faults:
+        ids = [(ident, FAULTS[ident].equation) for ident in (*named.faults, *named.stored)]
+        others = tuple("+".join(e.faults) for e in identity.explanations[1:])
+    else:
+        hidden = {name for equation in broken for name in _HIDES[equation]}
+        ids = [
+            (_STORED.get(e, "unknown") if e in precision_only else "unknown", e)
+            for e in broken
+            if e not in hidden
+        ]
+        others = ()
+    last = next(reversed(broken.values()))
+    return [
+        Deviation(
+            ident,
+            equation,
+            dtype,
+            *_say(ident, equation),
+            failure=broken.get(equation, last),
+            waived=ident in waived,
+            coincides=others,
         )
-    return deviations
+        for ident, equation in ids
+    ]
 
 
 def _say(ident: str, equation: str) -> tuple[str, str]:
     if ident in FAULTS:
         fault = FAULTS[ident]
-        return fault.title, f"To mend it: {fault.mend}."
+        return fault.title, f"Computed instead: {fault.instead}. To mend it: {fault.mend}."
     entry = EQUATIONS[equation]
     return (
         f"{entry.name} is not what equation {entry.id} says",
