@@ -133,10 +133,6 @@ def _gradient_by_lr(theta: Number, total: Number, eta: Number, h: Hyper) -> Numb
     return theta - h.lr * total - eta * h.lambd * theta
 
 
-def _descend_by_lr(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
-    return theta - h.lr * (total + h.lambd * theta)
-
-
 def _no_step_size(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
     return theta - (total + h.lambd * theta)
 
@@ -312,7 +308,6 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "decay-doubled": _set(update=_decay_doubled),
         "decay-after-step": _set(update=_decay_after),
         "gradient-by-lr": _set(update=_gradient_by_lr),
-        "update-by-lr": _set(update=_descend_by_lr),
         "update-unscaled": _set(update=_no_step_size),
         "sgd-by-lr": _set(update=_sgd_by_lr),
         "averaging-one-step-late": lambda variant: {"mu_lag": variant.mu_lag + 1},

@@ -13,12 +13,23 @@ _THETA: Vector = (1.0, -0.75, 3.0)
 _GRAD: Vector = (0.5, 2.0, -1.25)
 
 
+def gauged(hyper: Hyperparameters, theta: Vector, grads: tuple[Vector, ...]) -> Scenario:
+    """Scenario with one more element for each step, 0 before it, with gradient 1: it shows eta."""
+    steps = len(grads)
+    start = (*theta, *(0.0,) * steps)
+    return single(hyper, (start,), tuple(((*g, *_unit(steps, t)),) for t, g in enumerate(grads)))
+
+
 def gradient(supports: frozenset[str]) -> list[Scenario]:
-    """E1: lambd = alpha = 0, so theta = theta - lr (s grad + weight_decay theta)."""
-    hypers = [_PLAIN, _PLAIN._replace(weight_decay=0.25)]
+    """E1: theta = theta - eta (s grad + weight_decay theta); once with lambd beside the penalty."""
+    hypers = [
+        _PLAIN,
+        _PLAIN._replace(weight_decay=0.25),
+        _PLAIN._replace(weight_decay=0.25, lambd=0.5, alpha=0.75),
+    ]
     if "maximize" in supports:
         hypers += [hyper._replace(maximize=True) for hyper in hypers]
-    return [single(hyper, (_THETA,), ((_GRAD,), (_GRAD,))) for hyper in hypers]
+    return [gauged(hyper, _THETA, (_GRAD, _GRAD, _GRAD)) for hyper in hypers]
 
 
 def step_size(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one signature
@@ -30,18 +41,22 @@ def step_size(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one
         _PLAIN._replace(lr=0.5, lambd=0.5, alpha=0.75),
         _PLAIN._replace(lr=2.0, lambd=0.25, alpha=2.0),
         _PLAIN._replace(lr=0.1, lambd=3.0, alpha=0.3),
+        _PLAIN._replace(lr=0.5, lambd=0.5, alpha=0.75, weight_decay=0.25),
         _PLAIN._replace(lr=0.01, lambd=1e-4, alpha=0.75),
     ]
     return [single(hyper, (zeros,), impulses) for hyper in hypers]
 
 
 def descend(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one signature
-    """E3: alpha = weight_decay = 0, so theta = theta - lr (grad + lambd theta)."""
+    """E3: theta = theta - eta (grad + lambd theta), with and without a decay of eta."""
     still = (0.0,) * len(_THETA)
-    return [
-        single(_PLAIN._replace(lambd=0.25), (_THETA,), ((_GRAD,), (still,), (_GRAD,))),
-        single(_PLAIN._replace(lambd=3.0), (_THETA,), ((_GRAD,), (still,))),
-    ]
+    grads = (_GRAD, still, _GRAD)
+    hypers = (
+        _PLAIN._replace(lambd=0.25),
+        _PLAIN._replace(lambd=0.25, alpha=0.75),
+        _PLAIN._replace(lambd=3.0, alpha=0.5),
+    )
+    return [gauged(hyper, _THETA, grads) for hyper in hypers]
 
 
 def averaging_weight(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one signature
@@ -62,7 +77,11 @@ def average(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one s
     grads = tuple(
         ((16.0 * (-1) ** t, 0.25 * t, -0.5, (-1.0) ** t, 0.125 * t * t),) for t in range(8)
     )
-    return [single(hyper._replace(t0=t0), (start,), grads) for t0 in (0.0, 2.0, 3.0, 50.0)]
+    decaying = hyper._replace(lambd=0.125, alpha=0.75, weight_decay=0.0625)
+    return [
+        *(single(hyper._replace(t0=t0), (start,), grads) for t0 in (0.0, 2.0, 3.0, 50.0)),
+        single(decaying._replace(t0=2.0), (start,), grads),
+    ]
 
 
 def step(supports: frozenset[str]) -> list[Scenario]:

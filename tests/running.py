@@ -39,7 +39,7 @@ class Running:
         return self + -self._lift(other)
 
     def __rsub__(self, other: Any) -> "Running":
-        return -self + other
+        return (-self).__add__(other)
 
     def __mul__(self, other: Any) -> "Running":
         other = self._lift(other)

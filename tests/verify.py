@@ -22,13 +22,14 @@ from .laws import LAWS
 from .port import Hello, Port, PortError, greet
 from .runner import LEVELS, Failure, Outcome, Subject, hold, identify, looser, run_designed
 
-# Who is to blame when several laws are broken: the whole step fails whenever a part does, and the
-# average's weight cannot be seen where the average itself is another one.
-_HIDES = {
+# Who is to blame when several laws are broken: the whole step fails whenever a part does, the
+# average's weight cannot be seen where the average itself is another one, and the penalty's law has
+# a scenario in which theta also decays.
+HIDES = {
     "average": {"averaging_weight", "step"},
     "gradient": {"step"},
     "step_size": {"step"},
-    "descend": {"step"},
+    "descend": {"gradient", "step"},
     "averaging_weight": {"step"},
     "step": set(),
 }
@@ -263,7 +264,7 @@ def _deviations(
         ids = [(ident, FAULTS[ident].equation) for ident in (*named.faults, *named.stored)]
         others = tuple("+".join(e.faults) for e in identity.explanations[1:])
     else:
-        hidden = {name for equation in broken for name in _HIDES[equation]}
+        hidden = {name for equation in broken for name in HIDES[equation]}
         ids = [
             (_STORED.get(e, "unknown") if e in precision_only else "unknown", e)
             for e in broken
