@@ -26,6 +26,8 @@ class NumpyParameter:
 class _OptimizerPort:
     """What torch-like and NumPy optimizers have in common: groups, ``step()``, ``param_groups``."""
 
+    kind = ""
+
     def __init__(self, factory: Callable[..., Any], name: str, version: str) -> None:
         self._factory, self._name, self._version = factory, name, version
         self._optimizer: Any = None
@@ -163,6 +165,8 @@ class _OptimizerPort:
 class NumpyPort(_OptimizerPort):
     """A class with the document's interface over NumPy arrays."""
 
+    kind = "numpy"
+
     def _parameter(self, array: NDArray[Any]) -> NumpyParameter:
         return NumpyParameter(array)
 
@@ -181,6 +185,8 @@ class NumpyPort(_OptimizerPort):
 
 class TorchPort(_OptimizerPort):
     """A `torch.optim.Optimizer`, or a callable that returns one."""
+
+    kind = "torch"
 
     def __init__(self, factory: Callable[..., Any], name: str, version: str) -> None:
         super().__init__(factory, name, version)

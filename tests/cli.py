@@ -16,8 +16,9 @@ from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
 from . import loading, terminal
 from .port import DTYPES, PortError, describe
 from .report import error_report, report
+from .reproduce import script
 from .runner import LEVELS
-from .verify import Options, verify
+from .verify import Options, Result, verify
 
 EXIT = {"conforms": 0, "deviates": 1, "error": 2}
 
@@ -64,6 +65,12 @@ def cli() -> None:
 @click.option("--level", type=click.Choice(list(LEVELS)), default="quick", show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--reproduce",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to write a script that shows the first divergence without this package "
+    "(default: beside --json).",
+)
 @click.pass_obj
 def verify_command(
     program: list[str] | None,
@@ -75,6 +82,7 @@ def verify_command(
     level: str,
     seed: int,
     json_file: Path | None,
+    reproduce: Path | None,
 ) -> None:
     """Judge PORT, an import path package.module:Object (default: asgd.fast:ASGD).
 
@@ -97,8 +105,16 @@ def verify_command(
         # The last line on standard error is what a CI log is read for.
         click.echo(f"asgd: no verdict on {how}: {message}", err=True)
         sys.exit(EXIT["error"])
-    _write(json_file, report(result))
-    terminal.show(result, Console(highlight=False))
+    if reproduce is None and json_file is not None:
+        reproduce = json_file.with_suffix(".reproduce.py")
+    lines = _reproduction(result, how)
+    if reproduce is not None and lines is not None:
+        _save(reproduce, lines)
+        where = str(reproduce)
+    else:
+        where = None
+    _write(json_file, report(result, where))
+    terminal.show(result, Console(highlight=False), where)
     sys.exit(EXIT["deviates"] if result.stale_waivers else EXIT[result.verdict])
 
 
@@ -138,7 +154,18 @@ def _waivers(path: Path) -> frozenset[str]:
 def _write(path: Path | None, content: dict[str, Any]) -> None:
     if path is None:
         return
+    _save(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def _reproduction(result: Result, how: str) -> str | None:
+    first = result.first
+    if first is None:
+        return None
+    return script(first.failure, first.equation, first.dtype, how, result.kind)
+
+
+def _save(path: Path, content: str) -> None:
     try:
-        path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        path.write_text(content, encoding="utf-8")
     except OSError as error:
         raise click.UsageError(f"cannot write {path}: {error.strerror}") from error

@@ -83,8 +83,9 @@ class Judgement:
         return self.error / self.tolerance if self.tolerance else math.inf * bool(self.error)
 
     def error_ulp(self, arithmetic: Arithmetic) -> float:
-        """Error in units in the last place of the exact value."""
-        return self.error / ulp(self.exact.magnitude(), arithmetic.fmt)
+        """Error in units in the last place of the larger one, the exact value or what was got."""
+        larger = max(self.exact.magnitude(), abs(self.got))
+        return self.error / ulp(larger, arithmetic.fmt)
 
 
 @dataclass(frozen=True)

@@ -135,8 +135,8 @@ def _dtype(result: DtypeResult, policy_name: str) -> dict[str, Any]:
     }
 
 
-def report(result: Result) -> dict[str, Any]:
-    """A result as the JSON report of the contract."""
+def report(result: Result, script: str | None = None) -> dict[str, Any]:
+    """A result as the JSON report of the contract; ``script`` is the path of the reproduction."""
     policy_name = result.options.policy
     outcomes = [outcome for dtype in result.dtypes for outcome in dtype.outcomes]
     failed = sum(outcome.failure is not None for outcome in outcomes)
@@ -145,7 +145,7 @@ def report(result: Result) -> dict[str, Any]:
     worst = min(result.dtypes, key=lambda d: _ORDER[d.verdict])
     conventions = {d.convention.name if d.convention else None for d in result.dtypes}
     deviations = result.deviations
-    first = next(iter([d for d in deviations if not d.waived] or deviations), None)
+    first = result.first
     caught, known = detectable(result)
     return {
         "schema": SCHEMA,
@@ -167,7 +167,7 @@ def report(result: Result) -> dict[str, Any]:
             "floor": sum(dtype.floor for dtype in result.dtypes),
         },
         "detectable": {"faults": caught, "of": known},
-        "reproduce": {"command": command(result), "script": None},
+        "reproduce": {"command": command(result), "script": script},
         "stale_waivers": result.stale_waivers,
         "seed": result.options.seed,
         "seconds": round(result.seconds, 3),

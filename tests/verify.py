@@ -21,6 +21,7 @@ from .diagnose import Explanation, Traces, explain
 from .laws import LAWS
 from .port import Hello, Port, PortError, greet
 from .runner import LEVELS, Failure, Outcome, Subject, hold, identify, looser, run_designed
+from .shrink import shrink
 
 # Who is to blame when several laws are broken: the whole step fails whenever a part does, the
 # average's weight cannot be seen where the average itself is another one, and the penalty's law has
@@ -147,6 +148,7 @@ class Result:
     port: str
     hello: Hello
     options: Options
+    kind: str = ""
     dtypes: list[DtypeResult] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -160,6 +162,12 @@ class Result:
     def deviations(self) -> list[Deviation]:
         """Deviations of all dtypes."""
         return [deviation for result in self.dtypes for deviation in result.deviations]
+
+    @property
+    def first(self) -> Deviation | None:
+        """Deviation to look at first: one that is not waived, if there is any."""
+        known = self.deviations
+        return next(iter([d for d in known if not d.waived] or known), None)
 
     @property
     def stale_waivers(self) -> list[str]:
@@ -192,7 +200,7 @@ def verify(port: Port, name: str, options: Options) -> Result:
     """
     start = time.monotonic()
     hello = greet(port)
-    result = Result(name, hello, options)
+    result = Result(name, hello, options, getattr(port, "kind", ""))
     for dtype in options.dtypes or hello.dtypes:
         if dtype not in hello.dtypes:
             raise PortError(f"the port has no {dtype}, only {', '.join(hello.dtypes)}")
@@ -240,7 +248,10 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
             precision_only.add(law.equation)
         else:
             outcome.failure = second.failure
-    deviations = _deviations(outcomes, precision_only, identity, dtype, options.waived)
+    deviations = [
+        replace(deviation, failure=shrink(deviation.failure, subject))
+        for deviation in _deviations(outcomes, precision_only, identity, dtype, options.waived)
+    ]
     floor = sum(
         len(law.designed(hello.supports)) + examples // 2
         for law, outcome in zip(LAWS.values(), outcomes, strict=True)
