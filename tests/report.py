@@ -2,7 +2,7 @@
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +11,7 @@ from asgd.reference.rounding import formats, round_fraction
 from asgd.reference.tolerance import Arithmetic
 from asgd.spec import EQUATIONS, policy
 
+from .readout import Readout
 from .runner import Failure
 from .scenario import Scenario, Step
 from .verify import Deviation, DtypeResult, Result, detectable, versions
@@ -112,6 +113,24 @@ def _deviation(deviation: Deviation, policy_name: str) -> dict[str, Any]:
     }
 
 
+def readout_json(readout: Readout) -> dict[str, Any]:
+    """The recovered numbers, in hexadecimal."""
+
+    def numbers(values: Sequence[float]) -> list[str]:
+        return [float(value).hex() for value in values]
+
+    return {
+        "hyper": readout.hyper,
+        "eta": numbers(readout.eta),
+        "true_eta": numbers(readout.true_eta),
+        "decay": numbers(readout.decay),
+        "true_decay": numbers(readout.true_decay),
+        "weights": numbers(readout.weights),
+        "guess": readout.guess,
+        "linear": readout.linear,
+    }
+
+
 def _dtype(result: DtypeResult, policy_name: str) -> dict[str, Any]:
     return {
         "verdict": result.verdict,
@@ -120,6 +139,7 @@ def _dtype(result: DtypeResult, policy_name: str) -> dict[str, Any]:
         "also_fits": list(result.identity.also),
         "deviations": [_deviation(d, policy_name) for d in result.deviations],
         "not_observable": result.not_observable,
+        "readout": None if result.readout is None else readout_json(result.readout),
         "laws": {
             outcome.law.equation: {
                 "scenarios": outcome.scenarios,

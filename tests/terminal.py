@@ -1,6 +1,6 @@
 """What people see: a result and the entries of the spec, on a terminal."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -21,6 +21,7 @@ from asgd.spec import (
     policy,
 )
 
+from .readout import Readout
 from .report import command, decimal
 from .runner import Outcome
 from .verify import Deviation, DtypeResult, Result, detectable
@@ -52,6 +53,7 @@ def show(result: Result, console: Console, script: str | None = None) -> None:
     )
     say()
     console.print(_laws(result))
+    say("[dim]worst: largest error met, in units of what rounding may cost[/]")
     for dtype in result.dtypes:
         say()
         _show_dtype(dtype, result, say)
@@ -82,8 +84,6 @@ def _laws(result: Result) -> Table:
         equation = EQUATIONS[rows[0].law.equation]
         cells = [cell for outcome in rows for cell in _cells(outcome)]
         table.add_row(f"{equation.id} {equation.name}", *cells)
-    table.caption = "worst: largest error met, in units of what rounding may cost"
-    table.caption_justify = "left"
     return table
 
 
@@ -114,6 +114,9 @@ def _show_dtype(dtype: DtypeResult, result: Result, say: Callable[[str], None]) 
     for deviation in dtype.deviations:
         say("")
         _show_deviation(deviation, result, say)
+    if dtype.readout is not None:
+        say("")
+        _show_readout(dtype.readout, say)
 
 
 def _show_deviation(deviation: Deviation, result: Result, say: Callable[[str], None]) -> None:
@@ -141,6 +144,27 @@ def _show_deviation(deviation: Deviation, result: Result, say: Callable[[str], N
     say(f"    {escape(deviation.explanation)}")
     if deviation.coincides:
         say(f"    Nothing seen tells it from: {', '.join(deviation.coincides)}.")
+
+
+def _show_readout(readout: Readout, say: Callable[[str], None]) -> None:
+    """What the port computes, recovered from impulses, beside what it should."""
+
+    def row(values: Sequence[float]) -> str:
+        return " ".join(f"{value:9.6f}" for value in values[:6])
+
+    if not readout.linear:
+        say("  it is not linear in the parameters and gradients, as ASGD is: clipping, an adaptive")
+        say("  step, or another algorithm of the same name; so what follows holds near 1 only")
+    say(f"  what it computes, with {readout.hyper}, read from impulses, at steps 1, 2, ...")
+    say(f"    eta          {row(readout.eta)}")
+    say(f"    should be    {row(readout.true_eta)}")
+    if readout.guess:
+        say(f"    eta fits     {readout.guess}")
+    say(f"    decay                  {row(readout.decay[:5])}")
+    say(f"    should be              {row(readout.true_decay[:5])}")
+    if readout.weights:
+        say("  weights of theta_0, theta_1, ... in the average after 8 steps, with t0=2")
+        say(f"    {' '.join(f'{w:.4f}' for w in readout.weights)}")
 
 
 def explain_all(console: Console) -> None:

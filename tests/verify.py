@@ -20,6 +20,7 @@ from asgd.spec import (
 from .diagnose import Explanation, Traces, explain
 from .laws import LAWS
 from .port import Hello, Port, PortError, greet
+from .readout import Readout, read_out
 from .runner import LEVELS, Failure, Outcome, Subject, hold, identify, looser, run_designed
 from .shrink import shrink
 
@@ -34,6 +35,7 @@ HIDES = {
     "averaging_weight": {"step"},
     "step": set(),
 }
+NOT_LINEAR = "not-linear"
 _STORED = {"step_size": "eta-float32-stored", "averaging_weight": "mu-float32-stored"}
 
 
@@ -110,6 +112,7 @@ class DtypeResult:
     outcomes: list[Outcome]
     deviations: list[Deviation]
     floor: int
+    readout: Readout | None = None
 
     @property
     def convention(self) -> Convention | None:
@@ -257,7 +260,12 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
         for law, outcome in zip(LAWS.values(), outcomes, strict=True)
         if not outcome.not_observable
     )
-    return DtypeResult(dtype, identity, outcomes, deviations, floor)
+    readout = None
+    if any(deviation.id == "unknown" for deviation in deviations):
+        readout = read_out(port, hello, dtype, identity.convention)
+        if not readout.linear:
+            deviations = [_not_linear(deviations[0], options.waived)]
+    return DtypeResult(dtype, identity, outcomes, deviations, floor, readout)
 
 
 def _deviations(
@@ -295,6 +303,18 @@ def _deviations(
         )
         for ident, equation in ids
     ]
+
+
+def _not_linear(deviation: Deviation, waived: frozenset[str]) -> Deviation:
+    """The one thing to say of a port that is no linear rule, instead of what follows from it."""
+    title, explanation = _say(NOT_LINEAR, deviation.equation)
+    return replace(
+        deviation,
+        id=NOT_LINEAR,
+        title=title,
+        explanation=explanation,
+        waived=NOT_LINEAR in waived,
+    )
 
 
 def _say(ident: str, equation: str) -> tuple[str, str]:
