@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from asgd.reference import formats
-from asgd.spec import Convention
+from asgd.spec import Convention, Hyperparameters
 
 from .judge import exact_step_size
 from .laws import LAWS
@@ -65,10 +65,8 @@ def read_out(port: Port, hello: Hello, dtype: str, convention: Convention) -> Re
     hyper = scenario.groups[0].hyper
     eta = [-seen.theta[0][t] for t, seen in enumerate(trace)]
     decay = [_ratio(later.theta[0][0], earlier.theta[0][0]) for earlier, later in pairwise(trace)]
-    true_eta = [
-        _float(t - convention.eta_lag, hyper.lr, hyper.lambd, hyper.alpha)
-        for t in range(1, len(trace) + 1)
-    ]
+    clocks = [t - convention.eta_lag for t in range(1, len(trace) + 1)]
+    true_eta = [true_step_size(t, hyper) for t in clocks]
     weights: list[float] = []
     if not LAWS["averaging_weight"].needs - hello.reads:
         weights = _weights(port, averaging_weight(hello.supports)[2], dtype)
@@ -184,6 +182,8 @@ def _ratio(x: float, y: float) -> float:
     return x / y if y else math.nan
 
 
-def _float(t: int, lr: float, lambd: float, alpha: float) -> float:
-    low, high = exact_step_size(max(t, 0), lr, lambd, alpha, _PRECISION).bounds()
+def true_step_size(t: int, hyper: Hyperparameters) -> float:
+    """Step size after t steps (E2), to float64."""
+    exact = exact_step_size(max(t, 0), hyper.lr, hyper.lambd, hyper.alpha, _PRECISION)
+    low, high = exact.bounds()
     return float((low + high) / 2)

@@ -17,6 +17,7 @@ from asgd.spec import (
     policy,
 )
 
+from .bias import Finding, biases
 from .diagnose import Explanation, Traces, explain
 from .laws import LAWS
 from .port import Hello, Port, PortError, greet
@@ -113,6 +114,7 @@ class DtypeResult:
     deviations: list[Deviation]
     floor: int
     readout: Readout | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def convention(self) -> Convention | None:
@@ -265,7 +267,10 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
         readout = read_out(port, hello, dtype, identity.convention)
         if not readout.linear:
             deviations = [_not_linear(deviations[0], options.waived)]
-    return DtypeResult(dtype, identity, outcomes, deviations, floor, readout)
+    # Where theta's laws are broken, a bias of the decay has no meaning.
+    sound = not any(d.equation in {"gradient", "descend", "step"} for d in deviations)
+    findings = tuple(biases(subject)) if sound else ()
+    return DtypeResult(dtype, identity, outcomes, deviations, floor, readout, findings)
 
 
 def _deviations(
