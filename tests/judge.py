@@ -217,9 +217,10 @@ def _one_step(
                 if math.isfinite(got) and hyper.lr > 0:
                     yield Judgement("theta", call, t, i, j, _ZERO, got, 0.0, "fail")
                 continue
-            bound = update.tolerance()
+            exact = update.enclosure(PRECISION)
+            bound = update.tolerance(exact)
             if bound < math.inf:
-                yield _compare("theta", place, j, update.enclosure, got, bound)
+                yield _compare("theta", place, j, update.enclosure, got, bound, exact)
 
     yield from _averaging(track, seen, place, scheduled.t0, rule, quantities)
 
@@ -296,11 +297,11 @@ class _Update:
         assert isinstance(updated, Enclosure)
         return updated
 
-    def tolerance(self) -> float:
+    def tolerance(self, exact: Enclosure) -> float:
         return descend_tolerance(
             self.theta,
             self.grad,
-            self.enclosure(PRECISION).magnitude(),
+            exact.magnitude(),
             eta=self.size.enclosure(PRECISION).magnitude(),
             eta_error=self.size.error,
             lambd=self.hyper.lambd,
@@ -393,12 +394,13 @@ def _compare(
     enclose: Callable[[int], Enclosure],
     got: float,
     tolerance: float,
+    exact: Enclosure | None = None,
 ) -> Judgement:
-    """Judge one number, at the precision that it needs."""
+    """Judge one number, at the precision that it needs; ``exact`` is its first enclosure."""
     call, t, parameter = place
     precision = PRECISION
     while True:
-        exact = enclose(precision)
+        exact = enclose(precision) if exact is None else exact
         verdict = "fail"
         if not math.isfinite(got):
             break
@@ -413,4 +415,5 @@ def _compare(
         if precision > HIGHEST_PRECISION:
             verdict = "undecided"
             break
+        exact = None
     return Judgement(quantity, call, t, parameter, element, exact, got, tolerance, verdict)
