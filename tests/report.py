@@ -140,15 +140,7 @@ def _dtype(result: DtypeResult, policy_name: str) -> dict[str, Any]:
         "deviations": [_deviation(d, policy_name) for d in result.deviations],
         "not_observable": result.not_observable,
         "findings": [
-            {
-                "id": "decay-biased",
-                "title": "errors of the decay all point the same way",
-                "hyper": f.hyper,
-                "mean_ulp": f.mean_ulp,
-                "limit_ulp": f.limit_ulp,
-                "ratio": f.ratio,
-            }
-            for f in result.findings
+            {"id": f.id, "text": f.text, "numbers": dict(f.numbers)} for f in result.findings
         ],
         "readout": None if result.readout is None else readout_json(result.readout),
         "laws": {

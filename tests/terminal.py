@@ -21,7 +21,6 @@ from asgd.spec import (
     policy,
 )
 
-from .bias import sentence
 from .readout import Readout
 from .report import command, decimal
 from .runner import Outcome
@@ -115,8 +114,8 @@ def _show_dtype(dtype: DtypeResult, result: Result, say: Callable[[str], None]) 
     for deviation in dtype.deviations:
         say("")
         _show_deviation(deviation, result, say)
-    for text in sentence(dtype.findings):
-        say(f"  [yellow]finding[/] {text}")
+    for finding in dtype.findings:
+        say(f"  [yellow]finding[/] {finding.id}: {escape(finding.text)}")
     if dtype.readout is not None:
         say("")
         _show_readout(dtype.readout, say)

@@ -20,6 +20,7 @@ from asgd.spec import (
 from .bias import Finding, biases
 from .diagnose import Explanation, Traces, explain
 from .laws import LAWS
+from .limits import spoiled_average, stopped_counter
 from .port import Hello, Port, PortError, greet
 from .readout import Readout, read_out
 from .runner import LEVELS, Failure, Outcome, Subject, hold, identify, looser, run_designed
@@ -269,8 +270,10 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
             deviations = [_not_linear(deviations[0], options.waived)]
     # Where theta's laws are broken, a bias of the decay has no meaning.
     sound = not any(d.equation in {"gradient", "descend", "step"} for d in deviations)
-    findings = tuple(biases(subject)) if sound else ()
-    return DtypeResult(dtype, identity, outcomes, deviations, floor, readout, findings)
+    findings = [*spoiled_average(subject), *stopped_counter(subject)]
+    if sound:
+        findings += biases(subject)
+    return DtypeResult(dtype, identity, outcomes, deviations, floor, readout, tuple(findings))
 
 
 def _deviations(
