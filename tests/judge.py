@@ -119,12 +119,17 @@ def exact_step_size(t: int, lr: float, lambd: float, alpha: float, precision: in
 
 @dataclass
 class _Track:
-    """What has been seen of one parameter."""
+    """What has been seen of one parameter.
+
+    ``copied`` is theta after a step of weight 1, which the average then is, seen or not: a port
+    that shows its averages only where they differ from theta is held to them from the first on.
+    """
 
     theta: Sequence[float]
     average: Sequence[float] | None
     t: int = 0
     scheduled: Hyperparameters | None = None
+    copied: Sequence[float] | None = None
 
 
 def judge(
@@ -166,7 +171,9 @@ def judge(
                 yield from _one_step(
                     track, seen, (call, i), grad, hypers[owner[i]], rule, quantities
                 )
-            track.theta, track.average = seen.theta[i], seen.average[i]
+            track.theta = seen.theta[i]
+            if grad is not None or seen.average[i] is not None:
+                track.average = seen.average[i] or track.copied
 
 
 def _unchanged(
@@ -236,6 +243,7 @@ def _averaging(
     call, t, i = place
     convention, arithmetic = rule.convention, rule.arithmetic
     window = _Window(t, min(convention.read_t0(t0), _NEVER), convention, arithmetic)
+    track.copied = seen.theta[i] if window.mu == 1 else None
     mu = seen.mu[i]
     if "mu" in quantities and mu is not None and window.mu is not None:
         weight = window.mu
