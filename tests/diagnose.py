@@ -182,13 +182,15 @@ def _agrees_in_average(
     u, tiny = formats[dtype].u, formats[dtype].tiny
     start = scenario.params
     zero = variant.start_at_zero
-    before = [tuple(0.0 for _ in p) if zero else p for p in start]
+    before: list[Sequence[float] | None] = [tuple(0.0 for _ in p) if zero else p for p in start]
     thetas = list(start)
     for moment, i, _, call in _moments(scenario, trace, u, skips=variant.skips):
         seen = trace[call]
         shown, old, previous = seen.average[i], before[i], thetas[i]
         thetas[i] = seen.theta[i]
-        if shown is None:
+        if shown is None or old is None:
+            # What is not shown has no step to be compared with, and the next has nothing before.
+            before[i] = shown
             continue
         if moment is None:
             if call and not _same(old, shown):
