@@ -110,6 +110,12 @@ def step(supports: frozenset[str]) -> list[Scenario]:
         events.insert(3, Set(0, {"lr": 0.125}))
         events.insert(6, Set(0, {"lambd": 2.0, "weight_decay": 0.0}))
         scenarios.append(Scenario((Group(strong, (_THETA,)),), tuple(events)))
+        # The other two, each where it matters: eta has decayed, and the window is open.
+        events = [Step((_GRAD,)) for _ in range(8)]
+        events.insert(3, Set(0, {"alpha": 2.0}))
+        events.insert(5, Set(0, {"t0": 1.0}))
+        events.insert(8, Set(0, {"t0": 8.0}))
+        scenarios.append(Scenario((Group(strong, (_THETA,)),), tuple(events)))
     return scenarios
 
 
