@@ -56,7 +56,9 @@ def descend(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one s
         _PLAIN._replace(lambd=0.25, alpha=0.75),
         _PLAIN._replace(lambd=3.0, alpha=0.5),
     )
-    return [gauged(hyper, _THETA, grads) for hyper in hypers]
+    # Longer than the vectors of any kernel by a few elements, which are its tail: 131 in all.
+    long = gauged(hypers[0], _ramp(130), (_ramp(130)[::-1],))
+    return [*(gauged(hyper, _THETA, grads) for hyper in hypers), long]
 
 
 def averaging_weight(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one signature
@@ -96,6 +98,11 @@ def step(supports: frozenset[str]) -> list[Scenario]:
     scenarios = [single(strong, (_THETA,), steps), single(mild, (_THETA,), steps)]
     two = (_THETA, (2.0, -1.0))
     pair: tuple[tuple[Vector | None, ...], ...] = tuple((_GRAD, (1.0, -0.5)) for _ in range(7))
+    # Two of one shape, whose states must not be one; and a run as long as any table of a few steps.
+    same = tuple((_GRAD, _GRAD[::-1]) for _ in range(5))
+    scenarios.append(single(strong, (_THETA, _THETA[::-1]), same))
+    swings = tuple((((-1.0) ** t,),) for t in range(40))
+    scenarios.append(single(strong._replace(t0=12.0), ((1.0,),), swings))
     if "skip" in supports:
         late = [(g, None if t in {0, 3, 4} else h) for t, (g, h) in enumerate(pair)]
         scenarios.append(single(strong, two, tuple(late)))
@@ -121,6 +128,11 @@ def step(supports: frozenset[str]) -> list[Scenario]:
 
 def _unit(size: int, j: int) -> Vector:
     return tuple(float(i == j) for i in range(size))
+
+
+def _ramp(size: int) -> Vector:
+    """Numbers in [1, 2), no two alike."""
+    return tuple(1 + j / 256 for j in range(size))
 
 
 def _moves(size: int, j: int) -> Vector:
