@@ -281,14 +281,12 @@ ORDERS: dict[str, Order] = {
 """Orders that the policy ``native`` admits, by name."""
 
 FLUSHED: dict[str, Order] = {
-    name: replace(ORDERS[name], flushes=True)
-    for name in ("printed", "torch", "merged", "expanded-right", "decay-first", "late", "poor")
+    name: replace(ORDERS[name], flushes=True) for name in ("torch", "decay-first")
 }
 """Orders on hardware without subnormal numbers: policies ``*-ftz``."""
 
 COARSE: dict[str, Order] = {
-    name: replace(ORDERS[name], scalar="float32")
-    for name in ("printed", "torch", "expanded-left", "decay-first", "rounded-first", "late")
+    name: replace(ORDERS[name], scalar="float32") for name in ("printed", "expanded-left")
 }
 """Orders with eta and mu in float32: policy ``float32-eta``."""
 

@@ -18,12 +18,16 @@ _PARTS = [name for name in LAWS if name != "step"]
 def held(order: Order, policy: str, *, examples: int) -> list[tuple[str, str, Outcome]]:
     """Outcomes of an order in every convention and dtype: of E6's law, and of another in turn."""
     outcomes = []
-    for turn, (convention, dtype) in enumerate(product(CONVENTIONS, DTYPES)):
+    for turn, (dtype, convention) in enumerate(product(DTYPES, CONVENTIONS)):
         port = OrderPort(order, convention)
         subject = Subject(port, greet(port), dtype, CONVENTIONS[convention], POLICIES[policy])
+        # E6's designed scenarios are the longest of all: it has them in every other turn.
         for name in ("step", _PARTS[turn % len(_PARTS)]):
+            law = LAWS[name]
+            if name == "step" and examples and turn % 2:
+                law = replace(law, designed=lambda supports: [])  # noqa: ARG005
             drawn = examples if name == "step" else 0
-            outcome = hold(LAWS[name], subject, examples=drawn, seed=turn)
+            outcome = hold(law, subject, examples=drawn, seed=turn)
             outcomes.append((convention, dtype, outcome))
     return outcomes
 
