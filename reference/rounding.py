@@ -98,7 +98,8 @@ def round_fraction(x: Fraction, fmt: Format) -> float:
     denominator = x.denominator << max(-shift, 0)
     quotient, remainder = divmod(abs(numerator), denominator)
     mantissa = 2 * quotient + (remainder != 0)
-    return math.copysign(round_dyadic(mantissa, -shift - 1, fmt), x.numerator)
+    value = round_dyadic(mantissa, -shift - 1, fmt)
+    return -value if x < 0 else value
 
 
 def divide_to_even(numerator: int, denominator: int) -> int:
