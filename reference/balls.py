@@ -67,7 +67,10 @@ def scaled(high: Floats, low: Floats, radius: Floats, exponents: Any) -> Balls:
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         top, bottom = np.ldexp(high, exponents), np.ldexp(low, exponents)
         reach = np.ldexp(radius, exponents)
-        small = ((np.abs(top) < _SMALLEST) & (high != 0)) | ((reach < _SMALLEST) & (radius != 0))
+        # Whatever may have been rounded by underflow, in any of the three.
+        small = np.zeros(top.shape, bool)
+        for before, after in ((high, top), (low, bottom), (radius, reach)):
+            small |= (np.abs(after) < _SMALLEST) & (before != 0)
         reach = np.where(small, reach + 2.0**-1072, reach) * np.where(radius != 0, _UPWARD, 1.0)
         known = (np.abs(top) < _LARGEST) & (reach < _LARGEST)
     return Balls(
