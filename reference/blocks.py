@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 # Fraction bits of the coefficients, and bits of the enclosures that they are taken from.
 _SCALE, PRECISION = 120, 136
 # Numbers in one piece of a block: its slices stay in the cache.
-_PIECE = 1 << 17
+_PIECE = 1 << 16
 # Stands for the exponent of 0 among exponents of floats.
 _LOWEST = -1 << 20
 _DEPTH = {"float32": 3, "float64": 4}

@@ -119,6 +119,11 @@ def _transition(tick: Tick, rule: Convention, eta: Any, number: Callable[[Any], 
     return Transition(decay, gain, *weights)
 
 
+def stays_defined(before: bool, step: Transition) -> bool:
+    """Whether the average is defined after ``step``: made of nothing that is not."""
+    return step.defined and (before or step.old.low == step.old.high == 0)
+
+
 def fixed(x: Enclosure, scale: int) -> Fixed:
     """``x`` in fixed point of ``scale`` fraction bits: its low end, and the distance to the high.
 

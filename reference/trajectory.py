@@ -7,7 +7,7 @@ tie is decided too. What is undecided then is said to be.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 
 import numpy as np
@@ -18,14 +18,14 @@ from asgd.spec import convention as find_convention
 from .balls import Balls, Values, rounded, unknown, with_better
 from .blocks import PRECISION, State, advance, depth, initial
 from .enclosure import HIGHEST_PRECISION
-from .functionals import Tick
+from .functionals import Tick, stays_defined
 from .problem import Floats, Problem, certain_transition
 from .rounding import formats
 from .settle import settle
 
 # Steps of a block, states that it gives, and numbers of gradients that it holds, at most: the cost
 # of the coefficients grows with the product of the first two, memory with the last.
-_STEPS, _STATES, _NUMBERS = 512, 32, 1 << 22
+_STEPS, _STATES, _NUMBERS = 512, 16, 1 << 22
 
 ENGINES = ("sliced", "integers")
 """The fast engine, and the simple one."""
@@ -177,10 +177,11 @@ def _moments(
         steps = [certain_transition(tick, problem.rule, PRECISION) for tick in block.ticks]
         rows = np.stack(block.rows) if block.rows else np.empty((0, problem.theta.size))
         states = _states(state, rows, steps, block, engine, depth(dtype, number))
-        shown = [(call, k, steps[k - 1].defined if k else defined) for call, k in block.marks]
+        there = list(accumulate(steps, stays_defined, initial=defined))
+        shown = [(call, k, there[k]) for call, k in block.marks]
         yield from _settled(problem, shown, states, t, dtype, highest)
         state, t = states[len(steps)], t + len(steps)
-        defined = steps[-1].defined if steps else defined
+        defined = there[-1]
         progress(block.call)
 
 

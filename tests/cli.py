@@ -13,9 +13,11 @@ from rich.console import Console
 from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
 
 from . import loading, terminal
+from .bench_truth import bench_truth
 from .port import DTYPES, PortError
 from .report import error_report, report
 from .runner import LEVELS
+from .soak_command import soak
 from .verify import Options, verify
 
 EXIT = {"conforms": 0, "deviates": 1, "error": 2}
@@ -115,6 +117,10 @@ def explain(ident: str | None) -> None:
         click.echo(f"asgd: there is no {ident!r}; `asgd explain` lists what there is", err=True)
         sys.exit(2)
     terminal.explain(entry, console)
+
+
+cli.add_command(soak)
+cli.add_command(bench_truth)
 
 
 def _waivers(path: Path) -> frozenset[str]:
