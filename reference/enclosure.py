@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from .rounding import Format, round_dyadic
@@ -50,7 +51,8 @@ class Enclosure:
     def __init__(self, low: int, high: int, exponent: int, precision: int = PRECISION) -> None:
         if low > high:
             raise ValueError(f"low must be at most high, got {low} > {high}")
-        excess = max(low.bit_length(), high.bit_length()) - precision
+        # The longer end; this is the innermost operation of all.
+        excess = (high if high >= -low else low).bit_length() - precision
         if excess > 0:
             # Shifting right rounds toward minus infinity; negated twice, toward plus infinity.
             low, high, exponent = low >> excess, -(-high >> excess), exponent + excess
@@ -72,6 +74,8 @@ class Enclosure:
         TypeError, ValueError
             If ``x`` is not a number, or not finite.
         """
+        if type(x) is float:
+            return _of_float(x, precision)
         if isinstance(x, Enclosure):
             return cls(x.low, x.high, x.exponent, precision)
         if isinstance(x, int):
@@ -81,10 +85,7 @@ class Enclosure:
         value = x.item() if hasattr(x, "item") else x
         if not isinstance(value, float):
             raise TypeError(f"x must be a number, got {x!r} of type {type(x).__name__}")
-        if not math.isfinite(value):
-            raise ValueError(f"x must be finite, got {value!r}")
-        numerator, denominator = value.as_integer_ratio()
-        return cls(numerator, numerator, 1 - denominator.bit_length(), precision)
+        return _of_float(float(value), precision)
 
     @classmethod
     def hull(cls, a: "Enclosure", b: "Enclosure") -> "Enclosure":
@@ -270,6 +271,16 @@ class Enclosure:
         if shift >= 0:
             return self.low << shift, self.high << shift
         return self.low >> -shift, -(-self.high >> -shift)
+
+
+@lru_cache(maxsize=1 << 14)
+def _of_float(value: float, precision: int) -> Enclosure:
+    # Hyperparameters and inputs come again and again, at each precision, and enclosures are
+    # immutable.
+    if not math.isfinite(value):
+        raise ValueError(f"x must be finite, got {value!r}")
+    numerator, denominator = value.as_integer_ratio()
+    return Enclosure(numerator, numerator, 1 - denominator.bit_length(), precision)
 
 
 def _fractional_power(base: int, bits: int, count: int, scale: int) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from asgd.spec import Convention, Hyperparameters
+from asgd.spec import Convention, Hyperparameters, check_hyperparameter
 from asgd.spec import convention as find_convention
 
 from .balls import Balls, Values, rounded, unknown, with_better
@@ -106,7 +106,7 @@ def trajectory(
     TypeError
         If ``grads`` can be iterated over only once.
     ValueError
-        If a number is not finite, or a shape or a name is wrong.
+        If a number is not finite or outside its domain, or a shape or a name is wrong.
 
     Examples
     --------
@@ -125,9 +125,20 @@ def trajectory(
     if theta.ndim != 1 or not np.isfinite(theta).all():
         raise ValueError(f"theta0 must be finite and of one dimension, got {theta0!r:.80}")
     rule = convention if isinstance(convention, Convention) else find_convention(convention)
-    hyper = Hyperparameters(lr, lambd, alpha, t0, weight_decay, maximize)
-    problem = Problem(theta, grads, hyper, changes or {}, rule)
-    return _moments(problem, calls, dtype, engine, highest, progress or (lambda _: None))
+    given = {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay}
+    hyper = Hyperparameters(**_checked(given), maximize=maximize)
+    checked = {call: _checked(change) for call, change in (changes or {}).items()}
+    problem = Problem(theta, grads, hyper, checked, rule)
+    chosen = None if calls is None else frozenset(calls)
+    return _moments(problem, chosen, dtype, engine, highest, progress or (lambda _: None))
+
+
+def _checked(hyper: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyperparameters as exact floats, each of its domain; ``maximize`` is none of them."""
+    return {
+        name: bool(value) if name == "maximize" else check_hyperparameter(name, value)
+        for name, value in hyper.items()
+    }
 
 
 @dataclass(frozen=True)

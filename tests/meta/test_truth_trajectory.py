@@ -169,6 +169,17 @@ def test_bad_input_is_named(theta, grads, match):
         certify(theta, grads, hyperparameters())
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("lr", -1.0), ("alpha", float("inf")), ("t0", float("nan"))]
+)
+def test_hyperparameters_are_checked(name, value):
+    """At the start, and where they change."""
+    with pytest.raises(ValueError, match=f"{name} must be in .*, got {value}"):
+        certify([1.0], [[1.0]], hyperparameters()._replace(**{name: value}))
+    with pytest.raises(ValueError, match=f"{name} must be in .*, got {value}"):
+        certify([1.0], [[1.0]], hyperparameters(), changes={1: {name: value}})
+
+
 def test_an_iterator_is_refused():
     """Gradients are gone through again where a value is undecided at first."""
     with pytest.raises(TypeError, match="more than once"):
