@@ -127,7 +127,7 @@ def test_a_wrong_port_is_found_out(tmp_path, monkeypatch):
     assert run("merge", path).exit_code == 1
 
 
-def test_a_cluster_runs_the_same_units(whole, plan):
+def test_a_cluster_runs_the_same_units(whole, plan, tmp_path):
     """Units on a local cluster of separate processes give the results that they give here."""
     distributed = pytest.importorskip("distributed")
     from asgd.tests.soak_dask import run_units
@@ -138,4 +138,8 @@ def test_a_cluster_runs_the_same_units(whole, plan):
         distributed.Client(cluster) as client,
     ):
         results = {r["unit"]: r for r in run_units(client, plan, range(UNITS))}
-    assert results == soak.read(whole)[1]
+        path, address = tmp_path / "cluster.jsonl", cluster.scheduler_address
+        common = ("--seed", 3, "--dtype", "float32", "--units", UNITS)
+        command = run("--dask", address, "--file", path, *common)
+    assert command.exit_code == 0, command.output
+    assert results == soak.read(path)[1] == soak.read(whole)[1]
