@@ -75,7 +75,9 @@ def soak() -> None:
 @click.option("--units", type=click.IntRange(min=0), help="Only the units below this number.")
 @click.option("--seconds", type=click.FloatRange(min=0), help="Begin no unit after so long.")
 @click.option("--dask", metavar="ADDRESS", help="Scheduler of a Dask cluster that runs the units.")
+@click.pass_obj
 def run_command(
+    program: list[str] | None,
     port: str | None,
     convention: str,
     dtypes: tuple[str, ...],
@@ -91,6 +93,8 @@ def run_command(
 
     Exit code: 0 conforms, 1 deviates, 2 no verdict.
     """
+    if program is not None:
+        raise click.UsageError("programs behind -- are not supported yet: give an import path")
     path = path or Path(f"asgd-soak-{shard[0]}-of-{shard[1]}.jsonl")
     start = time.monotonic()
     try:

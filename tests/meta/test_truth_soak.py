@@ -105,6 +105,12 @@ def test_other_results_are_refused(whole, tmp_path):
     assert run("merge", wrong).exit_code == 2
 
 
+def test_a_program_is_refused():
+    """What stands behind -- is not passed over in silence."""
+    result = CliRunner().invoke(cli, ["soak", "--units", "1"], obj=["./program"])
+    assert (result.exit_code, "not supported yet" in result.output) == (2, True)
+
+
 def test_a_wrong_port_is_found_out(tmp_path, monkeypatch):
     """A deviation ends with exit code 1, and its requests are in the file."""
     (tmp_path / "wrong_port.py").write_text(
