@@ -26,21 +26,19 @@ def exponents_of(columns: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def integers(row: NDArray[np.float64], shifts: NDArray[np.int64]) -> tuple[Integers, int]:
     """floor(x 2**shift) of each element, and the error bound: 0 where all are exact, else 1."""
-    out = np.empty(row.shape, object)
-    error = 0
-    for j, (x, shift) in enumerate(zip(row.tolist(), shifts.tolist(), strict=True)):
-        numerator, denominator = x.as_integer_ratio()
-        move = shift - (denominator.bit_length() - 1)
-        if move >= 0:
-            out[j] = numerator << move
-        else:
-            out[j] = numerator >> -move
-            error = 1 if numerator else error
-    return out, error
+    fraction, exponent = np.frexp(row)
+    digits = np.ldexp(fraction, 53).astype(np.int64).astype(object)
+    move = np.where(row == 0, 0, shifts + exponent - 53)
+    left, right = (np.maximum(m, 0).astype(object) for m in (move, -move))
+    out = digits << left >> right
+    # Bits were lost where shifting back does not restore the digits.
+    inexact = move.min(initial=0) < 0 and not np.array_equal(out << right, digits << left)
+    return out, int(inexact)
 
 
 def _largest(row: Integers) -> int:
-    return max(map(abs, row.tolist()), default=0)
+    numbers = row.tolist()
+    return max(max(numbers, default=0), -min(numbers, default=0))
 
 
 @dataclass
