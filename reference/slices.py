@@ -19,6 +19,9 @@ Floats = NDArray[np.float64]
 
 # Bound evaluations take few float operations, each within 2**-53: this factor covers them.
 _UPWARD = 1 + 2.0**-40
+# Products of so many multiplications are made by one thread: BLAS would share out larger ones,
+# which gains little at these shapes and costs much where other processes want the cores too.
+_ALONE = 1 << 18
 
 
 def width(terms: int, depth: int) -> int:
@@ -147,8 +150,12 @@ def diagonals(a: Coefficients, slices: Sequence[Floats], depth: int) -> tuple[Fl
         count = min(used, depth - index)
         if count > 0:
             # One product for all the slices of the coefficients that meet this one.
-            result = a.slices[:count].reshape(count * rows, terms) @ part
-            sums[index : index + count] += result.reshape(count, rows, columns)
+            left = a.slices[:count].reshape(count * rows, terms)
+            size = max(16, _ALONE // left.size)
+            for start in range(0, columns, size):
+                some = slice(start, start + size)
+                result = left @ part[:, some]
+                sums[index : index + count, :, some] += result.reshape(count, rows, -1)
     dropped = sum(
         2.0 ** (-a.w * (k + index))
         for k in range(used)
