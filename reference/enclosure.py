@@ -11,12 +11,17 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from .rounding import Format, round_dyadic
 
 PRECISION = 128
 HIGHEST_PRECISION = 8192
+# Bits that a power carries beyond the precision: its error is far below 2**16 units.
+_GUARD = 16
+# A root below 1 + 2**-_NEAR is handed to the binomial series.
+_NEAR = 11
 
 
 class TooWideError(ArithmeticError):
@@ -46,7 +51,8 @@ class Enclosure:
     def __init__(self, low: int, high: int, exponent: int, precision: int = PRECISION) -> None:
         if low > high:
             raise ValueError(f"low must be at most high, got {low} > {high}")
-        excess = max(low.bit_length(), high.bit_length()) - precision
+        # The longer end; this is the innermost operation of all.
+        excess = (high if high >= -low else low).bit_length() - precision
         if excess > 0:
             # Shifting right rounds toward minus infinity; negated twice, toward plus infinity.
             low, high, exponent = low >> excess, -(-high >> excess), exponent + excess
@@ -68,6 +74,8 @@ class Enclosure:
         TypeError, ValueError
             If ``x`` is not a number, or not finite.
         """
+        if type(x) is float:
+            return _of_float(x, precision)
         if isinstance(x, Enclosure):
             return cls(x.low, x.high, x.exponent, precision)
         if isinstance(x, int):
@@ -77,10 +85,7 @@ class Enclosure:
         value = x.item() if hasattr(x, "item") else x
         if not isinstance(value, float):
             raise TypeError(f"x must be a number, got {x!r} of type {type(x).__name__}")
-        if not math.isfinite(value):
-            raise ValueError(f"x must be finite, got {value!r}")
-        numerator, denominator = value.as_integer_ratio()
-        return cls(numerator, numerator, 1 - denominator.bit_length(), precision)
+        return _of_float(float(value), precision)
 
     @classmethod
     def hull(cls, a: "Enclosure", b: "Enclosure") -> "Enclosure":
@@ -89,7 +94,7 @@ class Enclosure:
         ends = [end << x.exponent - exponent for x in (a, b) for end in (x.low, x.high)]
         return cls(min(ends), max(ends), exponent, max(a.precision, b.precision))
 
-    # Arithmetic. Each method's inclusion is argued in spec/tolerance.md, "The certificate".
+    # Arithmetic. Each method's inclusion is argued in spec/certificate.md.
 
     def __neg__(self) -> "Enclosure":
         return Enclosure(-self.high, -self.low, self.exponent, self.precision)
@@ -249,23 +254,16 @@ class Enclosure:
         return result
 
     def _roots(self, bits: int, count: int) -> "Enclosure":
-        """Product of the x**(2**-i) with bit ``count - i`` of ``bits`` set, for i = 1, 2, ..."""
-        scale = self.precision + 8
+        """Power with the exponent ``bits * 2**-count`` in (0, 1) (certificate.md, "The power")."""
+        scale = self.precision + _GUARD
         low, high = self._fixed(scale)
         if low < 1 << scale:
             raise ValueError(f"a fractional power needs a base >= 1, got {self!r}")
-        result = Enclosure(1, 1, 0, self.precision)
-        for i in range(1, count + 1):
-            low = math.isqrt(low << scale)
-            high = _isqrt_up(high << scale)
-            root = Enclosure(low, high, -scale, self.precision)
-            if low == 1 << scale:
-                # All factors still to come are >= 1, and their product is at most this root's
-                # upper end, for the powers left sum to at most 2**-(i-1) = 2 * 2**-i: its square.
-                return result * Enclosure(low * low, high * high, -2 * scale, self.precision)
-            if bits >> (count - i) & 1:
-                result = result * root
-        return result
+        below, above = _fractional_power(low, bits, count, scale)
+        if high > low:
+            # high**beta <= low**beta * (high / low).
+            above += above * (high - low) // low + 1
+        return Enclosure(below, above, -scale, self.precision)
 
     def _fixed(self, scale: int) -> tuple[int, int]:
         """Ends in fixed point of ``scale`` fraction bits, rounded outward."""
@@ -275,9 +273,52 @@ class Enclosure:
         return self.low >> -shift, -(-self.high >> -shift)
 
 
-def _isqrt_up(n: int) -> int:
-    root = math.isqrt(n)
-    return root if root * root == n else root + 1
+@lru_cache(maxsize=1 << 14)
+def _of_float(value: float, precision: int) -> Enclosure:
+    # Hyperparameters and inputs come again and again, at each precision, and enclosures are
+    # immutable.
+    if not math.isfinite(value):
+        raise ValueError(f"x must be finite, got {value!r}")
+    numerator, denominator = value.as_integer_ratio()
+    return Enclosure(numerator, numerator, 1 - denominator.bit_length(), precision)
+
+
+def _fractional_power(base: int, bits: int, count: int, scale: int) -> tuple[int, int]:
+    """Bounds of base**beta, beta = bits * 2**-count, all in fixed point of ``scale`` fraction bits.
+
+    The product of the repeated square roots that beta's bits name, while the root is far from 1;
+    then the binomial series for all that is left. certificate.md, "The power", counts the errors.
+    """
+    one = 1 << scale
+    root, product, factors, exact = base, one, 0, True
+    while bits and root - one >= one >> _NEAR:
+        count -= 1
+        square = root << scale
+        root = math.isqrt(square)
+        exact = exact and root * root == square
+        if bits >> count:
+            bits -= 1 << count
+            product *= root
+            exact = exact and not product & (one - 1)
+            product >>= scale
+            factors += 1
+    if exact and (not bits or root == one):
+        return product, product
+    above = product + (product * (3 * factors + 1) >> scale) + 1
+    if not bits:
+        return product, above
+    low, high = _binomial(root - one, bits, count, scale)
+    return product * low >> scale, (above * high >> scale) + 1
+
+
+def _binomial(d: int, bits: int, count: int, scale: int) -> tuple[int, int]:
+    """Bounds of (1 + d)**rho, rho = bits * 2**-count in (0, 1), for a ``d`` up to 2 units low."""
+    total, term, k = 1 << scale, d * bits >> count, 1
+    while term:
+        total += term if k & 1 else -term
+        term = (term * ((k << count) - bits) * d >> (count + scale)) // (k + 1)
+        k += 1
+    return max(total - 2 * k, 1 << scale), total + 2 * k + 2
 
 
 def decide(

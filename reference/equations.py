@@ -165,5 +165,6 @@ def literal_average(
         return theta / (t - t0)
     if not t0 < t - 1:  # The sum's first two terms; the average of one is undefined.
         return before + theta
-    assert average is not None
+    if average is None:  # A changed t0 may lead here; what is undefined stays so.
+        return None
     return _average(average, theta, mu=1 / (t - t0))

@@ -1,5 +1,8 @@
 """The certified tolerance: how far a reasonable implementation may be from the exact value.
 
+The bounds of theta and of the average take one element, or NumPy arrays of them: what differs from
+element to element may be an array, and each element's bound is the same number either way.
+
 Each function here evaluates a bound that ``spec/tolerance.md`` derives; the section is named in
 its docstring. Bounds are floats that are rounded upward by a factor that covers the roundings of
 their own evaluation, and infinite where an intermediate result may overflow: there, nothing can be
@@ -10,10 +13,17 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from asgd.spec import Policy
 
 from .rounding import Format, formats, round_fraction
+
+Magnitude = TypeVar("Magnitude", float, NDArray[np.float64])
+"""One element, or an array of them."""
 
 POWER_ULP = 4.0
 """Error allowed to pow, exp and log, in ulp (tolerance.md, "What is reasonable")."""
@@ -57,6 +67,17 @@ def rounding_error(x: float, fmt: Format) -> float:
 def _inflate(relative: float) -> float:
     """Factor that turns a sum of relative errors into a bound of their product."""
     return _UPWARD / (1 - relative) if relative < _LIMIT else math.inf
+
+
+def _where(fits: Any, bound: Any) -> Any:
+    """``bound`` where nothing may overflow; elsewhere nothing can be held against a port."""
+    if isinstance(bound, np.ndarray):
+        return np.where(fits, bound, math.inf)
+    return bound if fits else math.inf
+
+
+def _larger(a: Magnitude, b: Magnitude) -> Magnitude:
+    return np.maximum(a, b) if isinstance(a, np.ndarray) else max(a, b)
 
 
 def step_size_error(
@@ -120,23 +141,23 @@ def averaging_weight_error(mu: float, t0: float, *, arithmetic: Arithmetic) -> f
 
 
 def descend_tolerance(
-    theta: float,
-    grad: float,
-    updated: float,
+    theta: Magnitude,
+    grad: Magnitude,
+    updated: Magnitude,
     *,
     eta: float,
     eta_error: tuple[float, float],
     lambd: float,
     weight_decay: float,
     arithmetic: Arithmetic,
-) -> float:
+) -> Magnitude:
     """Error allowed in theta after one step from exact inputs (tolerance.md, "The update").
 
     Parameters
     ----------
-    theta, grad : float
+    theta, grad : Magnitude
         Parameter before the step, and its gradient; magnitudes matter.
-    updated : float
+    updated : Magnitude
         Upper bound of the exact result's magnitude.
     eta : float
         Upper bound of the step size.
@@ -155,8 +176,7 @@ def descend_tolerance(
     relative, absolute = eta_error
     largest_relative = (4 + both) * u + rho_lambd + rho_decay + relative
     inner = grad + decay * theta
-    if not 8 * (1 + eta) * (inner + theta + decay + 1) < fmt.largest:
-        return math.inf
+    fits = 8 * (1 + eta) * (inner + theta + decay + 1) < fmt.largest
     before = (
         u * ((1 + some + both) * (theta + eta * grad))
         + eta * theta * lambd * ((3 + both) * u + rho_lambd)
@@ -165,28 +185,30 @@ def descend_tolerance(
     )
     underflow = 4 * tiny * (1 + eta) * (1 + theta) + 4 * tiny * eta * decay
     factor = _inflate(largest_relative)
-    return ((1 + u) * (before * factor + underflow) + u * updated) * _UPWARD
+    bound = ((1 + u) * (before * factor + underflow) + u * updated) * _UPWARD
+    allowed: Magnitude = _where(fits, bound)
+    return allowed
 
 
 def average_tolerance(
-    average: float,
-    theta: float,
-    difference: float,
-    updated: float,
+    average: Magnitude,
+    theta: Magnitude,
+    difference: Magnitude,
+    updated: Magnitude,
     *,
     mu: float,
     mu_error: float,
     arithmetic: Arithmetic,
-) -> float:
+) -> Magnitude:
     """Error allowed in the average after one step from exact inputs (tolerance.md, "The average").
 
     Parameters
     ----------
-    average, theta : float
+    average, theta : Magnitude
         Average before the step, and the newest iterate; magnitudes matter.
-    difference : float
+    difference : Magnitude
         Upper bound of the distance of theta from the average.
-    updated : float
+    updated : Magnitude
         Upper bound of the exact result's magnitude.
     mu : float
         The averaging weight, in (0, 1].
@@ -198,35 +220,38 @@ def average_tolerance(
     fmt, u, tiny = arithmetic.fmt, arithmetic.fmt.u, arithmetic.tiny
     average, theta = abs(average), abs(theta)
     # A port that keeps the sum holds 1 / mu times the average.
-    if not 2 * (average + theta) * (1 + 1 / mu) < fmt.largest:
-        return math.inf
+    fits = 2 * (average + theta) * (1 + 1 / mu) < fmt.largest
     # In u, the last rounding aside. Increments: a difference and a product, and two roundings and
     # a hidden term of u |average| more where they are compensated. Weighted sums: a sum that is
     # kept and multiplied by 1 / n, or divided by an inexact n, hides two roundings of the average
     # that is shown, and adds those of the sum and of n.
     increment = 4 * mu * difference + (1 - mu) * average
     weighted = 4 * (1 - mu) * average + 2 * mu * theta
-    before = u * max(increment, weighted) + mu_error * mu * difference
+    before = u * _larger(increment, weighted) + mu_error * mu * difference
     underflow = 6 * tiny
     factor = _inflate(6 * u + mu_error)
-    return ((1 + u) * (before * factor + underflow) + u * updated) * _UPWARD
+    bound = ((1 + u) * (before * factor + underflow) + u * updated) * _UPWARD
+    allowed: Magnitude = _where(fits, bound)
+    return allowed
 
 
-def weighted_sum_tolerance(terms: float, updated: float, *, arithmetic: Arithmetic) -> float:
+def weighted_sum_tolerance(
+    terms: Magnitude, updated: Magnitude, *, arithmetic: Arithmetic
+) -> Magnitude:
     """Error allowed in a sum divided by t - t0, ``literal``'s first terms (tolerance.md, ibid.).
 
     Parameters
     ----------
-    terms : float
+    terms : Magnitude
         Sum of the magnitudes of the weighted terms.
-    updated : float
+    updated : Magnitude
         Upper bound of the exact result's magnitude.
     arithmetic : Arithmetic
         Format and policy.
     """
     u = arithmetic.fmt.u
-    if not 4 * terms < arithmetic.fmt.largest:
-        return math.inf
     scalar = arithmetic.scalar.u
     relative = 4 * u + 4 * scalar
-    return (terms * relative * _inflate(relative) + 6 * arithmetic.tiny + u * updated) * _UPWARD
+    bound = (terms * relative * _inflate(relative) + 6 * arithmetic.tiny + u * updated) * _UPWARD
+    allowed: Magnitude = _where(4 * terms < arithmetic.fmt.largest, bound)
+    return allowed

@@ -14,10 +14,12 @@ from rich.console import Console
 from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
 
 from . import loading, terminal
+from .bench_truth import bench_truth
 from .port import DTYPES, PortError, describe
 from .report import error_report, report
 from .reproduce import script
 from .runner import LEVELS
+from .soak_command import soak
 from .verify import Options, Result, verify
 
 EXIT = {"conforms": 0, "deviates": 1, "error": 2}
@@ -136,6 +138,10 @@ def explain(ident: str | None) -> None:
         click.echo(f"asgd: there is no {ident!r}; `asgd explain` lists what there is", err=True)
         sys.exit(2)
     terminal.explain(entry, console)
+
+
+cli.add_command(soak)
+cli.add_command(bench_truth)
 
 
 def _waivers(path: Path) -> frozenset[str]:

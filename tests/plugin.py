@@ -18,6 +18,7 @@ _OPTIONS = (
     ("--asgd-policy", "ASGD_POLICY", "numeric policy (default: native)"),
     ("--asgd-level", "ASGD_LEVEL", "quick, full or soak (default: quick)"),
     ("--asgd-seed", "ASGD_SEED", "seed of the drawn scenarios (default: 0)"),
+    ("--asgd-units", "ASGD_UNITS", "units of `asgd soak` that are run as tests (default: 1)"),
 )
 
 

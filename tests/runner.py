@@ -79,6 +79,14 @@ class Outcome:
     failure: Failure | None = None
     not_observable: tuple[str, ...] = field(default_factory=tuple)
 
+    def take(self, other: "Outcome") -> None:
+        """Count what ``other`` found as well."""
+        self.scenarios += other.scenarios
+        self.judged += other.judged
+        self.undecided += other.undecided
+        self.largest = max(self.largest, other.largest)
+        self.failure = self.failure or other.failure
+
 
 class _BrokenError(AssertionError):
     """A drawn scenario that breaks the law."""
@@ -125,6 +133,10 @@ def hold(law: Law, subject: Subject, *, examples: int, seed: int) -> Outcome:
         outcome.failure = outcome.failure or _attempt(law, subject, scenario, outcome)
     if outcome.failure is None and examples:
         outcome.failure = _search(law, subject, outcome, examples, seed)
+    if outcome.failure is None and law.equation == "step" and examples >= LEVELS["full"]:
+        from .endurance import endure  # noqa: PLC0415 - it is made of what stands here
+
+        outcome.take(endure(subject, seed=seed))
     return outcome
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgd.reference import Enclosure, decide, descend, formats, real, step_size, trajectory
+from asgd.reference import Enclosure, decide, descend, formats, real, step_size
 from asgd.reference.enclosure import TooWideError
 from asgd.reference.rounding import round_dyadic, round_fraction, ulp
 
@@ -215,14 +215,3 @@ def test_a_float_is_no_real():
         real("0.1")
     with pytest.raises(ValueError, match="finite"):
         Enclosure.of(math.inf)
-
-
-def test_closed_forms():
-    """E6: lambd = 0 is a plain sum; a constant theta is its own average."""
-    plain = {"lambd": 0.0, "alpha": 0.75, "t0": 0.0, "weight_decay": 0.0}
-    steps = list(trajectory([1.0], [[0.5], [0.25], None, [2.0]], lr=0.5, **plain))
-    assert [theta[0].bounds()[0] for theta, _ in steps] == [
-        Fraction(3, 4), Fraction(5, 8), Fraction(5, 8), Fraction(-3, 8)
-    ]  # fmt: skip
-    for _, average in trajectory([0.1], [[0.0]] * 5, lr=0.5, **plain):
-        assert average[0].contains(Fraction(0.1))

@@ -1,0 +1,191 @@
+"""Exactness of the sliced product, of balls, and of single steps; the tolerance on arrays."""
+
+import random
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from asgd.reference import Enclosure, formats
+from asgd.reference.balls import rounded, scaled
+from asgd.reference.rounding import round_fraction
+from asgd.reference.single import weighted_sums
+from asgd.reference.slices import (
+    collect,
+    cut_coefficients,
+    cut_inputs,
+    diagonals,
+    two_sum,
+    width,
+)
+from asgd.reference.tolerance import (
+    Arithmetic,
+    average_tolerance,
+    descend_tolerance,
+    step_size_error,
+    weighted_sum_tolerance,
+)
+from asgd.spec import POLICIES
+
+SCALE = 120
+
+
+@pytest.mark.parametrize("terms", [1, 2, 5, 404, 516, 8191, 10**5])
+@pytest.mark.parametrize("depth", [1, 3, 5])
+def test_width_is_the_largest_exact_one(terms, depth):
+    """No sum of products of slices exceeds 2**53, and one bit more could."""
+    w = width(terms, depth)
+    assert terms * depth * 2 ** (2 * w - 2) <= 2**53
+    assert terms * depth * 2 ** (2 * w) > 2**52
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_products_of_extreme_slices_are_exact(seed):
+    """At the very limit of the assertion, every entry is the integer that Python finds."""
+    rng = np.random.default_rng(seed)
+    terms, depth = 500, 4
+    w = width(terms, depth)
+    largest = 2 ** (w - 1)
+    a = rng.choice([-largest, largest - 1, largest], (7, terms))
+    b = rng.choice([-largest, largest], (terms, 50))
+    b[:, 0] = largest
+    exact = [[sum(map(int.__mul__, row, column)) for column in b.T.tolist()] for row in a.tolist()]
+    assert (a.astype(float) @ b.astype(float)).tolist() == exact
+
+
+@pytest.mark.parametrize("depth", [2, 4])
+def test_functionals_lie_in_their_balls(depth):
+    """Coefficients times inputs, in fractions, are within the radius of high + low."""
+    rng, draw = np.random.default_rng(depth), random.Random(depth)
+    terms, columns = 37, 11
+    rows = [
+        [(draw.randint(-(1 << SCALE), 1 << SCALE) >> draw.randint(0, 60), 0) for _ in range(terms)]
+        for _ in range(3)
+    ]
+    w = width(terms, depth)
+    a = cut_coefficients(rows, SCALE, depth, w)
+    y = rng.uniform(-1, 1, (terms, columns)) * 2.0 ** rng.integers(-40, 1, (terms, columns))
+    inputs = y.copy()
+    slices, rest = cut_inputs(y, depth, w)
+    sums, left_out = diagonals(a, slices, depth)
+    high, low, missed = collect(sums, w)
+    for i, row in enumerate(rows):
+        unit = Fraction(2) ** int(a.exponents[i] + 2 - 2 * w)
+        known = a.errors[i] + left_out[i] + rest * a.sizes[i].sum() * (1 + 2.0**-40)
+        for j in range(columns):
+            exact = sum(
+                Fraction(c, 1 << SCALE) * Fraction(x)
+                for (c, _), x in zip(row, inputs[:, j].tolist(), strict=True)
+            )
+            middle = (Fraction(high[i, j]) + Fraction(low[i, j])) * unit
+            assert abs(exact - middle) <= Fraction(known) + Fraction(missed[i, j]) * unit
+
+
+def test_short_numbers_are_points():
+    """Where nothing is left out the radius is 0, so that exact data stay exact."""
+    w = width(4, 3)
+    a = cut_coefficients([[(1 << SCALE, 0), (-(1 << (SCALE - 1)), 0)]], SCALE, 3, w)
+    slices, rest = cut_inputs(np.array([[0.5, -0.75], [1.0, 2.0**-30]]), 3, w)
+    sums, left_out = diagonals(a, slices, 3)
+    _, _, missed = collect(sums, w)
+    assert not rest
+    assert not left_out.any()
+    assert not missed.any()
+    assert not a.errors.any()
+
+
+def test_two_sum_loses_nothing():
+    """Sum and error add up to both summands."""
+    rng = np.random.default_rng(1)
+    a, b = rng.standard_normal((2, 1000)) * 2.0 ** rng.integers(-60, 60, (2, 1000))
+    for x, y, s, e in zip(a, b, *two_sum(a, b), strict=True):
+        assert Fraction(x) + Fraction(y) == Fraction(s) + Fraction(e)
+
+
+@pytest.mark.parametrize("name", formats)
+def test_balls_round_as_fractions_do(name):
+    """Near ties, subnormals and overflow: what a ball claims to know is right."""
+    rng = np.random.default_rng(2)
+    fmt = formats[name]
+    count = 4000
+    near = rng.standard_normal(count).astype(name).astype(float)
+    half = np.ldexp(1.0, np.frexp(near)[1] - fmt.digits - 1)
+    high = near + half * rng.choice([0, 1, -1], count)
+    low = np.abs(high) * 2.0**-53 * rng.choice([0.0, 1e-3, -1e-3, 2.0**-40], count)
+    radius = np.abs(high) * rng.choice([0.0, 2.0**-70, 2.0**-100], count)
+    exponents = rng.choice([0, -140, -1060, 100, 1020], count)
+    high, low = two_sum(high, low)
+    balls = scaled(high, low, radius, exponents)
+    values, known = rounded(balls, name)
+    assert known.any()
+    for j in range(count):
+        unit = Fraction(2) ** int(exponents[j])
+        middle = (Fraction(high[j]) + Fraction(low[j])) * unit
+        ends = [middle + sign * Fraction(radius[j]) * unit for sign in (-1, 1)]
+        if known[j]:
+            assert {round_fraction(end, fmt) for end in ends} == {float(values[j])}
+        if np.isfinite(balls.radius[j]):
+            enclosure = balls.enclosure(j)
+            assert all(enclosure.contains(end) for end in ends)
+
+
+def test_single_steps_lie_in_their_balls():
+    """Sums of two products with coefficients of 120 bits, for any finite inputs."""
+    rng, draw = np.random.default_rng(3), random.Random(3)
+    steps, size = 20, 9
+    coefficients = [
+        [
+            Enclosure(draw.randint(-(2**120), 2**120), 2**120, -draw.randint(60, 140))
+            for _ in range(steps)
+        ]
+        for _ in range(2)
+    ]
+    coefficients = [[Enclosure(c.low, c.low, c.exponent) for c in row] for row in coefficients]
+    spread = rng.choice([-1070, -600, 0, 0, 0, 30], (2, steps, size))
+    inputs = list(rng.standard_normal((2, steps, size)) * 2.0**spread)
+    balls = weighted_sums(coefficients, inputs)
+    for t in range(steps):
+        for j in range(size):
+            exact = sum(
+                row[t].bounds()[0] * Fraction(x[t, j])
+                for row, x in zip(coefficients, inputs, strict=True)
+            )
+            if np.isfinite(balls.radius[t, j]):
+                middle = Fraction(balls.high[t, j]) + Fraction(balls.low[t, j])
+                assert abs(exact - middle) <= Fraction(balls.radius[t, j])
+                if abs(exact) > 2.0**-500:
+                    assert balls.radius[t, j] <= 2.0**-95 * np.abs(inputs).max(axis=0)[t, j] * 2**60
+    assert np.isfinite(balls.radius).any()
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("name", formats)
+def test_tolerances_of_arrays_are_those_of_elements(name, policy):
+    """Element by element the same float, overflow included."""
+    arithmetic = Arithmetic(formats[name], POLICIES[policy])
+    rng = np.random.default_rng(4)
+    wide = 2.0 ** rng.integers(-60, 127, (3, 300))
+    a, b, c = rng.standard_normal((3, 300)) * wide
+    error = step_size_error(3, lr=0.01, lambd=1e-4, alpha=0.75, arithmetic=arithmetic)
+
+    def bounds(x, y, z):
+        return (
+            descend_tolerance(
+                x,
+                y,
+                abs(z),
+                eta=0.01,
+                eta_error=error,
+                lambd=1e-4,
+                weight_decay=0.1,
+                arithmetic=arithmetic,
+            ),
+            average_tolerance(
+                x, y, abs(x - y), abs(z), mu=1 / 3, mu_error=1e-8, arithmetic=arithmetic
+            ),
+            weighted_sum_tolerance(abs(x), abs(z), arithmetic=arithmetic),
+        )
+
+    arrays = bounds(a, b, c)
+    for j, numbers in enumerate(zip(a.tolist(), b.tolist(), c.tolist(), strict=True)):
+        assert [float(bound[j]) for bound in arrays] == list(bounds(*numbers))
