@@ -1,0 +1,109 @@
+"""The update and the average of one block, in place (E1, E3, E5).
+
+Everything is elementwise, so blocks may be worked on in any order and by any thread: the bits are
+the same. Each line is one pass over a block that stays in the cache; the memory is gone through
+once. Scratch belongs to the thread, and is allocated once.
+"""
+
+import threading
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 1 << 17
+"""Elements worked on at a time: measured in ``spec/kernels.md``, "Speed"."""
+
+
+class Scalars(NamedTuple):
+    """What all elements of a step share, as arrays of no dimension: those are never converted.
+
+    Attributes
+    ----------
+    eta : () array
+        Step size.
+    decay : () array, or None
+        lambd + weight_decay; None where that is zero.
+    maximize : bool
+        Whether the gradient's sign is turned.
+    """
+
+    eta: NDArray[Any]
+    decay: NDArray[Any] | None
+    maximize: bool
+
+
+def update(
+    theta: NDArray[Any], grad: NDArray[Any], scalars: Scalars, scratch: NDArray[Any]
+) -> None:
+    """Theta - eta (s grad + (weight_decay + lambd) theta), in place (E1, E3).
+
+    The decay is added to the gradient, never rounded into 1 - lambd eta: see ``descend``.
+
+    Parameters
+    ----------
+    theta, grad, scratch : (n,) arrays of one dtype
+        ``theta`` and ``scratch`` are written, ``grad`` is not.
+    scalars : Scalars
+        Of the same dtype.
+    """
+    eta, decay, maximize = scalars
+    if decay is None:
+        np.multiply(grad, eta, scratch)
+        if maximize:
+            np.add(theta, scratch, theta)
+            return
+    else:
+        np.multiply(theta, decay, scratch)
+        if maximize:
+            np.subtract(scratch, grad, scratch)
+        else:
+            np.add(scratch, grad, scratch)
+        np.multiply(scratch, eta, scratch)
+    np.subtract(theta, scratch, theta)
+
+
+def accumulate(
+    high: NDArray[Any], low: NDArray[Any] | None, theta: NDArray[Any], scratch: NDArray[Any]
+) -> None:
+    """Add theta to the sum of its window, in place (E5).
+
+    Parameters
+    ----------
+    high, low : (n,) arrays of float64, ``low`` None for float32
+        The sum, as in `Window`.
+    theta : (n,) array
+        The newest iterate.
+    scratch : (n,) array of float64
+        Overwritten; with ``low``, two rows of it.
+    """
+    if low is None:
+        np.copyto(scratch, theta)
+        np.add(high, scratch, high)
+        return
+    total, rest = scratch
+    np.add(high, theta, total)
+    # high - total is minus the part of theta that arrived, so that theta plus it is what was lost
+    # (Fast2Sum: exact where abs(high) >= abs(theta), else off by at most u abs(theta)).
+    np.subtract(high, total, rest)
+    np.add(rest, theta, rest)
+    np.add(low, rest, low)
+    np.copyto(high, total)
+
+
+class Scratch(threading.local):
+    """Arrays of each thread, by dtype, allocated at their first use."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[Any, tuple[NDArray[Any], NDArray[Any]]] = {}
+
+    def of(self, dtype: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Scratch of `update` and of `accumulate` for parameters of ``dtype``."""
+        found = self.arrays.get(dtype)
+        if found is None:
+            shape = (BLOCK,) if dtype == np.float32 else (2, BLOCK)
+            found = self.arrays[dtype] = np.empty(BLOCK, dtype), np.empty(shape)
+        return found
+
+
+SCRATCH = Scratch()
