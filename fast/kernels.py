@@ -81,12 +81,14 @@ def accumulate(
         np.copyto(scratch, theta)
         np.add(high, scratch, high)
         return
+    # Knuth's TwoSum, exact whichever is larger: an average near zero has no large sum to add to.
     total, rest = scratch
     np.add(high, theta, total)
-    # high - total is minus the part of theta that arrived, so that theta plus it is what was lost
-    # (Fast2Sum: exact where abs(high) >= abs(theta), else off by at most u abs(theta)).
-    np.subtract(high, total, rest)
-    np.add(rest, theta, rest)
+    np.subtract(total, theta, rest)  # the part of `high` that arrived
+    np.subtract(high, rest, high)
+    np.subtract(total, rest, rest)
+    np.subtract(theta, rest, rest)
+    np.add(rest, high, rest)
     np.add(low, rest, low)
     np.copyto(high, total)
 

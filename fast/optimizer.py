@@ -114,6 +114,9 @@ class ASGD(Optimizer[Parameter]):
         divisor = terms(state.step, window.t0, self.convention)
         return mean(window, divisor, theta.dtype).reshape(theta.shape)
 
+    def _copy(self, array: NDArray[Any]) -> NDArray[Any]:
+        return array.copy()
+
     def _encode(self, window: Window) -> dict[str, Any]:
         return {
             "t0": window.t0,

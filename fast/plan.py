@@ -6,7 +6,6 @@ other parameters, other arrays or other cohorts.
 """
 
 from collections.abc import MutableMapping, Sequence
-from functools import partial
 from operator import is_
 from typing import Any
 
@@ -19,7 +18,7 @@ from asgd.spec.optimizer import ParameterState
 from .blocks import blocks
 from .kernels import Scalars
 from .schedule import Schedule
-from .threads import run_all
+from .threads import Job, run_all
 from .window import mean, open_window, opening, terms
 
 Work = Sequence[tuple[Any, Hyperparameters]]
@@ -63,7 +62,11 @@ class Cohort:
         ]
         self.blocks = blocks(self.flats)
         self.elements = sum(theta.size for theta in thetas)
-        self.decay: tuple[float, Any] = (0.0, None)
+        self.eta = np.zeros((), self.dtype)
+        self.hyper: Hyperparameters | None = None
+        self.scheduled: tuple[Any, ...] = ()
+        self.t0 = 0.0
+        self.scalars = Scalars(self.eta, None, False)  # noqa: FBT003 - a field, by its name
         self._show_windows()
 
     def prepare(self, hyper: Hyperparameters) -> Scalars:
@@ -71,28 +74,40 @@ class Cohort:
         for copy, theta in self.staged:
             copy[...] = theta
         state, rule = self.states[0], self.convention
-        lr, lambd, alpha, t0 = state.scheduled or hyper[:4]
-        t = state.step + 1
-        t0 = rule.read_t0(t0)
-        divisor = terms(t, t0, rule)
-        weight = opening(divisor, rule)
+        scheduled = state.scheduled or hyper
+        if hyper is not self.hyper or scheduled is not self.scheduled:
+            self._read(hyper, scheduled)
+        t, t0 = state.step + 1, self.t0
+        weight = opening(terms(t, t0, rule), rule)
         if weight is None:
             if state.average is not None:
                 self._close()
         elif state.average is None or state.average.t0 != t0:
             self._open(weight, t0)
-        eta = self.schedule.at(t - rule.eta_lag, lr, lambd, alpha, self.dtype == np.float32)
+        self.eta.fill(self.schedule.at(t - rule.eta_lag))
+        return self.scalars
+
+    def _read(self, hyper: Hyperparameters, scheduled: tuple[Any, ...]) -> None:
+        """Take in hyperparameters: a step with the same ones spares itself this."""
+        self.hyper, self.scheduled = hyper, scheduled
+        lr, lambd, alpha, t0 = scheduled[:4]
+        self.t0 = self.convention.read_t0(t0)
+        self.schedule.set(lr, lambd, alpha, self.dtype == np.float32)
         decay = hyper.lambd + hyper.weight_decay
-        if decay != self.decay[0]:
-            with np.errstate(over="ignore"):
-                self.decay = decay, np.array(decay, self.dtype) if decay else None
-        return Scalars(np.array(eta, self.dtype), self.decay[1], hyper.maximize)
+        with np.errstate(over="ignore"):
+            array = np.array(decay, self.dtype) if decay else None
+        self.scalars = Scalars(self.eta, array, hyper.maximize)
 
     def finish(self, hyper: Hyperparameters) -> None:
         """Count the step."""
         for copy, theta in self.staged:
             theta[...] = copy
-        scheduled = hyper[:4] if self.convention.hyperparameters == "stored" else None
+        scheduled = None
+        if self.convention.hyperparameters == "stored":
+            # The same object as long as nothing changes, so that `prepare` sees that nothing did.
+            scheduled = self.states[0].scheduled
+            if scheduled != hyper[:4]:
+                scheduled = hyper[:4]
         for state in self.states:
             state.step += 1
             state.scheduled = scheduled
@@ -139,7 +154,7 @@ class Plan:
     ) -> None:
         self.parameters = [parameter for parameter, _ in work]
         self.thetas = [parameter.data for parameter in self.parameters]
-        self.hypers = [hyper for _, hyper in work]
+        self.hypers: Sequence[Hyperparameters] = [hyper for _, hyper in work]
         states = [state.get(parameter) or ParameterState() for parameter in self.parameters]
         for theta, mine in zip(self.thetas, states, strict=True):
             if mine.average is not None and mine.average.high.size != theta.size:
@@ -162,13 +177,11 @@ class Plan:
 
     def fits(self, work: Work) -> bool:
         """Whether this plan is one for ``work``."""
-        if len(work) != len(self.parameters):
+        parameters, hypers = zip(*work, strict=True) if work else ((), ())
+        if len(work) != len(self.parameters) or not all(map(is_, parameters, self.parameters)):
             return False
-        if not all(map(is_, [parameter for parameter, _ in work], self.parameters)):
+        if not all(map(is_, [parameter.data for parameter in parameters], self.thetas)):
             return False
-        if not all(map(is_, [parameter.data for parameter, _ in work], self.thetas)):
-            return False
-        hypers = [hyper for _, hyper in work]
         if all(map(is_, hypers, self.hypers)):
             return True
         self.hypers = hypers
@@ -178,17 +191,16 @@ class Plan:
 
     def step(self, work: Work) -> None:
         """Take the step."""
-        jobs, elements, done = [], 0, []
+        jobs: list[Job] = []
+        elements = 0
         for cohort in self.cohorts:
-            hyper = work[cohort.places[0]][1]
             grads = [_flat(work[i][0]) for i in cohort.places]
-            scalars = cohort.prepare(hyper)
-            jobs += [partial(block.run, grads, scalars) for block in cohort.blocks]
+            scalars = cohort.prepare(work[cohort.places[0]][1])
+            jobs += [(block, grads, scalars) for block in cohort.blocks]
             elements += cohort.elements
-            done.append((cohort, hyper))
         run_all(jobs, elements)
-        for cohort, hyper in done:
-            cohort.finish(hyper)
+        for cohort in self.cohorts:
+            cohort.finish(work[cohort.places[0]][1])
 
 
 def _flat(parameter: Any) -> NDArray[Any]:

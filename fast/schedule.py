@@ -13,24 +13,27 @@ class Schedule:
     """Step sizes of successive steps, one by one while hyperparameters change, else in blocks."""
 
     def __init__(self) -> None:
-        self.key: tuple[float, float, float, bool] | None = None
-        self.since = 0
+        self.key = (0.0, 0.0, 0.0, False)
+        self.asked = 0
         self.start = 0
         self.block: list[float] = []
 
-    def at(self, t: int, lr: float, lambd: float, alpha: float, single: bool) -> float:
-        """Step size after t steps, rounded to float32 where ``single``, else to float64."""
-        key = (lr, lambd, alpha, single)
-        if key != self.key:
-            self.key, self.since, self.block = key, t, []
+    def set(self, lr: float, lambd: float, alpha: float, single: bool) -> None:
+        """Take other hyperparameters; values are rounded to float32 where ``single``."""
+        if (lr, lambd, alpha, single) != self.key:
+            self.key, self.asked, self.block = (lr, lambd, alpha, single), 0, []
+
+    def at(self, t: int) -> float:
+        """Step size after t steps."""
         i = t - self.start
         if 0 <= i < len(self.block):
             return self.block[i]
-        if t - self.since < _PATIENCE or t > LARGEST_STEP - _AHEAD:
-            return one_step_size(t, *key)
-        self.start = t
-        ahead = range(t, t + _AHEAD)
+        self.asked += 1
+        if self.asked < _PATIENCE or t > LARGEST_STEP - _AHEAD:
+            return one_step_size(t, *self.key)
+        lr, lambd, alpha, single = self.key
         dtype = "float32" if single else "float64"
+        ahead = range(t, t + _AHEAD)
         eta = step_size(ahead, lr=lr, lambd=lambd, alpha=alpha, dtype=dtype)
-        self.block = eta.tolist()
+        self.start, self.block = t, eta.tolist()
         return self.block[0]

@@ -5,11 +5,15 @@ costs tens of microseconds, so small steps stay on the caller's thread.
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from .blocks import Block
+from .kernels import Scalars
 
 THREADED = 3 << 17
 """Steps of fewer elements stay on one thread: measured in ``spec/kernels.md``, "Speed"."""
@@ -47,8 +51,12 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_POOL.forget)
 
 
-def run_all(jobs: Iterable[Callable[[], None]], elements: int) -> None:
-    """Run ``jobs``, which together work on so many elements, each once and in any order.
+Job = tuple[Block, Sequence[NDArray[Any]], Scalars]
+"""A block, the gradients of its cohort, and what all elements share."""
+
+
+def run_all(jobs: Sequence[Job], elements: int) -> None:
+    """Run ``jobs``, which together have so many elements, each once and in any order.
 
     Overflow and nan follow the spec's stated rule; they are not these kernels' news.
     """
@@ -65,8 +73,8 @@ def run_all(jobs: Iterable[Callable[[], None]], elements: int) -> None:
             helper.result()
 
 
-def _work(queue: Any) -> None:
+def _work(queue: Iterator[Job]) -> None:
     # NumPy's error state belongs to the thread.
     with np.errstate(all="ignore"):
-        for job in queue:
-            job()
+        for block, grads, scalars in queue:
+            block.run(grads, scalars)
