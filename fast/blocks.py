@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import BLOCK, SCRATCH, Scalars, accumulate, update
+from .kernels import BLOCK, SCRATCH, Scalars, accumulate, aligned, update
 from .window import Window
 
 SMALL = 1 << 13
@@ -40,8 +40,8 @@ class Block:
         self.whole = stop - start == thetas[0].size
         self.gathered = len(thetas) > 1
         dtype = thetas[0].dtype
-        self.theta = np.empty(stop, dtype) if self.gathered else thetas[0][start:stop]
-        self.grad = np.empty(stop, dtype) if self.gathered else None
+        self.theta = aligned(stop, dtype) if self.gathered else thetas[0][start:stop]
+        self.grad = aligned(stop, dtype) if self.gathered else None
         ends = np.cumsum([theta.size for theta in thetas]).tolist()
         self.pieces = [self.theta[e - t.size : e] for e, t in zip(ends, thetas, strict=True)]
         self.sum: tuple[NDArray[Any], NDArray[Any] | None] | None = None

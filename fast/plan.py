@@ -6,7 +6,6 @@ other parameters, other arrays or other cohorts.
 """
 
 from collections.abc import MutableMapping, Sequence
-from operator import is_
 from typing import Any
 
 import numpy as np
@@ -154,7 +153,7 @@ class Plan:
     ) -> None:
         self.parameters = [parameter for parameter, _ in work]
         self.thetas = [parameter.data for parameter in self.parameters]
-        self.hypers: Sequence[Hyperparameters] = [hyper for _, hyper in work]
+        self.hypers = [hyper for _, hyper in work]
         states = [state.get(parameter) or ParameterState() for parameter in self.parameters]
         for theta, mine in zip(self.thetas, states, strict=True):
             if mine.average is not None and mine.average.high.size != theta.size:
@@ -177,14 +176,18 @@ class Plan:
 
     def fits(self, work: Work) -> bool:
         """Whether this plan is one for ``work``."""
-        parameters, hypers = zip(*work, strict=True) if work else ((), ())
-        if len(work) != len(self.parameters) or not all(map(is_, parameters, self.parameters)):
+        if len(work) != len(self.parameters):
             return False
-        if not all(map(is_, [parameter.data for parameter in parameters], self.thetas)):
-            return False
-        if all(map(is_, hypers, self.hypers)):
+        changed = False
+        for (parameter, hyper), known, theta, old in zip(
+            work, self.parameters, self.thetas, self.hypers, strict=True
+        ):
+            if parameter is not known or parameter.data is not theta:
+                return False
+            changed |= hyper is not old
+        if not changed:
             return True
-        self.hypers = hypers
+        hypers = self.hypers = [hyper for _, hyper in work]
         return all(
             hypers[i] is hypers[cohort.places[0]] for cohort in self.cohorts for i in cohort.places
         )
@@ -206,10 +209,10 @@ class Plan:
 def _flat(parameter: Any) -> NDArray[Any]:
     """Gradient in one dimension; a copy if it is not contiguous, or shares memory with theta."""
     grad: NDArray[Any] = parameter.grad
-    if (
-        grad.flags.c_contiguous
-        and grad.flags.aligned
-        and not np.may_share_memory(grad, parameter.data)
-    ):
+    theta: NDArray[Any] = parameter.data
+    # Two arrays that own their memory share none.
+    apart = grad.base is None and theta.base is None and grad is not theta
+    flags = grad.flags
+    if flags.c_contiguous and flags.aligned and (apart or not np.may_share_memory(grad, theta)):
         return grad.reshape(-1)
     return grad.flatten()

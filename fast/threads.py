@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .blocks import Block
-from .kernels import Scalars
+from .kernels import SCRATCH, Scalars
 
 THREADED = 3 << 17
 """Steps of fewer elements stay on one thread: measured in ``spec/kernels.md``, "Speed"."""
@@ -56,25 +55,24 @@ Job = tuple[Block, Sequence[NDArray[Any]], Scalars]
 
 
 def run_all(jobs: Sequence[Job], elements: int) -> None:
-    """Run ``jobs``, which together have so many elements, each once and in any order.
-
-    Overflow and nan follow the spec's stated rule; they are not these kernels' news.
-    """
+    """Run ``jobs``, which together have so many elements, each once and in any order."""
     queue = iter(jobs)
     if elements < THREADED or not _POOL.helpers:
-        _work(queue)
+        SCRATCH.context.run(_work, queue)
         return
     pool = _POOL.get()
-    helpers = [pool.submit(_work, queue) for _ in range(_POOL.helpers)]
+    helpers = [pool.submit(_help, queue) for _ in range(_POOL.helpers)]
     try:
-        _work(queue)
+        SCRATCH.context.run(_work, queue)
     finally:
         for helper in helpers:
             helper.result()
 
 
+def _help(queue: Iterator[Job]) -> None:
+    SCRATCH.context.run(_work, queue)
+
+
 def _work(queue: Iterator[Job]) -> None:
-    # NumPy's error state belongs to the thread.
-    with np.errstate(all="ignore"):
-        for block, grads, scalars in queue:
-            block.run(grads, scalars)
+    for block, grads, scalars in queue:
+        block.run(grads, scalars)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from asgd.spec import Convention
 
 from .double_double import two_product, two_sum
+from .kernels import aligned
 
 # Elements divided at a time, so that what is made on the way stays in the cache.
 _BLOCK = 1 << 14
@@ -106,8 +107,8 @@ def open_window(
         The average so far.
     """
     if window is None:
-        high = np.empty(theta.size)
-        low = np.zeros(theta.size) if theta.dtype == np.float64 else None
+        high = aligned(theta.size, np.float64)
+        low = aligned(theta.size, np.float64) if theta.dtype == np.float64 else None
         window = Window(t0, high, low)
     window.t0 = t0
     if weight == 0:
