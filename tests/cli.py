@@ -13,6 +13,7 @@ from rich.console import Console
 from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
 
 from . import loading, terminal
+from .bench_command import bench_command
 from .port import DTYPES, PortError
 from .report import error_report, report
 from .runner import LEVELS
@@ -34,6 +35,9 @@ def split_program(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
 @click.version_option(package_name="asgd")
 def cli() -> None:
     """Say which ASGD a port computes, to the last bit, and where it goes wrong."""
+
+
+cli.add_command(bench_command)
 
 
 @cli.command("verify")

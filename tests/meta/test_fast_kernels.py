@@ -40,7 +40,7 @@ def test_update_is_within_its_bound(dtype):
         for x, g, got in zip(theta.tolist(), grad.tolist(), out.tolist(), strict=True):
             x, g = Fraction(x), Fraction(g)  # noqa: PLW2901 - exact from here on
             exact = x - step * (g + exact_decay * x)
-            inner = step * (3 * abs(g) + 4 * exact_decay * abs(x)) * u * (1 + 8 * u)
+            inner = step * (2 * abs(g) + 4 * exact_decay * abs(x)) * u * (1 + 8 * u)
             bound = Fraction(ulp(got, fmt)) / 2 + inner + 4 * Fraction(fmt.tiny)
             error = abs(Fraction(got) - exact)
             assert error <= bound, (float(x), float(g), eta, decay)
