@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 1 << 17
+BLOCK = 1 << 18
 """Elements worked on at a time: measured in ``spec/kernels.md``, "Speed"."""
 
 

@@ -62,6 +62,10 @@ class ASGD(Optimizer[Parameter]):
         self._plan: Plan | None = None
         super().__init__(*args, **kwargs)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # In a copy, views of the parameters would be arrays of their own: a plan is made anew.
+        return {**self.__dict__, "_plan": None}
+
     def add_param_group(self, group: dict[str, Any]) -> None:
         """Add a group, as `Optimizer` says; parameters that share memory are refused."""
         super().add_param_group(group)

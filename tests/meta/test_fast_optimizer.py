@@ -1,12 +1,15 @@
 """`fast.ASGD`: every convention, every kind of array, and what it keeps and allocates."""
 
+import copy
 import json
+import pickle
 import tracemalloc
 from functools import partial
 
 import numpy as np
 import pytest
 
+from asgd import reference
 from asgd.fast import ASGD, Parameter, blocks, threads
 from asgd.fast.kernels import BLOCK
 from asgd.spec import CONVENTIONS, policy
@@ -264,3 +267,35 @@ def test_averages_inside_averaged_and_after():
         p.data[...] = 7
     assert np.array_equal(p.data, before)
     assert not np.array_equal(before, average)
+
+
+def test_a_copy_goes_on_by_itself():
+    """A deep copy, pickled or not, updates its own parameters, with the same bits."""
+    p = Parameter(np.linspace(-1, 1, 5))
+    first = ASGD([p], **STRONG)
+    for t in range(8):
+        if t == 4:
+            second = copy.deepcopy(first)
+            third = pickle.loads(pickle.dumps(first))  # noqa: S301 - our own
+        for optimizer in (first,) if t < 4 else (first, second, third):
+            optimizer.param_groups[0]["params"][0].grad = np.full(5, 0.5)
+            optimizer.step()
+    for other in (second, third):
+        assert other.param_groups[0]["params"][0] is not p
+        assert _same([other.param_groups[0]["params"][0].data], [p.data])
+        assert _same(other.averages(), first.averages())
+
+
+def test_the_reference_takes_the_same_steps():
+    """Both optimizers share an interface; their averages agree to float64's last bits."""
+    exact = reference.Parameter([1.0, -2.0])
+    p = Parameter(np.array([1.0, -2.0]))
+    optimizers = [reference.ASGD([exact], **STRONG), ASGD([p], **STRONG)]
+    for t in range(6):
+        for optimizer in optimizers:
+            optimizer.param_groups[0]["params"][0].grad = np.array([0.5, 0.25 * t])
+            optimizer.step()
+    left, right = (optimizer.averages()[0] for optimizer in optimizers)
+    for x, y in zip(left, right, strict=True):
+        # Six steps of six roundings each, of numbers up to 4.
+        assert abs(float(x) - float(y)) <= 36 * 4 * 2.0**-53
