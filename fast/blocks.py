@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import BLOCK, SCRATCH, Scalars, accumulate, aligned, update
+from .kernels import BLOCK, SCRATCH, Scalars, accumulate, update
 from .window import Window
 
 SMALL = 1 << 13
-"""Parameters up to this size are gathered: measured in ``spec/kernels.md``, "Speed"."""
+"""Parameters up to this size are gathered: beyond it, copying costs what fewer calls save."""
 
 Gradients = Sequence[NDArray[Any]]
 
@@ -35,15 +35,12 @@ class Block:
     def __init__(
         self, members: Sequence[int], thetas: Sequence[NDArray[Any]], start: int, stop: int
     ) -> None:
-        self.members, self.thetas, self.start, self.stop = members, thetas, start, stop
+        self.members, self.thetas = members, thetas
         self.size = stop - start
         self.whole = stop - start == thetas[0].size
         self.gathered = len(thetas) > 1
-        dtype = thetas[0].dtype
-        self.theta = aligned(stop, dtype) if self.gathered else thetas[0][start:stop]
-        self.grad = aligned(stop, dtype) if self.gathered else None
-        ends = np.cumsum([theta.size for theta in thetas]).tolist()
-        self.pieces = [self.theta[e - t.size : e] for e, t in zip(ends, thetas, strict=True)]
+        self.part = slice(start, stop)
+        self.theta = thetas[0][self.part]
         self.sum: tuple[NDArray[Any], NDArray[Any] | None] | None = None
 
     def set_sum(self, windows: Sequence[Window] | None) -> None:
@@ -54,8 +51,7 @@ class Block:
         window = windows[self.members[0]]
         if not self.gathered:
             low = window.low
-            part = slice(self.start, self.stop)
-            self.sum = window.high[part], None if low is None else low[part]
+            self.sum = window.high[self.part], None if low is None else low[self.part]
             return
         mine = [windows[i] for i in self.members]
         high = np.concatenate([w.high for w in mine])
@@ -74,22 +70,25 @@ class Block:
 
     def run(self, grads: Gradients, scalars: Scalars) -> None:
         """Take the step; ``grads`` are those of the cohort, contiguous and flat."""
-        theta, grad = self.theta, self.grad
-        if grad is not None:
+        theta, size = self.theta, self.size
+        if self.gathered:
+            theta, grad = (array[:size] for array in SCRATCH.gathered(theta.dtype))
             np.concatenate(self.thetas, out=theta)
             np.concatenate([grads[i] for i in self.members], out=grad)
-        elif self.whole:
-            grad = grads[self.members[0]]
         else:
-            grad = grads[self.members[0]][self.start : self.stop]
+            grad = grads[self.members[0]]
+            if not self.whole:
+                grad = grad[self.part]
         first, second = SCRATCH.of(theta.dtype)
-        size = self.size
         update(theta, grad, scalars, first if size == BLOCK else first[:size])
         if self.sum is not None:
             accumulate(*self.sum, theta, second if size == BLOCK else second[..., :size])
         if self.gathered:
-            for whole, piece in zip(self.thetas, self.pieces, strict=True):
-                whole[:] = piece
+            start = 0
+            for whole in self.thetas:
+                stop = start + whole.size
+                whole[:] = theta[start:stop]
+                start = stop
 
 
 def blocks(thetas: Sequence[NDArray[Any]]) -> list[Block]:

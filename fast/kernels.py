@@ -114,6 +114,7 @@ class Scratch(threading.local):
 
     def __init__(self) -> None:
         self.arrays: dict[Any, tuple[NDArray[Any], NDArray[Any]]] = {}
+        self.gathers: dict[Any, tuple[NDArray[Any], NDArray[Any]]] = {}
         # A context that keeps the error state is entered faster than the state is set.
         self.context = contextvars.Context()
         self.context.run(np.seterr, all="ignore")
@@ -126,6 +127,13 @@ class Scratch(threading.local):
             if dtype == np.float64:
                 sums = aligned(2 * BLOCK, np.float64).reshape(2, BLOCK)
             found = self.arrays[dtype] = aligned(BLOCK, dtype), sums
+        return found
+
+    def gathered(self, dtype: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Room for small parameters of ``dtype``, gathered, and for their gradients."""
+        found = self.gathers.get(dtype)
+        if found is None:
+            found = self.gathers[dtype] = aligned(BLOCK, dtype), aligned(BLOCK, dtype)
         return found
 
 

@@ -36,7 +36,12 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--compile/--no-compile", "compiled", default=True, help="With torch.compile or not.")
 @click.option("--json", "json_file", type=_FILE)
 @click.option("--plot", "plot_file", type=_FILE, help="Draw the table, as .svg or .png.")
-@click.option("--from", "source", type=_FILE, help="Show an earlier --json instead of measuring.")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Show an earlier --json instead of measuring.",
+)
 def bench_command(
     layouts: tuple[str, ...],
     dtypes: tuple[str, ...],

@@ -184,8 +184,12 @@ def test_memory_kept_is_nothing_and_then_two_arrays(dtype):
 
 @pytest.mark.parametrize("t0", [0, 1e6])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_steps_allocate_no_arrays(dtype, t0):
-    """After the first step, nothing of a block's size, for large and small parameters."""
+def test_steps_allocate_no_arrays(dtype, t0, monkeypatch):
+    """After the first step, nothing of a block's size, for large and small parameters.
+
+    On one thread: another one may take its first block, and allocate its scratch, at any step.
+    """
+    monkeypatch.setattr(threads._POOL, "helpers", 0)
     parameters = [Parameter(np.ones(n, dtype)) for n in (3 * BLOCK, 100, 200)]
     optimizer = ASGD(parameters, t0=t0)
     for p in parameters:
