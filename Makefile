@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: verify test lint
+.PHONY: verify test lint bench
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -14,6 +14,10 @@ verify: .venv/installed
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n auto
+
+# Beside torch where it is installed in .venv: pip install torch==2.13.0
+bench: .venv/installed
+	$(BIN)/asgd bench
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .

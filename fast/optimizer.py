@@ -1,15 +1,17 @@
 """The optimizer people use: the interface of the spec around the kernels."""
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asgd.spec import Hyperparameters, Optimizer
-from asgd.spec.optimizer import ParameterState
+from asgd.spec import Hyperparameters, Optimizer, check_hyperparameter
 
-from .equations import step
+from .overlap import refuse_overlap
+from .plan import Plan
+from .window import Window, mean, terms
 
 
 class Parameter:
@@ -41,7 +43,8 @@ class Parameter:
 class ASGD(Optimizer[Parameter]):
     """Averaged SGD on NumPy arrays (E6); `Optimizer` says what parameters and methods mean.
 
-    Before the averaging window opens, nothing is stored: the average is theta.
+    Before the averaging window opens, nothing is stored: the average is theta. From then on the sum
+    of the iterates is kept, in as much memory as two arrays of theta's size and dtype.
 
     Examples
     --------
@@ -55,6 +58,28 @@ class ASGD(Optimizer[Parameter]):
     [array([ 0.75, -2.  ])]
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._plan: Plan | None = None
+        super().__init__(*args, **kwargs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # In a copy, views of the parameters would be arrays of their own: a plan is made anew.
+        return {**self.__dict__, "_plan": None}
+
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        """Add a group, as `Optimizer` says; parameters that share memory are refused."""
+        super().add_param_group(group)
+        try:
+            refuse_overlap([p.data for p in self._parameters()])
+        except ValueError:
+            self.param_groups.pop()
+            raise
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue where `state_dict` was taken, bit for bit, as `Optimizer` says."""
+        super().load_state_dict(state_dict)
+        self._plan = None
+
     def _check_parameter(self, parameter: Parameter) -> None:
         data = getattr(parameter, "data", None)
         if not isinstance(data, np.ndarray) or not hasattr(parameter, "grad"):
@@ -64,6 +89,8 @@ class ASGD(Optimizer[Parameter]):
             )
         if data.dtype not in (np.float32, np.float64):
             raise TypeError(f"a parameter must be of float32 or float64, got {data.dtype}")
+        if not data.flags.writeable:
+            raise ValueError("a parameter must be writeable, got a read-only array")
 
     def _check_gradient(self, parameter: Parameter) -> None:
         theta, grad = parameter.data, parameter.grad
@@ -74,47 +101,51 @@ class ASGD(Optimizer[Parameter]):
         if grad.dtype != theta.dtype:
             raise TypeError(f"grad must have the dtype {theta.dtype} of theta, got {grad.dtype}")
 
-    def _update(
-        self, parameter: Parameter, state: ParameterState, hyper: Hyperparameters
-    ) -> NDArray[Any] | None:
-        theta, grad = parameter.data, parameter.grad
-        assert grad is not None
-        mean = theta if state.average is None else state.average
-        # Overflow and nan follow the spec's stated rule; they are not this function's news.
-        with np.errstate(all="ignore"):
-            updated, mean = step(
-                theta,
-                mean,
-                state.step + 1,
-                grad,
-                **hyper._asdict(),
-                convention=self.convention,
-                scheduled=state.scheduled,
-            )
-        theta[...] = updated
-        return None if mean is updated else np.asarray(mean)
+    def _advance(self, work: Sequence[tuple[Parameter, Hyperparameters]]) -> None:
+        if self._plan is None or not self._plan.fits(work):
+            self._plan = None  # What follows may raise.
+            for parameter, _ in work:
+                self._check_parameter(parameter)
+            refuse_overlap([parameter.data for parameter, _ in work])
+            self._plan = Plan(work, self.state, self.convention)
+        self._plan.step(work)
+
+    def _average(self, parameter: Parameter, theta: NDArray[Any]) -> NDArray[Any]:
+        state = self.state.get(parameter)
+        if state is None or state.average is None:
+            return theta.copy()
+        window = state.average
+        divisor = terms(state.step, window.t0, self.convention)
+        return mean(window, divisor, theta.dtype).reshape(theta.shape)
 
     def _copy(self, array: NDArray[Any]) -> NDArray[Any]:
         return array.copy()
 
-    def _encode(self, array: NDArray[Any]) -> dict[str, Any]:
-        little = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
+    def _encode(self, window: Window) -> dict[str, Any]:
         return {
-            "dtype": array.dtype.name,
-            "shape": list(array.shape),
-            "base64": base64.b64encode(little.tobytes()).decode("ascii"),
+            "t0": window.t0,
+            "high": _encode(window.high),
+            "low": None if window.low is None else _encode(window.low),
         }
 
-    def _decode(self, data: Any, like: NDArray[Any]) -> NDArray[Any]:
-        if not isinstance(data, dict) or set(data) != {"dtype", "shape", "base64"}:
-            raise ValueError(f"an array must have the keys dtype, shape, base64, got {data!r:.80}")
-        if data["dtype"] != like.dtype.name or data["shape"] != list(like.shape):
-            raise ValueError(
-                f"average must be {like.dtype.name} of shape {list(like.shape)}, "
-                f"got {data['dtype']} of shape {data['shape']}"
-            )
-        raw = base64.b64decode(data["base64"], validate=True)
-        if len(raw) != like.nbytes:
-            raise ValueError(f"average must be {like.nbytes} bytes in base64, got {len(raw)}")
-        flat = np.frombuffer(raw, like.dtype.newbyteorder("<")).astype(like.dtype)
-        return flat.reshape(like.shape)
+    def _decode(self, data: Any, like: NDArray[Any]) -> Window:
+        if not isinstance(data, dict) or set(data) != {"t0", "high", "low"}:
+            raise ValueError(f"an average must have the keys t0, high, low, got {data!r:.80}")
+        t0 = check_hyperparameter("t0", data["t0"])
+        if (data["low"] is None) != (like.dtype == np.float32):
+            raise ValueError(f"low does not fit an average of {like.dtype}")
+        low = None if data["low"] is None else _decode(data["low"], like.size)
+        return Window(t0, _decode(data["high"], like.size), low)
+
+
+def _encode(array: NDArray[Any]) -> str:
+    return base64.b64encode(array.astype("<f8", copy=False).tobytes()).decode("ascii")
+
+
+def _decode(data: Any, size: int) -> NDArray[Any]:
+    if not isinstance(data, str):
+        raise ValueError(f"an array must be float64 in base64, got {data!r:.80}")  # noqa: TRY004
+    raw = base64.b64decode(data, validate=True)
+    if len(raw) != 8 * size:
+        raise ValueError(f"average must be {8 * size} bytes in base64, got {len(raw)}")
+    return np.frombuffer(raw, "<f8").astype(np.float64)

@@ -1,24 +1,26 @@
 """Step sizes, correctly rounded (E2).
 
-The exact step size is enclosed by decimal arithmetic of P digits, and both ends are rounded to the
-target format; where they disagree, P is doubled (Ziv's strategy). It ends: either the exact value
-is no tie between two floats, and then the enclosure becomes narrow enough, or it is one, and that
-is decided with integers.
+Each value is computed as a sum of two floats with a proven error bound. Where both ends of the
+error interval round to one number, that is the correctly rounded value; where they do not, which
+is rare, the certificate decides. So the bits do not depend on the way that was taken.
 """
 
-import decimal
 import math
-from decimal import Decimal
-from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
-_FIRST_DIGITS = 40
-# Beyond so many digits only a tie is still undecided.
-_TIE_DIGITS = 640
+from . import double_double
+from .certificate import rounded
+
+# Values at a time: so many, and the dozens of arrays made on the way, stay in the cache.
+_BLOCK = 1024
+# Wider errors could reach past a midpoint between two floats on both sides.
+_LARGEST_ERROR = 2.0**-56
+# Results between these are normal numbers, and the low part of their sum loses nothing.
+_RANGES = {False: (-960, 1020), True: (-124, 126)}
 
 
 def step_size(
@@ -59,85 +61,90 @@ def step_size(
     steps = np.asarray(t)
     if steps.size and (steps.dtype.kind not in "iu" or steps.min() < 0):
         raise ValueError(f"t must be integers in [0, inf), got {t!r:.80}")
-    out = np.empty(steps.shape, kind)
-    for index in np.ndindex(steps.shape):
-        out[index] = _rounded(
-            int(steps[index]), float(lr), float(lambd), float(alpha), kind == np.float32
-        )
-    return out[()]
+    hyper = (float(lr), float(lambd), float(alpha))
+    single = kind == np.float32
+    if steps.ndim == 0:
+        return np.array(one_step_size(int(steps), *hyper, single), kind)[()]
+    flat = steps.reshape(-1)
+    out = np.empty(flat.shape, kind)
+    for start in range(0, flat.size, _BLOCK):
+        out[start : start + _BLOCK] = _block(flat[start : start + _BLOCK], *hyper, single)
+    return out.reshape(steps.shape)
 
 
 @lru_cache(maxsize=4096)
-def _rounded(t: int, lr: float, lambd: float, alpha: float, single: bool) -> float:
+def one_step_size(t: int, lr: float, lambd: float, alpha: float, single: bool) -> float:
     """Correctly rounded step size as a float (a float32 number where ``single``)."""
-    if lr == 0 or lambd == 0 or alpha == 0 or t == 0:
-        return _round(Decimal(lr), single)
-    # The relative error of a power grows with the exponent, so alpha's digits come on top.
-    digits = _FIRST_DIGITS + max(0, Decimal(alpha).adjusted())
-    while True:
-        low, high = (_round(end, single) for end in _enclose(t, lr, lambd, alpha, digits))
-        if low == high:
-            return low
-        if digits > _TIE_DIGITS:
-            tie = (Fraction(low) + Fraction(high)) / 2
-            if _equals(tie, t, lr, lambd, alpha):
-                return _round(Decimal(tie.numerator) / Decimal(tie.denominator), single)
-        digits *= 2
-
-
-def _enclose(t: int, lr: float, lambd: float, alpha: float, digits: int) -> tuple[Decimal, Decimal]:
-    """Enclosure of the step size, from arithmetic of ``digits`` decimal digits.
-
-    Each operation below has a relative error of at most one unit 10^(1 - digits); the power's own
-    is below one such unit too (libmpdec: exp and ln correctly rounded, with guard digits). 1 + z
-    has 3 of them, which the power multiplies by alpha; the power and the division add 2.
-    """
-    context = decimal.Context(
-        prec=digits, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[], clamp=0
+    if not _is_regular(t, lr, lambd, alpha):
+        return rounded(t, lr, lambd, alpha, single)
+    high, low, exponent, error = double_double.step_size(
+        float(t), lr=lr, lambd=lambd, alpha=alpha, arithmetic=double_double.scalar()
     )
-    z = context.multiply(context.multiply(Decimal(lambd), Decimal(lr)), Decimal(t))
-    power = context.power(context.add(Decimal(1), z), Decimal(alpha))
-    eta = context.divide(Decimal(lr), power)
-    units = context.add(context.multiply(Decimal(4), Decimal(alpha)), Decimal(4))
-    error = context.multiply(eta, context.scaleb(units, 1 - digits))
-    down, up = context.copy(), context.copy()
-    down.rounding, up.rounding = decimal.ROUND_FLOOR, decimal.ROUND_CEILING
-    return down.subtract(eta, error), up.add(eta, error)
-
-
-def _round(value: Decimal, single: bool) -> float:
-    """``value`` rounded once, to nearest and ties to even."""
-    double = float(value)  # Python rounds a decimal correctly, subnormals and overflow included.
-    if not single:
-        return double
-    with np.errstate(over="ignore", under="ignore"):
-        nearest = np.float32(double)
-        if float(nearest) == double or not math.isfinite(double):
-            return float(nearest)
-        # Rounding the double once more errs only if the double is the midpoint of two float32
-        # and the exact value is not: then the exact value decides.
-        away = np.nextafter(nearest, np.float32(math.copysign(math.inf, double - float(nearest))))
-        if math.isinf(nearest):
-            away, midpoint = np.float32(3.4028234663852886e38), 3.4028235677973366e38
-        elif math.isinf(away):
-            return float(nearest)
+    lowest, highest = _RANGES[single]
+    if error <= _LARGEST_ERROR and lowest < exponent < highest:
+        down = high + (low - error * high)
+        up = high + (low + error * high)
+        if single:
+            same = _is_sure(down, up)
+            down = float(np.float32(down))
         else:
-            midpoint = (float(nearest) + float(away)) / 2
-        exact = Decimal(double)
-        if double != midpoint or value == exact:
-            return float(nearest)
-        return float(max(nearest, away) if value > exact else min(nearest, away))
+            same = down == up
+        if same:
+            return math.ldexp(down, exponent)
+    return rounded(t, lr, lambd, alpha, single)
 
 
-def _equals(eta: Fraction, t: int, lr: float, lambd: float, alpha: float) -> bool:
-    """Whether the step size is exactly ``eta``, by integers: eta^q x^p = lr^q with alpha = p/q.
-
-    With x = 1 + lambd lr t reduced, x^(p/q) is rational only if x is a perfect q-th power, so that
-    q is at most the number of bits of x; larger q, and results out of range, cannot be ties.
-    """
-    p, q = alpha.as_integer_ratio()
-    x = 1 + Fraction(lambd) * Fraction(lr) * t
-    bits = x.numerator.bit_length() + x.denominator.bit_length()
-    if q > bits or p * abs(math.log2(x.numerator) - math.log2(x.denominator)) > 3000 * q:
+def _is_regular(t: int, lr: float, lambd: float, alpha: float) -> bool:
+    """Whether E2 is in the domain of the sums of two floats."""
+    if t > double_double.LARGEST_STEP or not 0 < alpha <= double_double.LARGEST_POWER:
         return False
-    return bool(eta**q * x**p == Fraction(lr) ** q)
+    z = lambd * lr * t
+    return (
+        lr > 0
+        and lambd > 0
+        and z < 2.0**1000
+        and alpha * math.log1p(z) < double_double.LARGEST_LOGARITHM
+    )
+
+
+def _is_sure(down: float, up: float) -> bool:
+    """Whether every number between two float64 numbers rounds to the same float32 number.
+
+    A float64 number that is no midpoint of two float32 numbers lies on the same side of all
+    midpoints as whatever was rounded to it.
+    """
+    return not (_is_midpoint(down) or _is_midpoint(up)) and bool(np.float32(down) == np.float32(up))
+
+
+def _is_midpoint(x: float) -> bool:
+    """Whether ``x``, in float32's normal range, is halfway between two float32 numbers."""
+    return math.ldexp(math.frexp(x)[0], 25) % 2 == 1  # Its last bit is then the 25th.
+
+
+def _block(t: NDArray[Any], lr: float, lambd: float, alpha: float, single: bool) -> NDArray[Any]:
+    """Correctly rounded step sizes of a block, as float64 (float32 numbers where ``single``)."""
+    # z grows with t, so the regular steps are those up to the last regular one.
+    largest = int(t.max())
+    if not _is_regular(largest, lr, lambd, alpha):
+        return np.array([one_step_size(int(s), lr, lambd, alpha, single) for s in t])
+    # What underflows is 2**-1000 of what it is added to.
+    with np.errstate(under="ignore"):
+        high, low, exponent, error = double_double.step_size(
+            t.astype(np.float64), lr=lr, lambd=lambd, alpha=alpha, arithmetic=double_double.vector()
+        )
+    lowest, highest = _RANGES[single]
+    margin = error * high
+    down, up = high + (low - margin), high + (low + margin)
+    if single:
+        # As `_is_sure` does.
+        parts = [np.ldexp(np.frexp(end)[0], 25) for end in (down, up)]
+        sure = (parts[0] % 2 != 1) & (parts[1] % 2 != 1)
+        down, up = (end.astype(np.float32).astype(np.float64) for end in (down, up))
+        sure &= down == up
+    else:
+        sure = down == up
+    sure &= (error <= _LARGEST_ERROR) & (exponent > lowest) & (exponent < highest)
+    out: NDArray[Any] = np.ldexp(down, exponent)
+    for i in np.flatnonzero(~sure):
+        out[i] = rounded(int(t[i]), lr, lambd, alpha, single)
+    return out

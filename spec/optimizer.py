@@ -6,7 +6,9 @@ not arithmetic. Nothing here knows what an array is made of.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass
+from operator import is_, itemgetter
+from typing import Any, Generic, Protocol, TypeVar
 
 from .conventions import convention as find_convention
 from .hyperparameters import DEFAULTS, Hyperparameters, check_hyperparameter
@@ -24,7 +26,8 @@ class Parameter(Protocol):
 P = TypeVar("P", bound=Parameter)
 
 
-class ParameterState(NamedTuple):
+@dataclass(slots=True)
+class ParameterState:
     """What is kept of one parameter between its steps.
 
     Attributes
@@ -32,18 +35,15 @@ class ParameterState(NamedTuple):
     step : int
         Steps taken, t in the equations.
     average : array or None
-        The average; None as long as it is theta itself.
+        What the subclass keeps of the average; None as long as it is theta itself.
     scheduled : tuple of float or None
         lr, lambd, alpha and t0 that the next eta and mu are computed with, where the convention
         stores them (E6); else None.
     """
 
-    step: int
-    average: Any
-    scheduled: tuple[float, float, float, float] | None
-
-
-START = ParameterState(0, None, None)
+    step: int = 0
+    average: Any = None
+    scheduled: tuple[float, float, float, float] | None = None
 
 
 def check_group(group: Mapping[str, Any]) -> Hyperparameters:
@@ -58,6 +58,9 @@ def check_group(group: Mapping[str, Any]) -> Hyperparameters:
         raise TypeError(f"maximize must be True or False, got {group['maximize']!r}")
     numbers = {name: check_hyperparameter(name, group[name]) for name in DEFAULTS}
     return Hyperparameters(**numbers, maximize=group["maximize"])
+
+
+_VALUES = itemgetter("maximize", *DEFAULTS)
 
 
 class Optimizer(Generic[P]):
@@ -114,6 +117,7 @@ class Optimizer(Generic[P]):
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[P, ParameterState] = {}
         self._averaged = False
+        self._checked: dict[int, tuple[tuple[Any, ...], Hyperparameters]] = {}
         if not isinstance(params, Iterable):
             raise TypeError(
                 "params must be an iterable of parameters or of group dicts, "
@@ -214,18 +218,13 @@ class Optimizer(Generic[P]):
             raise RuntimeError("step() inside averaged() would update the averages, not theta")
         loss = None if closure is None else closure()
         work: list[tuple[P, Hyperparameters]] = []
-        for group in self.param_groups:
-            hyper = check_group(group)
+        for i, group in enumerate(self.param_groups):
+            hyper = self._hyperparameters(i, group)
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     self._check_gradient(parameter)
                     work.append((parameter, hyper))
-        stored = self.convention.hyperparameters == "stored"
-        for parameter, hyper in work:
-            state = self.state.get(parameter, START)
-            mean = self._update(parameter, state, hyper)
-            scheduled = hyper[:4] if stored else None
-            self.state[parameter] = ParameterState(state.step + 1, mean, scheduled)
+        self._advance(work)
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -238,7 +237,7 @@ class Optimizer(Generic[P]):
 
     def averages(self) -> list[Any]:
         """Averages of all parameters in order (E5), as new arrays; theta before averaging."""
-        return [self._copy(self._average(parameter)) for parameter in self._parameters()]
+        return [self._average(parameter, parameter.data) for parameter in self._parameters()]
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -273,7 +272,7 @@ class Optimizer(Generic[P]):
             groups.append({**hyper._asdict(), "params": list(range(start, start + size))})
             start += size
         for parameter in self._parameters():
-            state = self.state.get(parameter, START)
+            state = self.state.get(parameter, ParameterState())
             mean = None if state.average is None else self._encode(state.average)
             scheduled = None if state.scheduled is None else list(state.scheduled)
             states.append({"step": state.step, "average": mean, "scheduled": scheduled})
@@ -316,12 +315,30 @@ class Optimizer(Generic[P]):
 
     # Private.
 
+    def _hyperparameters(self, i: int, group: Mapping[str, Any]) -> Hyperparameters:
+        """Hyperparameters of group ``i``, checked again if any is another object than before."""
+        values = _VALUES(group)
+        known = self._checked.get(i)
+        if known is None or not all(map(is_, values, known[0])):
+            known = self._checked[i] = values, check_group(group)
+        return known[1]
+
+    def _advance(self, work: Sequence[tuple[P, Hyperparameters]]) -> None:
+        """Take a step of each parameter in ``work``; everything has been checked."""
+        stored = self.convention.hyperparameters == "stored"
+        for parameter, hyper in work:
+            state = self.state.get(parameter, ParameterState())
+            mean = self._update(parameter, state, hyper)
+            scheduled = hyper[:4] if stored else None
+            self.state[parameter] = ParameterState(state.step + 1, mean, scheduled)
+
     def _parameters(self) -> list[P]:
         return [p for group in self.param_groups for p in group["params"]]
 
-    def _average(self, parameter: P, theta: Any = None) -> Any:
-        mean = self.state.get(parameter, START).average
-        return (parameter.data if theta is None else theta) if mean is None else mean
+    def _average(self, parameter: P, theta: Any) -> Any:
+        """Average of ``parameter``, whose value is ``theta``, as a new array."""
+        mean = self.state.get(parameter, ParameterState()).average
+        return self._copy(theta if mean is None else mean)
 
     def _load_state(self, parameter: P, state: Any, *, stored: bool) -> ParameterState:
         if not isinstance(state, dict) or set(state) != {"step", "average", "scheduled"}:

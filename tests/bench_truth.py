@@ -137,9 +137,7 @@ def _undecided(count: int) -> list[Row]:
     return rows
 
 
-@click.command("bench")
-@click.option("--truth", is_flag=True, required=True, help="Certified trajectories.")
-def bench_truth(truth: bool) -> None:  # noqa: ARG001 - it is what has to be asked for
-    """Measure how fast certified values are; times are per element and step."""
+def print_truth() -> None:
+    """Measure how fast certified values are, and print it; times are per element and step."""
     for row in run_truth_benchmark():
         click.echo(f"{row.name:<60} {row.value:10.4g} {row.unit}".rstrip())

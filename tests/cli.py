@@ -14,7 +14,7 @@ from rich.console import Console
 from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
 
 from . import loading, terminal
-from .bench_truth import bench_truth
+from .bench_command import bench_command
 from .port import DTYPES, PortError, describe
 from .report import error_report, report
 from .reproduce import script
@@ -38,6 +38,9 @@ def split_program(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
 @click.version_option(package_name="asgd")
 def cli() -> None:
     """Say which ASGD a port computes, to the last bit, and where it goes wrong."""
+
+
+cli.add_command(bench_command)
 
 
 @cli.command("verify")
@@ -141,7 +144,6 @@ def explain(ident: str | None) -> None:
 
 
 cli.add_command(soak)
-cli.add_command(bench_truth)
 
 
 def _waivers(path: Path) -> frozenset[str]:

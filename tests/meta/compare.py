@@ -84,7 +84,7 @@ def main() -> None:
     ordinary = next(scenarios())[1]
     faults = [(ident, dtype) for ident in CHANGES for dtype in DTYPES]
     correct = [(port, dtype) for port in correct_ports("documented") for dtype in DTYPES]
-    print("| | faults caught | named | correct ports accused |\n|---|---|---|---|")  # noqa: T201
+    print("| | faults caught | named | correct ports accused |\n|---|---|---|---|")
     for title, passes in COMPARISONS.items():
 
         def agrees(got: Any, expected: Any, dtype: str, passes: Any = passes) -> bool:
@@ -98,7 +98,7 @@ def main() -> None:
             any(not agrees(ends(port, s, d), truth[name], d) for name, s in scenarios())
             for port, d in correct
         )
-        print(f"| {title} | {caught}/{len(faults)} | 0 | {accused}/{len(correct)} |")  # noqa: T201
+        print(f"| {title} | {caught}/{len(faults)} | 0 | {accused}/{len(correct)} |")
     caught = named = 0
     for ident, dtype in faults:
         port = VariantPort(combine(base, ident))
@@ -108,7 +108,7 @@ def main() -> None:
     accused = sum(
         verify(port, "correct", Options(dtypes=(d,))).verdict != "conforms" for port, d in correct
     )
-    print(f"| `asgd verify` | {caught}/{len(faults)} | {named} | {accused}/{len(correct)} |")  # noqa: T201
+    print(f"| `asgd verify` | {caught}/{len(faults)} | {named} | {accused}/{len(correct)} |")
 
 
 if __name__ == "__main__":

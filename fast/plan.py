@@ -1,0 +1,218 @@
+"""How a step is carried out: parameters that go together, cut into blocks.
+
+Parameters with the same hyperparameters and the same number of steps form a *cohort*: they share
+eta, and their windows are open or closed together. A plan is made once and used until a step has
+other parameters, other arrays or other cohorts.
+"""
+
+from collections.abc import MutableMapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asgd.spec import Convention, Hyperparameters
+from asgd.spec.optimizer import ParameterState
+
+from .blocks import blocks
+from .kernels import Scalars
+from .schedule import Schedule
+from .threads import Job, run_all
+from .window import mean, open_window, opening, terms
+
+Work = Sequence[tuple[Any, Hyperparameters]]
+
+
+class Cohort:
+    """Parameters of one dtype that share their hyperparameters and their number of steps.
+
+    Parameters
+    ----------
+    places : list of int
+        Places in the work of a step.
+    thetas : list of array
+        Their parameters.
+    states : list of ParameterState
+        Their states, equal in everything but the arrays.
+    convention : Convention
+        Reading of ASGD.
+    """
+
+    def __init__(
+        self,
+        places: list[int],
+        thetas: list[NDArray[Any]],
+        states: list[ParameterState],
+        convention: Convention,
+    ) -> None:
+        self.places, self.thetas, self.states = places, thetas, states
+        self.convention = convention
+        self.dtype = thetas[0].dtype
+        self.schedule = Schedule()
+        # What is not contiguous or not aligned is worked on in a contiguous copy.
+        self.flats = [
+            theta.reshape(-1) if theta.flags.carray else np.empty(theta.size, theta.dtype)
+            for theta in thetas
+        ]
+        self.staged = [
+            (flat.reshape(theta.shape), theta)
+            for flat, theta in zip(self.flats, thetas, strict=True)
+            if not theta.flags.carray
+        ]
+        self.blocks = blocks(self.flats)
+        self.elements = sum(theta.size for theta in thetas)
+        self.eta = np.zeros((), self.dtype)
+        self.hyper: Hyperparameters | None = None
+        self.scheduled: tuple[Any, ...] = ()
+        self.t0 = 0.0
+        self.scalars = Scalars(self.eta, None, False)  # noqa: FBT003 - a field, by its name
+        self._show_windows()
+
+    def prepare(self, hyper: Hyperparameters) -> Scalars:
+        """Open or close the windows for the next step, and say what its elements share."""
+        for copy, theta in self.staged:
+            copy[...] = theta
+        state, rule = self.states[0], self.convention
+        scheduled = state.scheduled or hyper
+        if hyper is not self.hyper or scheduled is not self.scheduled:
+            self._read(hyper, scheduled)
+        t, t0 = state.step + 1, self.t0
+        weight = opening(terms(t, t0, rule), rule)
+        if weight is None:
+            if state.average is not None:
+                self._close()
+        elif state.average is None or state.average.t0 != t0:
+            self._open(weight, t0)
+        self.eta.fill(self.schedule.at(t - rule.eta_lag))
+        return self.scalars
+
+    def _read(self, hyper: Hyperparameters, scheduled: tuple[Any, ...]) -> None:
+        """Take in hyperparameters: a step with the same ones spares itself this."""
+        self.hyper, self.scheduled = hyper, scheduled
+        lr, lambd, alpha, t0 = scheduled[:4]
+        self.t0 = self.convention.read_t0(t0)
+        self.schedule.set(lr, lambd, alpha, self.dtype == np.float32)
+        decay = hyper.lambd + hyper.weight_decay
+        with np.errstate(over="ignore"):
+            array = np.array(decay, self.dtype) if decay else None
+        self.scalars = Scalars(self.eta, array, hyper.maximize)
+
+    def finish(self, hyper: Hyperparameters) -> None:
+        """Count the step."""
+        for copy, theta in self.staged:
+            theta[...] = copy
+        scheduled = None
+        if self.convention.hyperparameters == "stored":
+            # The same object as long as nothing changes, so that `prepare` sees that nothing did.
+            scheduled = self.states[0].scheduled
+            if scheduled != hyper[:4]:
+                scheduled = hyper[:4]
+        for state in self.states:
+            state.step += 1
+            state.scheduled = scheduled
+
+    def _open(self, weight: float, t0: float) -> None:
+        with np.errstate(all="ignore"):
+            for state, flat in zip(self.states, self.flats, strict=True):
+                base, window = flat, state.average
+                if window is not None:
+                    divisor = terms(state.step, window.t0, self.convention)
+                    base = mean(window, divisor, self.dtype)
+                state.average = open_window(window, weight, t0, flat, base)
+        self._show_windows()
+
+    def _close(self) -> None:
+        for state in self.states:
+            state.average = None
+        self._show_windows()
+
+    def _show_windows(self) -> None:
+        windows = [state.average for state in self.states]
+        for block in self.blocks:
+            block.set_sum(None if windows[0] is None else windows)
+
+
+class Plan:
+    """The cohorts of a step.
+
+    Parameters
+    ----------
+    work : sequence of (parameter, Hyperparameters)
+        The step.
+    state : dict
+        State by parameter; those that have none get one.
+    convention : Convention
+        Reading of ASGD.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        state: MutableMapping[Any, ParameterState],
+        convention: Convention,
+    ) -> None:
+        self.parameters = [parameter for parameter, _ in work]
+        self.thetas = [parameter.data for parameter in self.parameters]
+        self.hypers = [hyper for _, hyper in work]
+        states = [state.get(parameter) or ParameterState() for parameter in self.parameters]
+        for theta, mine in zip(self.thetas, states, strict=True):
+            if mine.average is not None and mine.average.high.size != theta.size:
+                raise ValueError(
+                    f"theta must keep the size {mine.average.high.size} of its average, "
+                    f"got the shape {theta.shape}"
+                )
+        members: dict[Any, list[int]] = {}
+        for i, (hyper, mine) in enumerate(zip(self.hypers, states, strict=True)):
+            window = None if mine.average is None else mine.average.t0
+            key = (id(hyper), mine.step, mine.scheduled, window, self.thetas[i].dtype)
+            members.setdefault(key, []).append(i)
+        self.cohorts = [
+            Cohort(
+                places, [self.thetas[i] for i in places], [states[i] for i in places], convention
+            )
+            for places in members.values()
+        ]
+        state.update(zip(self.parameters, states, strict=True))
+
+    def fits(self, work: Work) -> bool:
+        """Whether this plan is one for ``work``."""
+        if len(work) != len(self.parameters):
+            return False
+        changed = False
+        for (parameter, hyper), known, theta, old in zip(
+            work, self.parameters, self.thetas, self.hypers, strict=True
+        ):
+            if parameter is not known or parameter.data is not theta:
+                return False
+            changed |= hyper is not old
+        if not changed:
+            return True
+        hypers = self.hypers = [hyper for _, hyper in work]
+        return all(
+            hypers[i] is hypers[cohort.places[0]] for cohort in self.cohorts for i in cohort.places
+        )
+
+    def step(self, work: Work) -> None:
+        """Take the step."""
+        jobs: list[Job] = []
+        elements = 0
+        for cohort in self.cohorts:
+            grads = [_flat(work[i][0]) for i in cohort.places]
+            scalars = cohort.prepare(work[cohort.places[0]][1])
+            jobs += [(block, grads, scalars) for block in cohort.blocks]
+            elements += cohort.elements
+        run_all(jobs, elements)
+        for cohort in self.cohorts:
+            cohort.finish(work[cohort.places[0]][1])
+
+
+def _flat(parameter: Any) -> NDArray[Any]:
+    """Gradient in one dimension; a copy if it is not contiguous, or shares memory with theta."""
+    grad: NDArray[Any] = parameter.grad
+    theta: NDArray[Any] = parameter.data
+    # Two arrays that own their memory share none.
+    apart = grad.base is None and theta.base is None and grad is not theta
+    flags = grad.flags
+    if flags.c_contiguous and flags.aligned and (apart or not np.may_share_memory(grad, theta)):
+        return grad.reshape(-1)
+    return grad.flatten()

@@ -1,0 +1,161 @@
+"""E2 in float64 and float32: correctly rounded, whichever way it is computed."""
+
+import math
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from asgd.fast import double_double, step_size
+from asgd.fast.certificate import rounded
+from asgd.fast.step_size import one_step_size
+from asgd.reference import formats
+from asgd.reference import step_size as exact_step_size
+from asgd.reference.enclosure import Enclosure, decide
+from asgd.reference.numbers import context, real
+
+DTYPES = ("float32", "float64")
+
+
+def _draw(rng: np.random.Generator) -> tuple[int, float, float, float]:
+    """Steps and hyperparameters, from tiny to huge lambd lr t, and alpha up to 20."""
+    lr = math.ldexp(rng.random() + 0.5, int(rng.choice([0, -7, rng.integers(-60, 60)])))
+    lambd = math.ldexp(rng.random() + 0.5, int(rng.choice([0, -13, rng.integers(-100, 60)])))
+    alpha = float(rng.choice([0.75, 0.5, 1.0, 2 / 3, 2 * rng.random(), 20 * rng.random()]))
+    return int(2 ** (40 * rng.random())), lr, lambd, alpha
+
+
+def _truth(t, lr, lambd, alpha, dtype):
+    """Correctly rounded step size by the reference, which shares nothing with `fast`."""
+
+    def enclose(precision):
+        return exact_step_size(
+            t,
+            lr=Enclosure.of(lr, precision),
+            lambd=Enclosure.of(lambd, precision),
+            alpha=Enclosure.of(alpha, precision),
+        )
+
+    return decide(enclose, formats[dtype])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_step_sizes_are_correctly_rounded(dtype):
+    """One by one and in arrays, against the reference's certificate."""
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        t, lr, lambd, alpha = _draw(rng)
+        expected = _truth(t, lr, lambd, alpha, dtype)
+        hyper = {"lr": lr, "lambd": lambd, "alpha": alpha, "dtype": dtype}
+        assert float(step_size(t, **hyper)) == expected, (t, lr, lambd, alpha)
+        assert float(step_size(np.array([t]), **hyper)[0]) == expected, (t, lr, lambd, alpha)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_block_has_the_bits_of_its_steps(dtype):
+    """Arrays, whatever their length and order, hold what single steps give."""
+    rng = np.random.default_rng(1)
+    for _ in range(10):
+        _, lr, lambd, alpha = _draw(rng)
+        t = rng.integers(0, 10**6, (3, 17))
+        block = step_size(t, lr=lr, lambd=lambd, alpha=alpha, dtype=dtype)
+        assert block.dtype == dtype
+        for index in np.ndindex(t.shape):
+            one = rounded(int(t[index]), lr, lambd, alpha, dtype == "float32")
+            assert float(block[index]) == one, (t[index], lr, lambd, alpha)
+
+
+def test_error_bound_of_the_sum_of_two_floats():
+    """The proven bound (kernels.md, "Step size") holds, and is not slack beyond reason."""
+    mp = context(300)
+    rng = np.random.default_rng(2)
+    largest = 0.0
+    for _ in range(1000):
+        t, lr, lambd, alpha = _draw(rng)
+        power = alpha * math.log1p(lambd * lr * t)
+        if power > double_double.LARGEST_LOGARITHM:
+            continue
+        high, low, exponent, error = double_double.step_size(
+            float(t), lr=lr, lambd=lambd, alpha=alpha, arithmetic=double_double.scalar()
+        )
+        got = mp.ldexp(real(high, 300) + real(low, 300), int(exponent))
+        arguments = (real(x, 300) for x in (lr, lambd, alpha))
+        exact = exact_step_size(t, **dict(zip(("lr", "lambd", "alpha"), arguments, strict=True)))
+        distance = abs(float(got / exact - 1))
+        assert distance <= error, (t, lr, lambd, alpha, distance / error)
+        largest = max(largest, distance / error)
+    assert largest > 2.0**-10
+
+
+@pytest.mark.parametrize(
+    ("t", "lr", "lambd", "alpha"),
+    [
+        (15, 1.0, 1.0, 0.75),  # exactly 1/8
+        (3, 1.0 + 2.0**-52, 1.0, 0.5),  # the square root of a number near 4
+        (2**60 + 1, 0.5, 0.5, 0.75),  # t is no float64 number
+        (7, 5e-324, 1.0, 0.75),  # subnormal
+        (7, 1e308, 1e308, 3.0),  # lambd lr t is beyond the floats
+        (10**6, 1e-300, 1e-300, 20.0),  # lr, to the last bit
+        (9, 1.7e308, 1e-320, 1e5),
+        (100, 3e38, 1e-45, 1e-3),
+        (1, 1e-40, 1.0, 1e-9),  # subnormal in float32
+    ],
+)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_awkward_step_sizes(dtype, t, lr, lambd, alpha):
+    """Ties, exact results, and both ends of the range."""
+    hyper = {"lr": lr, "lambd": lambd, "alpha": alpha, "dtype": dtype}
+    with np.errstate(all="raise"):
+        one = step_size(t, **hyper)
+        block = step_size(np.array([t]), **hyper)
+    assert float(one) == float(block[0]) == rounded(t, lr, lambd, alpha, dtype == "float32")
+
+
+def test_a_midpoint_of_float32_is_decided_by_the_certificate():
+    """A tie of float32 rounds to even, a little less than it rounds down."""
+    lr = 1 + 3 * 2.0**-24
+    assert float(step_size(0, lr=lr, lambd=0.5, alpha=0.5, dtype="float32")) == 1 + 2.0**-22
+    below = step_size(1, lr=lr, lambd=2.0**-70, alpha=0.5, dtype="float32")
+    assert float(below) == 1 + 2.0**-23
+    assert float(
+        step_size(np.array([1]), lr=lr, lambd=2.0**-70, alpha=0.5, dtype="float32")[0]
+    ) == (1 + 2.0**-23)
+
+
+def test_bits_do_not_depend_on_simd():
+    """The same values with NumPy's SIMD kernels switched off."""
+    program = (
+        "import numpy as np; from asgd.fast import step_size;"
+        "print(step_size(np.arange(2000), lr=0.01, lambd=1e-4, alpha=0.75).tobytes().hex())"
+    )
+    features = np._core._multiarray_umath.__cpu_dispatch__
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", program],
+            env={**os.environ, "NPY_DISABLE_CPU_FEATURES": disabled},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for disabled in ("", " ".join(features))
+    ]
+    assert outputs[0] == outputs[1]
+    assert len(outputs[0]) == 2 * 8 * 2000 + 1
+
+
+def test_bad_input_is_refused():
+    """The message names the parameter, its domain and the value."""
+    with pytest.raises(ValueError, match=r"alpha must be in \[0, inf\), got -1.0"):
+        step_size(1, lr=0.1, lambd=0.1, alpha=-1.0)
+    with pytest.raises(ValueError, match=r"t must be integers in \[0, inf\)"):
+        step_size(np.array([1, -1]), lr=0.1, lambd=0.1, alpha=1.0)
+
+
+def test_one_step_size_is_cached():
+    """An optimizer of many parameters asks for the same step size for each of them."""
+    one_step_size.cache_clear()
+    for _ in range(3):
+        step_size(5, lr=0.1, lambd=0.1, alpha=0.75)
+    assert one_step_size.cache_info().misses == 1
