@@ -1,6 +1,7 @@
 """The ``asgd`` command line."""
 
 import json
+import shlex
 import sys
 import tomllib
 from collections.abc import Sequence
@@ -13,8 +14,9 @@ from rich.console import Console
 from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
 
 from . import loading, terminal
-from .port import DTYPES, PortError
-from .report import error_report, report
+from .port import DTYPES, Port, PortError
+from .program import TIMEOUT, ProgramPort
+from .report import error_report, report, write_requests
 from .runner import LEVELS
 from .verify import Options, verify
 
@@ -63,6 +65,20 @@ def cli() -> None:
 @click.option("--level", type=click.Choice(list(LEVELS)), default="quick", show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=TIMEOUT,
+    show_default=True,
+    help="Seconds that a program behind -- has to answer a request.",
+)
+@click.option(
+    "--transcript",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default="asgd-transcript.jsonl",
+    show_default=True,
+    help="Where the requests of a program's failing exchange are kept, to be fed to it again.",
+)
 @click.pass_obj
 def verify_command(
     program: list[str] | None,
@@ -74,25 +90,38 @@ def verify_command(
     level: str,
     seed: int,
     json_file: Path | None,
+    timeout: float,
+    transcript: Path,
 ) -> None:
     """Judge PORT, an import path package.module:Object (default: asgd.fast:ASGD).
 
+    Or, behind --, a program and its arguments: asgd verify -- PROGRAM ARGS...
+
     Exit code: 0 conforms, 1 deviates, 2 no verdict.
     """
-    how = port or loading.DEFAULT
-    if program is not None:
-        raise click.UsageError("programs behind -- are not supported yet: give an import path")
+    how = _name(port, program)
     waived = _waivers(waive) if waive else frozenset()
-    options = Options(convention, dtypes, policy, level, seed, waived)
+    options = Options(convention, dtypes, policy, level, seed, waived, tuple(program or ()))
+    subject: Port | None = None
     try:
         with terminal.progress(how):
-            result = verify(loading.load(how), how, options)
+            subject = ProgramPort(program, timeout) if program else loading.load(how)
+            result = verify(subject, how, options)
     except PortError as error:
+        if isinstance(subject, ProgramPort) and subject.transcript:
+            subject.write_transcript(transcript)
+            error = PortError(
+                f"{error}\n  again: {shlex.join(subject.argv)} < {shlex.quote(str(transcript))}"
+            )
         _write(json_file, error_report(how, str(error), {"seed": seed, "policy": policy}))
         # One line on standard error: that is what a CI log is read for.
         click.echo(f"asgd: no verdict on {how}: {error}", err=True)
         sys.exit(EXIT["error"])
-    _write(json_file, report(result))
+    content = report(result)
+    if program and result.deviations:
+        write_requests(result, transcript)
+        content["reproduce"]["script"] = str(transcript)
+    _write(json_file, content)
     terminal.show(result, Console(highlight=False))
     sys.exit(EXIT["deviates"] if result.stale_waivers else EXIT[result.verdict])
 
@@ -115,6 +144,17 @@ def explain(ident: str | None) -> None:
         click.echo(f"asgd: there is no {ident!r}; `asgd explain` lists what there is", err=True)
         sys.exit(2)
     terminal.explain(entry, console)
+
+
+def _name(port: str | None, program: list[str] | None) -> str:
+    """How the port is named, and that it is named once."""
+    if program is None:
+        return port or loading.DEFAULT
+    if port is not None:
+        raise click.UsageError(f"give PORT or a program behind --, not both: {port}")
+    if not program:
+        raise click.UsageError("-- must be followed by a program")
+    return shlex.join(program)
 
 
 def _waivers(path: Path) -> frozenset[str]:

@@ -35,6 +35,7 @@ class Options:
     level: str = "quick"
     seed: int = 0
     waived: frozenset[str] = frozenset()
+    program: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
