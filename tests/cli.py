@@ -13,7 +13,7 @@ from rich.console import Console
 
 from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
 
-from . import loading, terminal
+from . import doctor, loading, terminal
 from .port import DTYPES, Port, PortError
 from .program import TIMEOUT, ProgramPort
 from .report import error_report, report, write_requests
@@ -146,15 +146,34 @@ def explain(ident: str | None) -> None:
     terminal.explain(entry, console)
 
 
+@cli.command("doctor")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=TIMEOUT)
+@click.pass_obj
+def doctor_command(program: list[str] | None, timeout: float) -> None:
+    """Look at this environment, or behind -- at a program: asgd doctor -- PROGRAM ARGS...
+
+    Exit code: 0 all is well, 2 something is wrong.
+    """
+    if program is None:
+        found = terminal.findings(doctor.environment())
+    else:
+        found = terminal.findings(doctor.walk(ProgramPort(_program(program), timeout)))
+    sys.exit(EXIT["error"] if "wrong" in found else 0)
+
+
 def _name(port: str | None, program: list[str] | None) -> str:
     """How the port is named, and that it is named once."""
     if program is None:
         return port or loading.DEFAULT
     if port is not None:
         raise click.UsageError(f"give PORT or a program behind --, not both: {port}")
+    return shlex.join(_program(program))
+
+
+def _program(program: list[str]) -> list[str]:
     if not program:
         raise click.UsageError("-- must be followed by a program")
-    return shlex.join(program)
+    return program
 
 
 def _waivers(path: Path) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """What people see: a result and the entries of the spec, on a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -21,6 +21,7 @@ from asgd.spec import (
     policy,
 )
 
+from .doctor import Finding
 from .report import command, decimal
 from .runner import Outcome
 from .verify import Deviation, DtypeResult, Result, detectable
@@ -130,6 +131,18 @@ def _show_deviation(deviation: Deviation, result: Result, console: Console) -> N
         f"{judgement.error_bounds:.3g} times what rounding may cost"
     )
     console.print(f"    {escape(deviation.explanation)}", soft_wrap=True)
+
+
+def findings(found: Iterable[Finding]) -> set[str]:
+    """Print what the doctor finds, as it is found; the statuses that occurred."""
+    console = Console(highlight=False)
+    statuses: set[str] = set()
+    for finding in found:
+        statuses.add(finding.status)
+        style = {"ok": "green", "wrong": "bold red", "absent": "dim"}[finding.status]
+        text = f": {escape(finding.text)}" if finding.text else ""
+        console.print(f"[{style}]{finding.status:6}[/] {finding.title}{text}", soft_wrap=True)
+    return statuses
 
 
 def explain_all(console: Console) -> None:

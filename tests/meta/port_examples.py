@@ -1,5 +1,6 @@
 """The example programs of the spec, built by their toolchains."""
 
+import atexit
 import shutil
 import subprocess
 import sys
@@ -23,8 +24,9 @@ EXAMPLES = [*_BUILD, *_RUN]
 
 @cache
 def _folder():
-    # The object is kept by the cache, so that the folder lives as long as the tests.
-    return tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 @cache
@@ -33,7 +35,7 @@ def command(name):
     words = _BUILD.get(name) or _RUN[name]
     if shutil.which(words[0]) is None:
         pytest.skip(f"{words[0]} is not installed: {name} is not verified here")
-    binary = Path(_folder().name) / name.replace(".", "_")
+    binary = _folder() / name.replace(".", "_")
     words = [w.format(source=PORTS / name, binary=binary) for w in words]
     if name in _RUN:
         return words
