@@ -122,7 +122,7 @@ def _dtype(result: DtypeResult, policy_name: str) -> dict[str, Any]:
         "deviations": [_deviation(d, policy_name) for d in result.deviations],
         "not_observable": result.not_observable,
         "laws": {
-            outcome.law.equation: {
+            outcome.law.key: {
                 "scenarios": outcome.scenarios,
                 "numbers": outcome.judged,
                 "undecided": outcome.undecided,

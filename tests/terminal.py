@@ -76,7 +76,7 @@ def _laws(result: Result) -> Table:
     for rows in zip(*(dtype.outcomes for dtype in result.dtypes), strict=True):
         equation = EQUATIONS[rows[0].law.equation]
         cells = [cell for outcome in rows for cell in _cells(outcome)]
-        table.add_row(f"{equation.id} {equation.name}", *cells)
+        table.add_row(f"{equation.id} {rows[0].law.key}", *cells)
     return table
 
 

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from asgd.spec import EQUATIONS, FAULTS, POLICIES, Convention, Policy, convention, policy
 
 from .laws import LAWS
+from .life import LifeLaw, live
 from .port import Hello, Port, PortError, greet
 from .runner import LEVELS, Failure, Match, Outcome, Subject, hold, identify, looser
 
@@ -99,7 +100,7 @@ class DtypeResult:
     def not_observable(self) -> list[str]:
         """Laws that say nothing, with what the port does not show."""
         return [
-            f"{outcome.law.equation} (needs {', '.join(outcome.not_observable)})"
+            f"{outcome.law.key} (needs {', '.join(outcome.not_observable)})"
             for outcome in self.outcomes
             if outcome.not_observable
         ]
@@ -199,6 +200,9 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
         else:
             outcome.failure = second.failure
     deviations = _deviations(outcomes, precision_only, dtype, options.waived)
+    wrong = {o.law.equation for o in outcomes if o.failure is not None} - precision_only
+    lives = live(subject, examples=examples, seed=options.seed, truth=not wrong)
+    deviations += _broken_lives(lives, dtype)
     if options.convention != "auto" and deviations:
         match = Match(match.convention, required, frozenset(d.equation for d in deviations))
     floor = sum(
@@ -206,7 +210,7 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
         for law, outcome in zip(LAWS.values(), outcomes, strict=True)
         if not outcome.not_observable
     )
-    return DtypeResult(dtype, match, also, outcomes, deviations, floor)
+    return DtypeResult(dtype, match, also, [*outcomes, *lives], deviations, floor)
 
 
 def _deviations(
@@ -223,6 +227,17 @@ def _deviations(
         deviations.append(
             Deviation(ident, equation, dtype, title, explanation, failure, ident in waived)
         )
+    return deviations
+
+
+def _broken_lives(lives: Sequence[Outcome], dtype: str) -> list[Deviation]:
+    """Deviations in the life of an optimizer; each law says itself what is the matter."""
+    deviations = []
+    for outcome in lives:
+        law, failure = outcome.law, outcome.failure
+        if failure is not None and isinstance(law, LifeLaw):
+            mend = f"To mend it: {law.mend}."
+            deviations.append(Deviation("unknown", "step", dtype, law.title, mend, failure))
     return deviations
 
 
