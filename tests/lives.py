@@ -125,6 +125,9 @@ def specials(supports: Supports) -> list[Scenario]:
     steps = ((good,), (bad,), (good,), (good,))
     hypers = [STRONG._replace(t0=t0) for t0 in (0.0, 1e6)]
     hypers.append(STRONG._replace(t0=1e6, lambd=0.0, weight_decay=0.0))
+    # theta (1 - eta lambd) keeps an infinity, so that the average of a port that computes so can
+    # be compared with it.
+    hypers.append(STRONG._replace(t0=1e6, lambd=2.0**-10, weight_decay=0.0))
     if "maximize" in supports:
         hypers += [hyper._replace(maximize=True) for hyper in hypers]
     return [single(hyper, (start,), steps) for hyper in hypers]
