@@ -13,7 +13,7 @@ from rich.console import Console
 
 from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
 
-from . import doctor, loading, terminal
+from . import doctor, loading, terminal, vectors
 from .port import DTYPES, Port, PortError
 from .program import TIMEOUT, ProgramPort
 from .report import error_report, report, write_requests
@@ -159,6 +159,32 @@ def doctor_command(program: list[str] | None, timeout: float) -> None:
     else:
         found = terminal.findings(doctor.walk(ProgramPort(_program(program), timeout)))
     sys.exit(EXIT["error"] if "wrong" in found else 0)
+
+
+@cli.command("vectors")
+@click.option("--check", is_flag=True, help="Only say whether they are what this version writes.")
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default="spec/vectors",
+    show_default=True,
+)
+def vectors_command(check: bool, folder: Path) -> None:
+    """Write the frozen vectors, or check them.
+
+    Exit code: 0 they are up to date, 1 stale.
+    """
+    if not check:
+        for path in vectors.write(folder):
+            click.echo(f"{path} {path.stat().st_size} bytes")
+        return
+    names = vectors.stale(folder)
+    if names:
+        click.echo(
+            f"stale in {folder}: {', '.join(names)}; renew them: {vectors.COMMAND}", err=True
+        )
+        sys.exit(1)
+    click.echo(f"{folder} is up to date")
 
 
 def _name(port: str | None, program: list[str] | None) -> str:

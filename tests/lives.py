@@ -50,7 +50,7 @@ def _halved(vector: Vector) -> Vector:
     return tuple(x / 2 for x in vector)
 
 
-def _wave(t: int, size: int) -> Vector:
+def wave(t: int, size: int) -> Vector:
     """Gradient of step ``t``: it changes from step to step, and from element to element."""
     return tuple((-1.0) ** (t + j) * (1 + 0.25 * t) + 0.125 * j for j in range(size))
 
@@ -63,7 +63,7 @@ def plain(supports: Supports) -> list[Scenario]:
     hypers = [STRONG]
     if "maximize" in supports:
         hypers.append(STRONG._replace(maximize=True))
-    return [single(hyper, (_THETA,), tuple((_wave(t, 3),) for t in range(3))) for hyper in hypers]
+    return [single(hyper, (_THETA,), tuple((wave(t, 3),) for t in range(3))) for hyper in hypers]
 
 
 def windows(supports: Supports) -> list[Scenario]:
@@ -73,7 +73,7 @@ def windows(supports: Supports) -> list[Scenario]:
         single(
             STRONG._replace(t0=t0, weight_decay=decay, maximize=maximize),
             (_THETA,),
-            tuple((_wave(t, 3),) for t in range(6)),
+            tuple((wave(t, 3),) for t in range(6)),
         )
         for t0, decay, maximize in product((0.0, 1.0, 3.0, 2.5, math.inf), (0.0, 0.25), turns)
     ]
@@ -81,7 +81,7 @@ def windows(supports: Supports) -> list[Scenario]:
         lives += [_skips(Group(STRONG, (_THETA,) * 4)), _skips(Group(_OTHER, (_THETA,) * 4))]
     if {"skip", "groups"} <= supports:
         late = [
-            Step((_wave(t, 3), None if t < 3 else _wave(t, 2))) for t in range(7)
+            Step((wave(t, 3), None if t < 3 else wave(t, 2))) for t in range(7)
         ]  # the second group comes late
         lives.append(Scenario((Group(STRONG, (_THETA,)), Group(_OTHER, ((2.0, -1.0),))), (*late,)))
     if "set" in supports:
@@ -93,14 +93,14 @@ def _skips(group: Group) -> Scenario:
     """Parameters that have every gradient; from step 3 on; none in the middle; none at all."""
     patterns = ((), (0, 1), (2, 3), range(7))
     steps = (
-        Step(tuple(None if t in pattern else _wave(t + i, 3) for i, pattern in enumerate(patterns)))
+        Step(tuple(None if t in pattern else wave(t + i, 3) for i, pattern in enumerate(patterns)))
         for t in range(7)
     )
     return Scenario((group,), tuple(steps))
 
 
 def _changes(name: str, value: float) -> Scenario:
-    events: list[Step | Set] = [Step((_wave(t, 3),)) for t in range(7)]
+    events: list[Step | Set] = [Step((wave(t, 3),)) for t in range(7)]
     events.insert(3, Set(0, {name: value}))
     return Scenario((Group(STRONG, (_THETA,)),), tuple(events))
 
@@ -108,7 +108,7 @@ def _changes(name: str, value: float) -> Scenario:
 def sizes(supports: Supports) -> list[Scenario]:  # noqa: ARG001 - one signature
     """One parameter of each size; each element repeats one of a few."""
     params = tuple(_repeated(_THETA, size) for size in SIZES)
-    steps = tuple(tuple(_repeated(_wave(t, _PERIOD), size) for size in SIZES) for t in range(3))
+    steps = tuple(tuple(_repeated(wave(t, _PERIOD), size) for size in SIZES) for t in range(3))
     empty = single(STRONG, ((), _THETA), (((), _GRAD),) * 2)
     return [single(STRONG._replace(t0=1.0), params, steps), empty]
 
@@ -140,7 +140,7 @@ def paused(supports: Supports) -> list[Scenario]:
         groups.append(Group(_OTHER, ((0.5,),)))
     shapes = [len(p) for group in groups for p in group.params]
     events: list[Step | Set] = [
-        Step(tuple(None if i == 1 and t in skipped else _wave(t, n) for i, n in enumerate(shapes)))
+        Step(tuple(None if i == 1 and t in skipped else wave(t, n) for i, n in enumerate(shapes)))
         for t in range(6)
         for skipped in [(0, 1, 3) if "skip" in supports else ()]
     ]

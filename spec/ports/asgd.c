@@ -1,6 +1,7 @@
 /* Averaged SGD behind the port protocol (protocol.md), in C99 and its standard library.
  *
  *     cc -std=c99 -O2 -o asgd asgd.c -lm && asgd verify -- ./asgd
+ *     ./asgd vectors/documented.json     checks the frozen vectors instead (vectors.md)
  *
  * It implements the convention "documented". The lines marked TORCH say what "torch" changes.
  * Replace step() by your own optimizer, and keep the rest.
@@ -194,14 +195,16 @@ static void print_array(const double *x, size_t size) {
     putchar(']');
 }
 
-static void refuse(const char *name, double value) {
-    printf("{\"ok\":false,\"error\":\"%s is outside its domain, got %g\"}\n", name, value);
+/* A request is done (NULL), or refused because of the hyperparameter that is named. */
+static void print_outcome(const char *bad) {
+    if (bad) printf("{\"ok\":false,\"error\":\"%s is outside its domain\"}\n", bad);
+    else printf("{\"ok\":true}\n");
 }
 
 /* Requests. */
 
-/* Take the hyperparameters that a request names. Returns 0, and has answered, for a bad one. */
-static int take_hyper(const Json *from, Hyper *h) {
+/* Take the hyperparameters that a request names. Returns the name of a bad one, or NULL. */
+static const char *take_hyper(const Json *from, Hyper *h) {
     const char *names[] = {"lr", "lambd", "alpha", "t0", "weight_decay"};
     double *places[] = {&h->lr, &h->lambd, &h->alpha, &h->t0, &h->weight_decay};
     for (int i = 0; i < 5; i++) {
@@ -209,15 +212,12 @@ static int take_hyper(const Json *from, Hyper *h) {
         if (!given) continue;
         double value = number(given);
         int infinite_is_good = places[i] == &h->t0;
-        if (!(value >= 0) || (isinf(value) && !infinite_is_good)) {
-            refuse(names[i], value);
-            return 0;
-        }
+        if (!(value >= 0) || (isinf(value) && !infinite_is_good)) return names[i];
         *places[i] = value;
     }
     const Json *maximize = find(from, "maximize");
     if (maximize) h->maximize = maximize->kind == TRUE_;
-    return 1;
+    return NULL;
 }
 
 static void take_array(const Json *from, double *to, size_t size) {
@@ -235,7 +235,7 @@ static void forget(void) {
     memset(&optimizer, 0, sizeof optimizer);
 }
 
-static void answer_open(const Json *request) {
+static const char *take_open(const Json *request) {
     const Json *groups = field(request, "groups");
     forget();
     optimizer.is_float32 = !strcmp(field(request, "dtype")->text, "float32");
@@ -243,7 +243,8 @@ static void answer_open(const Json *request) {
     for (size_t i = 0; i < groups->count; i++) {
         /* The defaults; the protocol always names all of them. */
         optimizer.hyper[i] = (Hyper){0.01, 1e-4, 0.75, 1e6, 0, 0};
-        if (!take_hyper(groups->items[i], &optimizer.hyper[i])) return;
+        const char *bad = take_hyper(groups->items[i], &optimizer.hyper[i]);
+        if (bad) return bad;
         const Json *params = field(groups->items[i], "params");
         for (size_t j = 0; j < params->count; j++) {
             size_t size = params->items[j]->count;
@@ -259,10 +260,10 @@ static void answer_open(const Json *request) {
         }
     }
     optimizer.groups = groups->count;
-    printf("{\"ok\":true}\n");
+    return NULL;
 }
 
-static void answer_step(const Json *request) {
+static const Json *take_step(const Json *request) {
     const Json *grads = field(request, "grads");
     if (grads->count != optimizer.params) die("grads must have one entry a parameter");
     for (size_t i = 0; i < optimizer.params; i++) {
@@ -273,6 +274,11 @@ static void answer_step(const Json *request) {
         step(p, &optimizer.hyper[p->group], grad);
         free(grad);
     }
+    return grads;
+}
+
+static void answer_step(const Json *request) {
+    const Json *grads = take_step(request);
     const char *keys[] = {"theta", "average", "eta", "mu"};
     printf("{\"ok\":true");
     for (int k = 0; k < 4; k++) {
@@ -290,13 +296,13 @@ static void answer_step(const Json *request) {
     printf("}\n");
 }
 
-static void answer_set(const Json *request) {
+static const char *take_set(const Json *request) {
     size_t group = (size_t)number(field(request, "group"));
     if (group >= optimizer.groups) die("there is no such group");
     Hyper changed = optimizer.hyper[group];
-    if (!take_hyper(request, &changed)) return;
-    optimizer.hyper[group] = changed;
-    printf("{\"ok\":true}\n");
+    const char *bad = take_hyper(request, &changed);
+    if (!bad) optimizer.hyper[group] = changed;
+    return bad;
 }
 
 /* The state: what goes on living besides theta, which the caller keeps. */
@@ -319,13 +325,15 @@ static void answer_save(void) {
     printf("]}}\n");
 }
 
-static void answer_load(const Json *request) {
+static const char *take_load(const Json *request) {
     const Json *state = field(request, "state");
     const Json *groups = field(state, "groups"), *params = field(state, "params");
     if (groups->count != optimizer.groups || params->count != optimizer.params)
         die("the state is of other shapes");
-    for (size_t i = 0; i < groups->count; i++)
-        if (!take_hyper(groups->items[i], &optimizer.hyper[i])) return;
+    for (size_t i = 0; i < groups->count; i++) {
+        const char *bad = take_hyper(groups->items[i], &optimizer.hyper[i]);
+        if (bad) return bad;
+    }
     for (size_t i = 0; i < params->count; i++) {
         Parameter *p = &optimizer.param[i];
         const Json *average = field(params->items[i], "average");
@@ -333,7 +341,7 @@ static void answer_load(const Json *request) {
         p->has_average = average->kind == LIST;
         if (p->has_average) take_array(average, p->average, p->size);
     }
-    printf("{\"ok\":true}\n");
+    return NULL;
 }
 
 static void answer(const Json *request) {
@@ -342,12 +350,12 @@ static void answer(const Json *request) {
         printf("{\"ok\":true,\"protocol\":1,\"name\":\"asgd.c\",\"version\":\"1\","
                "\"dtypes\":[\"float32\",\"float64\"],\"reads\":[\"average\",\"eta\",\"mu\"],"
                "\"supports\":[\"groups\",\"skip\",\"set\",\"save\",\"maximize\"]}\n");
-    else if (!strcmp(op, "open")) answer_open(request);
+    else if (!strcmp(op, "open")) print_outcome(take_open(request));
     else if (!strcmp(op, "step")) answer_step(request);
-    else if (!strcmp(op, "set")) answer_set(request);
+    else if (!strcmp(op, "set")) print_outcome(take_set(request));
     else if (!strcmp(op, "save")) answer_save();
-    else if (!strcmp(op, "load")) answer_load(request);
-    else if (!strcmp(op, "close")) printf("{\"ok\":true}\n");
+    else if (!strcmp(op, "load")) print_outcome(take_load(request));
+    else if (!strcmp(op, "close")) print_outcome(NULL);
     else printf("{\"ok\":false,\"error\":\"there is no such operation\"}\n");
 }
 
@@ -362,9 +370,70 @@ static int read_line(char **line, size_t *room) {
     }
 }
 
-int main(void) {
-    /* A compiler that keeps floats wider than their type (x87) cannot round as E2 to E5 say. */
-    if (FLT_EVAL_METHOD != 0) die("compile for an arithmetic without excess precision");
+/* The frozen vectors: every number must be as near to the value as its bound says. */
+
+static int near(double got, const Json *value, const Json *bound) {
+    return value->kind == NIL || fabs(got - number(value)) <= number(bound);
+}
+
+static int near_array(const double *got, const Json *value, const Json *bound) {
+    for (size_t i = 0; i < value->count; i++)   /* null, where nothing is specified, has none */
+        if (!near(got[i], value->items[i], bound->items[i])) return 0;
+    return 1;
+}
+
+static int step_passes(const Json *event) {
+    const Json *eta = field(event, "eta"), *eta_bound = field(event, "eta_bound");
+    const Json *mu = field(event, "mu"), *mu_bound = field(event, "mu_bound");
+    const Json *theta = field(event, "theta"), *theta_bound = field(event, "theta_bound");
+    const Json *average = field(event, "average"), *average_bound = field(event, "average_bound");
+    take_step(event);
+    for (size_t i = 0; i < optimizer.params; i++) {
+        const Parameter *p = &optimizer.param[i];
+        const double *shown = p->has_average ? p->average : p->theta;
+        if (!near(p->eta, eta->items[i], eta_bound->items[i]) ||
+            !near(p->mu, mu->items[i], mu_bound->items[i]) ||
+            !near_array(p->theta, theta->items[i], theta_bound->items[i]) ||
+            !near_array(shown, average->items[i], average_bound->items[i]))
+            return 0;
+    }
+    return 1;
+}
+
+static int check(const char *path) {
+    char *text = NULL;
+    size_t room = 0, length = 0, failed = 0;
+    FILE *file = fopen(path, "rb");
+    if (!file) die("the vectors cannot be read");
+    do {
+        text = grown(text, room = room ? 2 * room : 1 << 16);
+        length += fread(text + length, 1, room - length - 1, file);
+    } while (length == room - 1);
+    fclose(file);
+    text[length] = 0;
+    at = text;
+    Json *document = read_json();
+    const Json *cases = field(document, "cases");
+    for (size_t i = 0; i < cases->count; i++) {
+        const Json *vector = cases->items[i], *events = field(vector, "events");
+        int passes = !take_open(vector);
+        for (size_t j = 0; passes && j < events->count; j++) {
+            const Json *event = events->items[j];
+            if (!strcmp(field(event, "op")->text, "set")) passes = !take_set(event);
+            else passes = step_passes(event);
+        }
+        if (passes) continue;
+        failed++;
+        printf("failed %s: %s\n", field(vector, "id")->text, field(vector, "comment")->text);
+    }
+    printf("%zu of %zu cases passed\n", cases->count - failed, cases->count);
+    discard(document);
+    free(text);
+    forget();
+    return failed > 0;
+}
+
+static int serve(void) {
     char *line = NULL;
     size_t room = 0;
     int open = 1;
@@ -379,4 +448,10 @@ int main(void) {
     free(line);
     forget();
     return 0;
+}
+
+int main(int count, char **words) {
+    /* A compiler that keeps floats wider than their type (x87) cannot round as E2 to E5 say. */
+    if (FLT_EVAL_METHOD != 0) die("compile for an arithmetic without excess precision");
+    return count > 1 ? check(words[1]) : serve();
 }

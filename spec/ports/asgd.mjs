@@ -1,10 +1,12 @@
 // Averaged SGD behind the port protocol (protocol.md), for Node and without packages.
 //
 //     asgd verify -- node asgd.mjs
+//     node asgd.mjs vectors/documented.json      checks the frozen vectors instead (vectors.md)
 //
 // It implements the convention "documented". The lines marked TORCH say what "torch" changes.
 // Replace stepParameter() by your own optimizer, and keep the rest.
 
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 // The optimizer: what a port is about.
@@ -171,15 +173,48 @@ const operations = {
   close: () => ({}),
 };
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const request = JSON.parse(line);
-  let answer;
-  try {
-    answer = { ok: true, ...operations[request.op](request) };
-  } catch (error) {
-    answer = { ok: false, error: error.message };
+async function serve() {
+  for await (const line of createInterface({ input: process.stdin })) {
+    const request = JSON.parse(line);
+    let answer;
+    try {
+      answer = { ok: true, ...operations[request.op](request) };
+    } catch (error) {
+      answer = { ok: false, error: error.message };
+    }
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
+    if (request.op === "close") break;
   }
-  process.stdout.write(`${JSON.stringify(answer)}\n`);
-  if (request.op === "close") break;
+  process.stdin.destroy(); // an input that stays open would keep Node running
 }
-process.stdin.destroy(); // an input that stays open would keep Node running
+
+// The frozen vectors: every number must be as near to the value as its bound says.
+
+// Whether numbers, or lists of them, are within their bounds; null: nothing is specified.
+function near(got, value, bound) {
+  if (value === null) return true;
+  if (Array.isArray(value)) return value.every((_, i) => near(got[i], value[i], bound[i]));
+  return Math.abs(fromHex(got) - fromHex(value)) <= fromHex(bound);
+}
+
+function passes(vector) {
+  operations.open(vector);
+  return vector.events.every((event) => {
+    const answer = operations[event.op](event);
+    if (event.op === "set") return true;
+    return ["eta", "theta", "mu", "average"].every((key) =>
+      near(answer[key], event[key], event[`${key}_bound`]),
+    );
+  });
+}
+
+function check(path) {
+  const { cases } = JSON.parse(readFileSync(path, "utf8"));
+  const failed = cases.filter((vector) => !passes(vector));
+  for (const { id, comment } of failed) console.log(`failed ${id}: ${comment}`);
+  console.log(`${cases.length - failed.length} of ${cases.length} cases passed`);
+  process.exitCode = failed.length ? 1 : 0;
+}
+
+if (process.argv.length > 2) check(process.argv[2]);
+else await serve();
