@@ -13,7 +13,7 @@ from rich.console import Console
 
 from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
 
-from . import doctor, loading, terminal, vectors
+from . import doctor, ledger, loading, terminal, vectors
 from .port import DTYPES, Port, PortError
 from .program import TIMEOUT, ProgramPort
 from .report import error_report, report, write_requests
@@ -185,6 +185,21 @@ def vectors_command(check: bool, folder: Path) -> None:
         )
         sys.exit(1)
     click.echo(f"{folder} is up to date")
+
+
+@cli.command("ledger")
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default="spec/ports.md",
+    show_default=True,
+)
+@click.argument("names", nargs=-1)
+def ledger_command(path: Path, names: tuple[str, ...]) -> None:
+    """Verify the ports of the ledger that are installed (or NAMES), and renew their lines."""
+    for line in ledger.renew(path, names):
+        click.echo(line)
 
 
 def _name(port: str | None, program: list[str] | None) -> str:

@@ -21,6 +21,8 @@ def __getattr__(name: str) -> Any:
     """The peers that are made of an installed optimizer."""
     if name in _PARTIAL:
         return functools.partial(_import("torch.optim").ASGD, **_PARTIAL[name])
+    if name == "torch_compiled":
+        return functools.partial(_compiled, _import("torch"))
     raise AttributeError(f"there is no peer {name}")
 
 
@@ -29,6 +31,27 @@ def _import(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise PortError(f"{name} is not installed") from error
+
+
+def _compiled(
+    torch: Any,
+    params: Any,
+    lr: float,
+    lambd: float,
+    alpha: float,
+    t0: float,
+    weight_decay: float,
+    maximize: bool = False,
+) -> Any:
+    """The optimizer of torch with its step compiled."""
+    config = _import("torch._dynamo").config
+    # Each optimizer is compiled anew; beyond a limit, torch would quietly go on without.
+    config.recompile_limit = config.accumulated_recompile_limit = 1 << 20
+    config.fail_on_recompile_limit_hit = True
+    hyper = {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay}
+    optimizer = torch.optim.ASGD(params, **hyper, maximize=maximize)
+    optimizer.step = torch.compile(optimizer.step)
+    return optimizer
 
 
 class Tensorplay(OptimizerPort):
