@@ -65,7 +65,7 @@ def descend(theta: Real, gradient: Real, *, eta: Real, lambd: Real) -> Real:
     return theta - eta * (gradient + lambd * theta)
 
 
-def averaging_weight(t: int, *, t0: Real) -> Real:
+def averaging_weight(t: int, *, t0: Real) -> Real | int:
     """Weight of the newest iterate in the average (E4).
 
     Parameters
@@ -77,14 +77,14 @@ def averaging_weight(t: int, *, t0: Real) -> Real:
 
     Returns
     -------
-    Real
+    Real or int
+        1 / max(1, t - t0); the integer 1 where that is 1.
     """
     terms = t - t0
-    one = terms**0  # A Real: the integer 1 would be divided to a Python float.
-    return 1 / (terms if terms > 1 else one)
+    return 1 / terms if terms > 1 else 1
 
 
-def average(average: Real, theta: Real, *, mu: Real) -> Real:
+def average(average: Real, theta: Real, *, mu: Real | int) -> Real:
     """Average with the newest iterate taken in (E5).
 
     Parameters

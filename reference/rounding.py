@@ -74,10 +74,10 @@ def round_dyadic(mantissa: int, exponent: int, fmt: Format) -> float:
     sign = -1.0 if mantissa < 0 else 1.0
     size = abs(mantissa)
     top = size.bit_length() + exponent  # size * 2**exponent is in [2**(top-1), 2**top)
-    if top > fmt.highest:
-        return sign * math.inf
     if size == 0 or top < fmt.lowest:  # less than half of the smallest number
         return sign * 0.0
+    if top > fmt.highest:
+        return sign * math.inf
     quantum = max(top - fmt.digits, fmt.lowest)
     drop = quantum - exponent
     if drop > 0:
@@ -98,7 +98,7 @@ def round_fraction(x: Fraction, fmt: Format) -> float:
     denominator = x.denominator << max(-shift, 0)
     quotient, remainder = divmod(abs(numerator), denominator)
     mantissa = 2 * quotient + (remainder != 0)
-    return math.copysign(round_dyadic(mantissa, -shift - 1, fmt), x.numerator)
+    return round_dyadic(-mantissa if x < 0 else mantissa, -shift - 1, fmt)
 
 
 def divide_to_even(numerator: int, denominator: int) -> int:

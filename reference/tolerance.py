@@ -200,10 +200,15 @@ def average_tolerance(
     # A port that keeps the sum holds 1 / mu times the average.
     if not 2 * (average + theta) * (1 + 1 / mu) < fmt.largest:
         return math.inf
-    rounding = max(2 * mu * difference, 2 * (1 - mu) * average + mu * theta)
-    before = u * rounding + mu_error * mu * difference
+    # In u, the last rounding aside. Increments: a difference and a product, and two roundings and
+    # a hidden term of u |average| more where they are compensated. Weighted sums: a sum that is
+    # kept and multiplied by 1 / n, or divided by an inexact n, hides two roundings of the average
+    # that is shown, and adds those of the sum and of n.
+    increment = 4 * mu * difference + (1 - mu) * average
+    weighted = 4 * (1 - mu) * average + 2 * mu * theta
+    before = u * max(increment, weighted) + mu_error * mu * difference
     underflow = 6 * tiny
-    factor = _inflate(4 * u + mu_error)
+    factor = _inflate(6 * u + mu_error)
     return ((1 + u) * (before * factor + underflow) + u * updated) * _UPWARD
 
 

@@ -26,6 +26,8 @@ class NumpyParameter:
 class OptimizerPort:
     """What torch-like and NumPy optimizers have in common: groups, ``step()``, ``param_groups``."""
 
+    kind = ""
+
     def __init__(self, factory: Callable[..., Any], name: str, version: str) -> None:
         self._factory, self._name, self._version = factory, name, version
         self._optimizer: Any = None
@@ -68,7 +70,8 @@ class OptimizerPort:
             reads.append("average")
         if self._scheduled(0) is not None:
             reads += ["eta", "mu"]
-        supports = ["groups", "skip"]
+        supports = [name for name in ("groups", "skip") if self._tries(name)]
+        self._trial(dtypes[0])
         if isinstance(getattr(self._optimizer, "param_groups", None), list):
             supports.append("set")
         if hasattr(self._optimizer, "state_dict") and hasattr(self._optimizer, "load_state_dict"):
@@ -145,6 +148,20 @@ class OptimizerPort:
         for _ in range(2):
             self.step([array])
 
+    def _tries(self, feature: str) -> bool:
+        """Whether two groups, or a parameter without gradient, are taken without complaint."""
+        one = np.ones(2, "float32")
+        hyper = {"lr": 0.5, "lambd": 0.25, "alpha": 0.75, "t0": 0.0, "weight_decay": 0.0}
+        groups: list[dict[str, Any]] = [{**hyper, "params": [one, one]}]
+        if feature == "groups":
+            groups = [{**hyper, "params": [one]}, {**hyper, "params": [one]}]
+        try:
+            self.open("float32", groups)
+            self.step([one, None if feature == "skip" else one])
+        except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
+            return False
+        return True
+
     def _works(self, dtype: str) -> bool:
         try:
             self._trial(dtype)
@@ -155,6 +172,8 @@ class OptimizerPort:
 
 class NumpyPort(OptimizerPort):
     """A class with the document's interface over NumPy arrays."""
+
+    kind = "numpy"
 
     def _parameter(self, array: NDArray[Any]) -> NumpyParameter:
         return NumpyParameter(array)
@@ -174,6 +193,8 @@ class NumpyPort(OptimizerPort):
 
 class TorchPort(OptimizerPort):
     """A `torch.optim.Optimizer`, or a callable that returns one."""
+
+    kind = "torch"
 
     def __init__(self, factory: Callable[..., Any], name: str, version: str) -> None:
         super().__init__(factory, name, version)

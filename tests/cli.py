@@ -4,6 +4,7 @@ import json
 import shlex
 import sys
 import tomllib
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from rich.console import Console
 from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
 
 from . import doctor, ledger, loading, terminal, vectors
-from .port import DTYPES, Port, PortError
+from .port import DTYPES, Port, PortError, describe
 from .program import TIMEOUT, ProgramPort
 from .report import error_report, report, write_requests
+from .reproduce import script
 from .runner import LEVELS
-from .verify import Options, verify
+from .verify import Options, Result, verify
 
 EXIT = {"conforms": 0, "deviates": 1, "error": 2}
 
@@ -79,6 +81,12 @@ def cli() -> None:
     show_default=True,
     help="Where the requests of a program's failing exchange are kept, to be fed to it again.",
 )
+@click.option(
+    "--reproduce",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to write a script that shows the first divergence without this package "
+    "(default: beside --json).",
+)
 @click.pass_obj
 def verify_command(
     program: list[str] | None,
@@ -92,6 +100,7 @@ def verify_command(
     json_file: Path | None,
     timeout: float,
     transcript: Path,
+    reproduce: Path | None,
 ) -> None:
     """Judge PORT, an import path package.module:Object (default: asgd.fast:ASGD).
 
@@ -107,22 +116,32 @@ def verify_command(
         with terminal.progress(how):
             subject = ProgramPort(program, timeout) if program else loading.load(how)
             result = verify(subject, how, options)
-    except PortError as error:
+    except Exception as error:  # noqa: BLE001 - a traceback must not exit with 1, "deviates"
+        known = isinstance(error, PortError)
+        message = str(error) if known else f"asgd itself failed: {describe(error)}"
         if isinstance(subject, ProgramPort) and subject.transcript:
             subject.write_transcript(transcript)
-            error = PortError(
-                f"{error}\n  again: {shlex.join(subject.argv)} < {shlex.quote(str(transcript))}"
-            )
-        _write(json_file, error_report(how, str(error), {"seed": seed, "policy": policy}))
-        # One line on standard error: that is what a CI log is read for.
-        click.echo(f"asgd: no verdict on {how}: {error}", err=True)
+            message += f"\n  again: {shlex.join(subject.argv)} < {shlex.quote(str(transcript))}"
+        _write(json_file, error_report(how, message, {"seed": seed, "policy": policy}))
+        if not known:
+            traceback.print_exc()
+        # The last line on standard error is what a CI log is read for.
+        click.echo(f"asgd: no verdict on {how}: {message}", err=True)
         sys.exit(EXIT["error"])
-    content = report(result)
-    if program and result.deviations:
-        write_requests(result, transcript)
-        content["reproduce"]["script"] = str(transcript)
-    _write(json_file, content)
-    terminal.show(result, Console(highlight=False))
+    where = None
+    if program:
+        if result.deviations:
+            write_requests(result, transcript)
+            where = str(transcript)
+    else:
+        if reproduce is None and json_file is not None:
+            reproduce = json_file.with_suffix(".reproduce.py")
+        lines = _reproduction(result, how)
+        if reproduce is not None and lines is not None:
+            _save(reproduce, lines)
+            where = str(reproduce)
+    _write(json_file, report(result, where))
+    terminal.show(result, Console(highlight=False), where)
     sys.exit(EXIT["deviates"] if result.stale_waivers else EXIT[result.verdict])
 
 
@@ -233,7 +252,18 @@ def _waivers(path: Path) -> frozenset[str]:
 def _write(path: Path | None, content: dict[str, Any]) -> None:
     if path is None:
         return
+    _save(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def _reproduction(result: Result, how: str) -> str | None:
+    first = result.first
+    if first is None:
+        return None
+    return script(first.failure, first.equation, first.dtype, how, result.kind)
+
+
+def _save(path: Path, content: str) -> None:
     try:
-        path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        path.write_text(content, encoding="utf-8")
     except OSError as error:
         raise click.UsageError(f"cannot write {path}: {error.strerror}") from error

@@ -83,8 +83,9 @@ class Judgement:
         return self.error / self.tolerance if self.tolerance else math.inf * bool(self.error)
 
     def error_ulp(self, arithmetic: Arithmetic) -> float:
-        """Error in units in the last place of the exact value."""
-        return self.error / ulp(self.exact.magnitude(), arithmetic.fmt)
+        """Error in units in the last place of the larger one, the exact value or what was got."""
+        larger = max(self.exact.magnitude(), abs(self.got))
+        return self.error / ulp(larger, arithmetic.fmt)
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,17 @@ def exact_step_size(t: int, lr: float, lambd: float, alpha: float, precision: in
 
 @dataclass
 class _Track:
-    """What has been seen of one parameter."""
+    """What has been seen of one parameter.
+
+    ``copied`` is theta after a step of weight 1, which the average then is, seen or not: a port
+    that shows its averages only where they differ from theta is held to them from the first on.
+    """
 
     theta: Sequence[float]
     average: Sequence[float] | None
     t: int = 0
     scheduled: Hyperparameters | None = None
+    copied: Sequence[float] | None = None
 
 
 def judge(
@@ -165,7 +171,9 @@ def judge(
                 yield from _one_step(
                     track, seen, (call, i), grad, hypers[owner[i]], rule, quantities
                 )
-            track.theta, track.average = seen.theta[i], seen.average[i]
+            track.theta = seen.theta[i]
+            if grad is not None or seen.average[i] is not None:
+                track.average = seen.average[i] or track.copied
 
 
 def _unchanged(
@@ -216,9 +224,10 @@ def _one_step(
                 if math.isfinite(got) and hyper.lr > 0:
                     yield Judgement("theta", call, t, i, j, _ZERO, got, 0.0, "fail")
                 continue
-            bound = update.tolerance()
+            exact = update.enclosure(PRECISION)
+            bound = update.tolerance(exact)
             if bound < math.inf:
-                yield _compare("theta", place, j, update.enclosure, got, bound)
+                yield _compare("theta", place, j, update.enclosure, got, bound, exact)
 
     yield from _averaging(track, seen, place, scheduled.t0, rule, quantities)
 
@@ -234,6 +243,7 @@ def _averaging(
     call, t, i = place
     convention, arithmetic = rule.convention, rule.arithmetic
     window = _Window(t, min(convention.read_t0(t0), _NEVER), convention, arithmetic)
+    track.copied = seen.theta[i] if window.mu == 1 else None
     mu = seen.mu[i]
     if "mu" in quantities and mu is not None and window.mu is not None:
         weight = window.mu
@@ -295,11 +305,11 @@ class _Update:
         assert isinstance(updated, Enclosure)
         return updated
 
-    def tolerance(self) -> float:
+    def tolerance(self, exact: Enclosure) -> float:
         return descend_tolerance(
             self.theta,
             self.grad,
-            self.enclosure(PRECISION).magnitude(),
+            exact.magnitude(),
             eta=self.size.enclosure(PRECISION).magnitude(),
             eta_error=self.size.error,
             lambd=self.hyper.lambd,
@@ -392,12 +402,13 @@ def _compare(
     enclose: Callable[[int], Enclosure],
     got: float,
     tolerance: float,
+    exact: Enclosure | None = None,
 ) -> Judgement:
-    """Judge one number, at the precision that it needs."""
+    """Judge one number, at the precision that it needs; ``exact`` is its first enclosure."""
     call, t, parameter = place
     precision = PRECISION
     while True:
-        exact = enclose(precision)
+        exact = enclose(precision) if exact is None else exact
         verdict = "fail"
         if not math.isfinite(got):
             break
@@ -412,61 +423,5 @@ def _compare(
         if precision > HIGHEST_PRECISION:
             verdict = "undecided"
             break
+        exact = None
     return Judgement(quantity, call, t, parameter, element, exact, got, tolerance, verdict)
-
-
-def judge_average(
-    scenario: Scenario, trace: Sequence[Observation], arithmetic: Arithmetic
-) -> Iterator[Judgement]:
-    """Judge E5 alone: one weight, whatever it is, makes every element's average.
-
-    The weight is measured on element 0 of each parameter, whose theta must be far from its average
-    at every step; the other elements must follow with the same one. So a port that has the wrong
-    weight (E4) is not blamed for its average.
-    """
-    before = [list(p) for p in scenario.params]
-    steps = [event for event in scenario.events if isinstance(event, Step)]
-    for call, (event, seen) in enumerate(zip(steps, trace, strict=True), 1):
-        for i, grad in enumerate(event.grads):
-            after = seen.average[i]
-            if grad is None or after is None:
-                continue
-            theta = seen.theta[i]
-            numbers = [*theta, *after, *before[i]]
-            if all(map(math.isfinite, numbers)) and theta[0] != before[i][0]:
-                yield from _follow((call, call, i), before[i], theta, after, arithmetic)
-            before[i] = list(after)
-
-
-def _follow(
-    place: tuple[int, int, int],
-    before: Sequence[float],
-    theta: Sequence[float],
-    after: Sequence[float],
-    arithmetic: Arithmetic,
-) -> Iterator[Judgement]:
-    call, t, i = place
-    old, new, got = (Enclosure.of(x[0]) for x in (before, theta, after))
-    whole = new - old
-    measured = ((got - old) / whole).magnitude()
-    weight = min(1.0, max(measured, arithmetic.tiny))
-
-    def allowed(j: int) -> float:
-        difference = math.nextafter(abs(theta[j] - before[j]), math.inf)
-        largest = max(abs(before[j]), abs(theta[j]), abs(after[j]))
-        return average_tolerance(
-            before[j], theta[j], difference, largest, mu=weight, mu_error=0.0, arithmetic=arithmetic
-        )
-
-    error = Enclosure.of(allowed(0))
-    numerator = got - old
-    widened = Enclosure.hull(numerator - error, numerator + error)
-    mu = widened / whole
-    for j in range(1, len(theta)):
-        start = Enclosure.of(before[j])
-        exact = start + mu * (Enclosure.of(theta[j]) - start)
-        difference = exact - Enclosure.of(after[j])
-        bound = Enclosure.of(allowed(j))
-        apart = (difference - bound).low > 0 or (difference + bound).high < 0
-        verdict = "fail" if apart else "pass"
-        yield Judgement("average", call, t, i, j, exact, after[j], allowed(j), verdict)

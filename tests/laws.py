@@ -1,8 +1,8 @@
 """The laws: for each equation, the scenarios that exercise it, and what must hold in them.
 
-A law's scenarios are chosen so that its own equation is at work and the others are as idle as can
-be (alpha = 0 makes eta exactly lr; lambd = 0 removes the decay; theta = 0 leaves eta alone), so a
-port that is wrong in one equation breaks that equation's law.
+A law's scenarios are chosen so that its own equation is at work and the others are idle (lambd = 0
+removes the decay; theta = 0 leaves eta alone) or are measured (`measured.py`), so a port that is
+wrong in one equation breaks that equation's law.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from asgd.spec import EQUATIONS
 
 from . import probes, strategies
-from .judge import Judgement, Rule, judge, judge_average
+from .judge import Judgement, Rule, judge
+from .measured import judge_average, judge_update
 from .port import Observation
 from .scenario import Scenario
 
@@ -65,7 +66,10 @@ def _judges(*quantities: str) -> Check:
 
 
 def _average(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Iterator[Judgement]:
-    return judge_average(scenario, trace, rule.arithmetic)
+    """E5 with the weight measured; `literal`, which is no average, as its formula stands."""
+    if rule.convention.divisor == "t-t0":
+        return judge(scenario, trace, rule, frozenset({"average"}))
+    return judge_average(scenario, trace, rule)
 
 
 def _impulses(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Iterator[Judgement]:
@@ -82,9 +86,9 @@ _NOTHING: frozenset[str] = frozenset()
 _AVERAGE = frozenset({"average"})
 
 LAWS: dict[str, Law] = {
-    "gradient": Law("gradient", _NOTHING, probes.gradient, strategies.gradient, _judges("theta")),
+    "gradient": Law("gradient", _NOTHING, probes.gradient, strategies.gradient, judge_update),
     "step_size": Law("step_size", _NOTHING, probes.step_size, strategies.step_size, _impulses),
-    "descend": Law("descend", _NOTHING, probes.descend, strategies.descend, _judges("theta")),
+    "descend": Law("descend", _NOTHING, probes.descend, strategies.descend, judge_update),
     "averaging_weight": Law(
         "averaging_weight",
         _AVERAGE,

@@ -58,7 +58,7 @@ def subject(request: pytest.FixtureRequest, asgd_port: Any) -> "Subject":
 
     from .port import greet  # noqa: PLC0415
     from .runner import Subject  # noqa: PLC0415
-    from .verify import find_convention  # noqa: PLC0415
+    from .verify import find_identity  # noqa: PLC0415
 
     dtype: str = request.param
     hello = greet(asgd_port)
@@ -66,5 +66,5 @@ def subject(request: pytest.FixtureRequest, asgd_port: Any) -> "Subject":
         pytest.skip(f"the port has no {dtype}")
     required = policy(setting(request.config, "--asgd-policy", "native"))
     name = setting(request.config, "--asgd-convention", "auto")
-    match, _ = find_convention(asgd_port, hello, dtype, name, required)
-    return Subject(asgd_port, hello, dtype, match.convention, required)
+    identity = find_identity(asgd_port, hello, dtype, name, required)
+    return Subject(asgd_port, hello, dtype, identity.convention, required)

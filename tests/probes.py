@@ -13,12 +13,23 @@ _THETA: Vector = (1.0, -0.75, 3.0)
 _GRAD: Vector = (0.5, 2.0, -1.25)
 
 
+def gauged(hyper: Hyperparameters, theta: Vector, grads: tuple[Vector, ...]) -> Scenario:
+    """Scenario with one more element for each step, 0 before it, with gradient 1: it shows eta."""
+    steps = len(grads)
+    start = (*theta, *(0.0,) * steps)
+    return single(hyper, (start,), tuple(((*g, *_unit(steps, t)),) for t, g in enumerate(grads)))
+
+
 def gradient(supports: frozenset[str]) -> list[Scenario]:
-    """E1: lambd = alpha = 0, so theta = theta - lr (s grad + weight_decay theta)."""
-    hypers = [_PLAIN, _PLAIN._replace(weight_decay=0.25)]
+    """E1: theta = theta - eta (s grad + weight_decay theta); once with lambd beside the penalty."""
+    hypers = [
+        _PLAIN,
+        _PLAIN._replace(weight_decay=0.25),
+        _PLAIN._replace(weight_decay=0.25, lambd=0.5, alpha=0.75),
+    ]
     if "maximize" in supports:
         hypers += [hyper._replace(maximize=True) for hyper in hypers]
-    return [single(hyper, (_THETA,), ((_GRAD,), (_GRAD,))) for hyper in hypers]
+    return [gauged(hyper, _THETA, (_GRAD, _GRAD, _GRAD)) for hyper in hypers]
 
 
 def step_size(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one signature
@@ -30,18 +41,24 @@ def step_size(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one
         _PLAIN._replace(lr=0.5, lambd=0.5, alpha=0.75),
         _PLAIN._replace(lr=2.0, lambd=0.25, alpha=2.0),
         _PLAIN._replace(lr=0.1, lambd=3.0, alpha=0.3),
+        _PLAIN._replace(lr=0.5, lambd=0.5, alpha=0.75, weight_decay=0.25),
         _PLAIN._replace(lr=0.01, lambd=1e-4, alpha=0.75),
     ]
     return [single(hyper, (zeros,), impulses) for hyper in hypers]
 
 
 def descend(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one signature
-    """E3: alpha = weight_decay = 0, so theta = theta - lr (grad + lambd theta)."""
+    """E3: theta = theta - eta (grad + lambd theta), with and without a decay of eta."""
     still = (0.0,) * len(_THETA)
-    return [
-        single(_PLAIN._replace(lambd=0.25), (_THETA,), ((_GRAD,), (still,), (_GRAD,))),
-        single(_PLAIN._replace(lambd=3.0), (_THETA,), ((_GRAD,), (still,))),
-    ]
+    grads = (_GRAD, still, _GRAD)
+    hypers = (
+        _PLAIN._replace(lambd=0.25),
+        _PLAIN._replace(lambd=0.25, alpha=0.75),
+        _PLAIN._replace(lambd=3.0, alpha=0.5),
+    )
+    # Longer than the vectors of any kernel by a few elements, which are its tail: 131 in all.
+    long = gauged(hypers[0], _ramp(130), (_ramp(130)[::-1],))
+    return [*(gauged(hyper, _THETA, grads) for hyper in hypers), long]
 
 
 def averaging_weight(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one signature
@@ -62,7 +79,11 @@ def average(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one s
     grads = tuple(
         ((16.0 * (-1) ** t, 0.25 * t, -0.5, (-1.0) ** t, 0.125 * t * t),) for t in range(8)
     )
-    return [single(hyper._replace(t0=t0), (start,), grads) for t0 in (0.0, 2.0, 3.0, 50.0)]
+    decaying = hyper._replace(lambd=0.125, alpha=0.75, weight_decay=0.0625)
+    return [
+        *(single(hyper._replace(t0=t0), (start,), grads) for t0 in (0.0, 2.0, 3.0, 50.0)),
+        single(decaying._replace(t0=2.0), (start,), grads),
+    ]
 
 
 def step(supports: frozenset[str]) -> list[Scenario]:
@@ -77,9 +98,16 @@ def step(supports: frozenset[str]) -> list[Scenario]:
     scenarios = [single(strong, (_THETA,), steps), single(mild, (_THETA,), steps)]
     two = (_THETA, (2.0, -1.0))
     pair: tuple[tuple[Vector | None, ...], ...] = tuple((_GRAD, (1.0, -0.5)) for _ in range(7))
+    # Two of one shape, whose states must not be one; and a run as long as any table of a few steps.
+    same = tuple((_GRAD, _GRAD[::-1]) for _ in range(5))
+    scenarios.append(single(strong, (_THETA, _THETA[::-1]), same))
+    swings = tuple((((-1.0) ** t,),) for t in range(40))
+    scenarios.append(single(strong._replace(t0=12.0), ((1.0,),), swings))
     if "skip" in supports:
         late = [(g, None if t in {0, 3, 4} else h) for t, (g, h) in enumerate(pair)]
         scenarios.append(single(strong, two, tuple(late)))
+        early = [(None if t in {1, 2} else g, h) for t, (g, h) in enumerate(pair)]
+        scenarios.append(single(strong, two, tuple(early)))
     if "groups" in supports:
         other = strong._replace(lr=0.125, lambd=2.0, alpha=0.5, t0=1.0, weight_decay=0.0)
         groups = (Group(strong, two[:1]), Group(other, two[1:]))
@@ -89,11 +117,22 @@ def step(supports: frozenset[str]) -> list[Scenario]:
         events.insert(3, Set(0, {"lr": 0.125}))
         events.insert(6, Set(0, {"lambd": 2.0, "weight_decay": 0.0}))
         scenarios.append(Scenario((Group(strong, (_THETA,)),), tuple(events)))
+        # The other two, each where it matters: eta has decayed, and the window is open.
+        events = [Step((_GRAD,)) for _ in range(8)]
+        events.insert(3, Set(0, {"alpha": 2.0}))
+        events.insert(5, Set(0, {"t0": 1.0}))
+        events.insert(8, Set(0, {"t0": 8.0}))
+        scenarios.append(Scenario((Group(strong, (_THETA,)),), tuple(events)))
     return scenarios
 
 
 def _unit(size: int, j: int) -> Vector:
     return tuple(float(i == j) for i in range(size))
+
+
+def _ramp(size: int) -> Vector:
+    """Numbers in [1, 2), no two alike."""
+    return tuple(1 + j / 256 for j in range(size))
 
 
 def _moves(size: int, j: int) -> Vector:

@@ -2,7 +2,7 @@
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from asgd.reference.tolerance import Arithmetic
 from asgd.spec import EQUATIONS, policy
 
 from . import wire
+from .readout import Readout
 from .runner import Failure
 from .scenario import Scenario, Step
 from .verify import Deviation, DtypeResult, Result, detectable, versions
@@ -109,7 +110,26 @@ def _deviation(deviation: Deviation, policy_name: str) -> dict[str, Any]:
             ),
             "requests": scenario_json(deviation.failure.scenario, deviation.dtype),
         },
+        "coincides_with": list(deviation.coincides),
         "waived": deviation.waived,
+    }
+
+
+def readout_json(readout: Readout) -> dict[str, Any]:
+    """The recovered numbers, in hexadecimal."""
+
+    def numbers(values: Sequence[float]) -> list[str]:
+        return [float(value).hex() for value in values]
+
+    return {
+        "hyper": readout.hyper,
+        "eta": numbers(readout.eta),
+        "true_eta": numbers(readout.true_eta),
+        "decay": numbers(readout.decay),
+        "true_decay": numbers(readout.true_decay),
+        "weights": numbers(readout.weights),
+        "guess": readout.guess,
+        "linear": readout.linear,
     }
 
 
@@ -117,10 +137,14 @@ def _dtype(result: DtypeResult, policy_name: str) -> dict[str, Any]:
     return {
         "verdict": result.verdict,
         "convention": None if result.convention is None else result.convention.name,
-        "judged_against": result.match.convention.name,
-        "also_fits": list(result.also),
+        "judged_against": result.identity.convention.name,
+        "also_fits": list(result.identity.also),
         "deviations": [_deviation(d, policy_name) for d in result.deviations],
         "not_observable": result.not_observable,
+        "findings": [
+            {"id": f.id, "text": f.text, "numbers": dict(f.numbers)} for f in result.findings
+        ],
+        "readout": None if result.readout is None else readout_json(result.readout),
         "laws": {
             outcome.law.key: {
                 "scenarios": outcome.scenarios,
@@ -136,8 +160,8 @@ def _dtype(result: DtypeResult, policy_name: str) -> dict[str, Any]:
     }
 
 
-def report(result: Result) -> dict[str, Any]:
-    """A result as the JSON report of the contract."""
+def report(result: Result, script: str | None = None) -> dict[str, Any]:
+    """A result as the JSON report of the contract; ``script`` is the path of the reproduction."""
     policy_name = result.options.policy
     outcomes = [outcome for dtype in result.dtypes for outcome in dtype.outcomes]
     failed = sum(outcome.failure is not None for outcome in outcomes)
@@ -146,7 +170,7 @@ def report(result: Result) -> dict[str, Any]:
     worst = min(result.dtypes, key=lambda d: _ORDER[d.verdict])
     conventions = {d.convention.name if d.convention else None for d in result.dtypes}
     deviations = result.deviations
-    first = next(iter([d for d in deviations if not d.waived] or deviations), None)
+    first = result.first
     caught, known = detectable(result)
     return {
         "schema": SCHEMA,
@@ -168,7 +192,7 @@ def report(result: Result) -> dict[str, Any]:
             "floor": sum(dtype.floor for dtype in result.dtypes),
         },
         "detectable": {"faults": caught, "of": known},
-        "reproduce": {"command": command(result), "script": None},
+        "reproduce": {"command": command(result), "script": script},
         "stale_waivers": result.stale_waivers,
         "seed": result.options.seed,
         "seconds": round(result.seconds, 3),

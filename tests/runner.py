@@ -194,18 +194,24 @@ class Match:
         return not self.broken
 
 
-def identify(port: Port, hello: Hello, dtype: str, policies: Sequence[Policy]) -> list[Match]:
-    """Conventions, the best explanation of the port first.
+DesignedRuns = list[tuple[Law, Scenario, list[Observation]]]
 
-    The port is put through each designed scenario once, and each trace is judged against every
-    convention, under each policy in turn until one fits.
-    """
-    traces = [
+
+def run_designed(port: Port, hello: Hello, dtype: str) -> DesignedRuns:
+    """Put a port through the designed scenarios of every law that it shows enough for."""
+    return [
         (law, scenario, drive(port, scenario, dtype))
         for law in LAWS.values()
         if not missing(law, hello)
         for scenario in law.designed(hello.supports)
     ]
+
+
+def identify(traces: DesignedRuns, dtype: str, policies: Sequence[Policy]) -> list[Match]:
+    """Conventions, the one that explains the designed traces best first.
+
+    Each trace is judged against every convention, under each policy in turn until one fits.
+    """
 
     def match(convention: Convention) -> Match:
         matches = []
@@ -221,7 +227,7 @@ def identify(port: Port, hello: Hello, dtype: str, policies: Sequence[Policy]) -
     return sorted(matches, key=lambda m: len(m.broken))
 
 
-def _broken(traces: Sequence[tuple[Law, Scenario, list[Observation]]], rule: Rule) -> Iterator[str]:
+def _broken(traces: DesignedRuns, rule: Rule) -> Iterator[str]:
     broken = set()
     for law, scenario, trace in traces:
         if law.equation not in broken and worst(law.check(scenario, trace, rule))[0]:

@@ -1,8 +1,7 @@
 """Drawn scenarios: Hypothesis strategies over the spec's domains, one for each law.
 
 Values are float32 numbers, so that both dtypes run the same scenario and shrinking ends in short
-constants. lr is one too wherever eta is lr: a port that keeps eta in float32 is told by E2's law,
-not by all of them.
+constants.
 """
 
 from typing import Any
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from asgd.spec import Hyperparameters
 
+from .probes import gauged
 from .scenario import Group, Scenario, Set, Step, Vector, single
 
 _PLAIN = Hyperparameters(lr=0.5, lambd=0.0, alpha=0.0, t0=1e6, weight_decay=0.0, maximize=False)
@@ -34,7 +34,7 @@ def vector(size: int) -> st.SearchStrategy[Vector]:
 
 # Zero is a domain's end and a case of its own: it is drawn more often than floats would.
 _DECAY = st.one_of(st.just(0.0), _positive(2.0**-20, 4.0))
-_LR = st.one_of(_positive(2.0**-20, 4.0), st.just(0.0))
+_LR = st.one_of(st.floats(2.0**-20, 4.0), st.just(0.0))
 # Any float64, for a port must take a hyperparameter exactly, or round it once.
 _RATE = st.floats(2.0**-30, 4.0)
 _POWER = st.one_of(
@@ -45,15 +45,15 @@ _T0 = st.one_of(st.integers(0, 10).map(float), st.sampled_from([0.5, 1.25, 2.5, 
 
 @st.composite
 def gradient(draw: Any, dtype: str, supports: frozenset[str]) -> Scenario:  # noqa: ARG001
-    """E1: lambd = alpha = 0."""
+    """E1: lambd = 0, so eta is lr; it is measured."""
     hyper = _PLAIN._replace(
         lr=draw(_LR),
         weight_decay=draw(_DECAY),
         maximize="maximize" in supports and draw(st.booleans()),
     )
     size = draw(st.integers(1, 3))
-    steps = draw(st.lists(vector(size).map(lambda g: (g,)), min_size=1, max_size=3))
-    return single(hyper, (draw(vector(size)),), tuple(steps))
+    grads = draw(st.lists(vector(size), min_size=1, max_size=3))
+    return gauged(hyper, draw(vector(size)), tuple(grads))
 
 
 @st.composite
@@ -67,11 +67,11 @@ def step_size(draw: Any, dtype: str, supports: frozenset[str]) -> Scenario:  # n
 
 @st.composite
 def descend(draw: Any, dtype: str, supports: frozenset[str]) -> Scenario:  # noqa: ARG001
-    """E3: alpha = weight_decay = 0."""
-    hyper = _PLAIN._replace(lr=draw(_LR), lambd=draw(_DECAY))
+    """E3: weight_decay = 0; eta is measured."""
+    hyper = _PLAIN._replace(lr=draw(_LR), lambd=draw(_DECAY), alpha=draw(_POWER))
     size = draw(st.integers(1, 3))
-    steps = draw(st.lists(vector(size).map(lambda g: (g,)), min_size=1, max_size=3))
-    return single(hyper, (draw(vector(size)),), tuple(steps))
+    grads = draw(st.lists(vector(size), min_size=1, max_size=3))
+    return gauged(hyper, draw(vector(size)), tuple(grads))
 
 
 @st.composite

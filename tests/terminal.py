@@ -1,6 +1,6 @@
 """What people see: a result and the entries of the spec, on a terminal."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -22,6 +22,7 @@ from asgd.spec import (
 )
 
 from .doctor import Finding
+from .readout import Readout
 from .report import command, decimal
 from .runner import Outcome
 from .verify import Deviation, DtypeResult, Result, detectable
@@ -41,38 +42,45 @@ def progress(name: str) -> Iterator[None]:
         yield
 
 
-def show(result: Result, console: Console) -> None:
-    """Print a result."""
-    console.print(
+def show(result: Result, console: Console, script: str | None = None) -> None:
+    """Print a result; ``script`` is the path of the reproduction that was written."""
+
+    def say(text: str = "") -> None:
+        console.print(text, soft_wrap=True)
+
+    say(
         f"[bold]{escape(result.hello.name)}[/] version {escape(result.hello.version)}, "
         f"policy {result.options.policy}, level {result.options.level}"
     )
-    console.print()
+    say()
     console.print(_laws(result))
+    say("[dim]worst: largest error met, in units of what rounding may cost[/]")
     for dtype in result.dtypes:
-        console.print()
-        _show_dtype(dtype, result, console)
-    console.print()
+        say()
+        _show_dtype(dtype, result, say)
+    say()
     for waiver in result.stale_waivers:
-        console.print(f"[bold red]waiver {waiver} waives nothing any more:[/] remove it")
+        say(f"[bold red]waiver {waiver} waives nothing any more:[/] remove it")
     checks = sum(o.scenarios for d in result.dtypes for o in d.outcomes)
     numbers = sum(o.judged for d in result.dtypes for o in d.outcomes)
     caught, known = detectable(result)
-    console.print(
-        f"[{_STYLE[result.verdict]}]{_WORDS[result.verdict]}[/]: {checks} scenarios, "
-        f"{numbers} numbers against certified values, {result.seconds:.1f} s; "
-        f"{caught} of {known} catalogued faults would have shown"
+    say(
+        f"[{_STYLE[result.verdict]}]{_WORDS[result.verdict]}[/]: {numbers} numbers of {checks} "
+        f"scenarios against certified values in {result.seconds:.1f} s"
     )
+    say(f"{caught} of {known} catalogued faults would have shown")
     if result.verdict != "conforms":
-        console.print(f"again: {escape(command(result))}", soft_wrap=True)
+        say(f"again: {escape(command(result))}")
+    if script is not None:
+        say(f"without asgd: python {escape(script)}")
 
 
 def _laws(result: Result) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("law")
+    table.add_column("law", no_wrap=True)
     for dtype in result.dtypes:
-        table.add_column(dtype.dtype)
-        table.add_column("largest error", justify="right")
+        table.add_column(dtype.dtype, no_wrap=True)
+        table.add_column("worst", justify="right", no_wrap=True)
     for rows in zip(*(dtype.outcomes for dtype in result.dtypes), strict=True):
         equation = EQUATIONS[rows[0].law.equation]
         cells = [cell for outcome in rows for cell in _cells(outcome)]
@@ -87,50 +95,79 @@ def _cells(outcome: Outcome) -> tuple[str, str]:
         return "[red]broken[/]", ""
     if outcome.undecided:
         return f"[yellow]{outcome.undecided} undecided[/]", ""
-    return "[green]holds[/]", f"{outcome.largest:.2f} of the bound"
+    return "[green]holds[/]", f"{outcome.largest:.2f}"
 
 
-def _show_dtype(dtype: DtypeResult, result: Result, console: Console) -> None:
-    convention = dtype.match.convention
+def _show_dtype(dtype: DtypeResult, result: Result, say: Callable[[str], None]) -> None:
+    convention = dtype.identity.convention
     head = f"[bold]{dtype.dtype}[/] [{_STYLE[dtype.verdict]}]{_WORDS[dtype.verdict]}[/]"
     if dtype.convention is not None:
-        console.print(f"{head}, convention [bold]{convention.name}[/]: {convention.window}")
+        say(f"{head}, convention [bold]{convention.name}[/]")
+        say(f"  average: {convention.window}")
     else:
-        console.print(f"{head}: no convention fits; judged against {convention.name}, the nearest")
-    if dtype.also:
-        console.print(f"  nothing seen tells it from {', '.join(dtype.also)}")
+        say(f"{head}: no convention fits; judged against {convention.name}, the nearest")
+    if dtype.identity.also:
+        say(f"  nothing seen tells it from {', '.join(dtype.identity.also)}")
     for entry in dtype.not_observable:
-        console.print(f"  not observable: {entry}")
+        say(f"  not observable: {entry}")
     if dtype.short:
-        console.print(f"  fewer checks ran than the {dtype.floor} that a verdict needs")
+        say(f"  fewer checks ran than the {dtype.floor} that a verdict needs")
     for deviation in dtype.deviations:
-        _show_deviation(deviation, result, console)
+        say("")
+        _show_deviation(deviation, result, say)
+    for finding in dtype.findings:
+        say(f"  [yellow]finding[/] {finding.id}: {escape(finding.text)}")
+    if dtype.readout is not None:
+        say("")
+        _show_readout(dtype.readout, say)
 
 
-def _show_deviation(deviation: Deviation, result: Result, console: Console) -> None:
-    judgement = deviation.failure.judgement
+def _show_deviation(deviation: Deviation, result: Result, say: Callable[[str], None]) -> None:
+    judgement, scenario = deviation.failure.judgement, deviation.failure.scenario
     equation = EQUATIONS[deviation.equation]
     arithmetic = Arithmetic(formats[deviation.dtype], policy(result.options.policy))
     low, _ = judgement.exact.bounds()
     mark = "[dim](waived)[/] " if deviation.waived else ""
-    console.print(
-        f"  {mark}[bold]{deviation.id}[/] ({equation.id} {equation.name}): "
-        f"{escape(deviation.title)}"
-    )
-    hyper = deviation.failure.scenario.groups[0].hyper
-    shown = ", ".join(f"{name}={value!r}" for name, value in hyper._asdict().items())
-    console.print(f"    with {shown}", soft_wrap=True)
-    where = f"step {judgement.call}, parameter {judgement.parameter}"
-    if judgement.quantity in {"theta", "average"}:
+    say(f"  {mark}[bold]{deviation.id}[/] ({equation.id}): {escape(deviation.title)}")
+    where = f"step {judgement.call}"
+    if len(scenario.params) > 1:
+        where += f", parameter {judgement.parameter}"
+    if len(scenario.params[judgement.parameter]) > 1:
         where += f", element {judgement.element}"
-    console.print(f"    {judgement.quantity} at {where}:")
-    console.print(f"      exact {decimal(low)}")
-    console.print(f"      got   {judgement.got!r}  {judgement.got.hex()}")
-    console.print(
+    for group in scenario.groups:
+        shown = ", ".join(f"{n}={v!r}" for n, v in group.hyper._asdict().items() if n != "maximize")
+        say(f"    with {shown}{', maximize' if group.hyper.maximize else ''}")
+    say(f"    {judgement.quantity} at {where}")
+    say(f"      exact {decimal(low)}")
+    say(f"      got   {judgement.got!r}  {judgement.got.hex()}")
+    say(
         f"      off by {judgement.error_ulp(arithmetic):.3g} ulp, "
         f"{judgement.error_bounds:.3g} times what rounding may cost"
     )
-    console.print(f"    {escape(deviation.explanation)}", soft_wrap=True)
+    say(f"    {escape(deviation.explanation)}")
+    if deviation.coincides:
+        say(f"    Nothing seen tells it from: {', '.join(deviation.coincides)}.")
+
+
+def _show_readout(readout: Readout, say: Callable[[str], None]) -> None:
+    """What the port computes, recovered from impulses, beside what it should."""
+
+    def row(values: Sequence[float]) -> str:
+        return " ".join(f"{value:9.6f}" for value in values[:6])
+
+    if not readout.linear:
+        say("  it is not linear in the parameters and gradients, as ASGD is: clipping, an adaptive")
+        say("  step, or another algorithm of the same name; so what follows holds near 1 only")
+    say(f"  what it computes, with {readout.hyper}, read from impulses, at steps 1, 2, ...")
+    say(f"    eta          {row(readout.eta)}")
+    say(f"    should be    {row(readout.true_eta)}")
+    if readout.guess:
+        say(f"    eta fits     {readout.guess}")
+    say(f"    decay                  {row(readout.decay[:5])}")
+    say(f"    should be              {row(readout.true_decay[:5])}")
+    if readout.weights:
+        say("  weights of theta_0, theta_1, ... in the average after 8 steps, with t0=2")
+        say(f"    {' '.join(f'{w:.4f}' for w in readout.weights)}")
 
 
 def findings(found: Iterable[Finding]) -> set[str]:

@@ -3,26 +3,42 @@
 import platform
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 
-from asgd.spec import EQUATIONS, FAULTS, POLICIES, Convention, Policy, convention, policy
+from asgd.spec import (
+    CONVENTIONS,
+    EQUATIONS,
+    FAULTS,
+    POLICIES,
+    Convention,
+    Policy,
+    convention,
+    policy,
+)
 
+from .bias import Finding, biases
+from .diagnose import Explanation, Traces, explain
 from .laws import LAWS
 from .life import LifeLaw, live
+from .limits import spoiled_average, stopped_counter
 from .port import Hello, Port, PortError, greet
-from .runner import LEVELS, Failure, Match, Outcome, Subject, hold, identify, looser
+from .readout import Readout, read_out
+from .runner import LEVELS, Failure, Outcome, Subject, hold, identify, looser, run_designed
+from .shrink import shrink
 
-# Who is to blame when several laws are broken: the whole step fails whenever a part does, and the
-# average's weight cannot be seen where the average itself is another one.
-_HIDES = {
+# Who is to blame when several laws are broken: the whole step fails whenever a part does, the
+# average's weight cannot be seen where the average itself is another one, and the penalty's law has
+# a scenario in which theta also decays.
+HIDES = {
     "average": {"averaging_weight", "step"},
     "gradient": {"step"},
     "step_size": {"step"},
-    "descend": {"step"},
+    "descend": {"gradient", "step"},
     "averaging_weight": {"step"},
     "step": set(),
 }
+NOT_LINEAR = "not-linear"
 _STORED = {"step_size": "eta-float32-stored", "averaging_weight": "mu-float32-stored"}
 
 
@@ -55,6 +71,8 @@ class Deviation:
         Where it shows.
     waived : bool
         Whether it was said beforehand that this is known.
+    coincides : tuple of str
+        Other explanations of the port that nothing seen tells from this one.
     """
 
     id: str
@@ -64,6 +82,29 @@ class Deviation:
     explanation: str
     failure: Failure
     waived: bool = False
+    coincides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which rule a port computes, as far as the designed scenarios tell.
+
+    Attributes
+    ----------
+    convention : Convention
+        What it is judged against.
+    fits : bool
+        Whether nothing contradicts that convention, precision aside.
+    also : tuple of str
+        Other conventions that nothing seen tells it from.
+    explanations : tuple of Explanation
+        Where it does not fit: its simplest explanations, none if it is unknown.
+    """
+
+    convention: Convention
+    fits: bool
+    also: tuple[str, ...] = ()
+    explanations: tuple[Explanation, ...] = ()
 
 
 @dataclass
@@ -71,16 +112,18 @@ class DtypeResult:
     """What became of one dtype."""
 
     dtype: str
-    match: Match
-    also: tuple[str, ...]
+    identity: Identity
     outcomes: list[Outcome]
     deviations: list[Deviation]
     floor: int
+    readout: Readout | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def convention(self) -> Convention | None:
-        """Convention that fits, or None."""
-        return self.match.convention if self.match.fits else None
+        """Convention that the port computes, faults aside; None where none fits."""
+        known = self.identity.fits or self.identity.explanations
+        return self.identity.convention if known else None
 
     @property
     def verdict(self) -> str:
@@ -113,6 +156,7 @@ class Result:
     port: str
     hello: Hello
     options: Options
+    kind: str = ""
     dtypes: list[DtypeResult] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -126,6 +170,12 @@ class Result:
     def deviations(self) -> list[Deviation]:
         """Deviations of all dtypes."""
         return [deviation for result in self.dtypes for deviation in result.deviations]
+
+    @property
+    def first(self) -> Deviation | None:
+        """Deviation to look at first: one that is not waived, if there is any."""
+        known = self.deviations
+        return next(iter([d for d in known if not d.waived] or known), None)
 
     @property
     def stale_waivers(self) -> list[str]:
@@ -158,7 +208,7 @@ def verify(port: Port, name: str, options: Options) -> Result:
     """
     start = time.monotonic()
     hello = greet(port)
-    result = Result(name, hello, options)
+    result = Result(name, hello, options, getattr(port, "kind", ""))
     for dtype in options.dtypes or hello.dtypes:
         if dtype not in hello.dtypes:
             raise PortError(f"the port has no {dtype}, only {', '.join(hello.dtypes)}")
@@ -168,21 +218,28 @@ def verify(port: Port, name: str, options: Options) -> Result:
     return result
 
 
-def find_convention(
-    port: Port, hello: Hello, dtype: str, name: str, required: Policy
-) -> tuple[Match, tuple[str, ...]]:
-    """Best match, and the other conventions that the port cannot be told from."""
+def find_identity(port: Port, hello: Hello, dtype: str, name: str, required: Policy) -> Identity:
+    """Identity of a port, among all conventions (``auto``) or as a variant of the one named."""
+    traces = run_designed(port, hello, dtype)
+    matches = identify(traces, dtype, looser(required))
     if name != "auto":
-        return Match(convention(name), required, frozenset()), ()
-    matches = identify(port, hello, dtype, looser(required))
-    others = tuple(m.convention.name for m in matches[1:] if m.fits and matches[0].fits)
-    return matches[0], others
+        matches = [m for m in matches if m.convention.name == name]
+    best = matches[0]
+    if best.fits:
+        also = tuple(m.convention.name for m in matches[1:] if m.fits)
+        return Identity(best.convention, fits=True, also=also)
+    conventions = CONVENTIONS.values() if name == "auto" else [convention(name)]
+    # The laws of whole steps tell most rules apart: they come first.
+    runs = tuple((scenario, trace) for _, scenario, trace in reversed(traces))
+    found = tuple(explain(Traces(dtype, runs), list(conventions)))
+    chosen = found[0].convention if found else best.convention
+    return Identity(chosen, fits=False, explanations=found)
 
 
 def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> DtypeResult:
     required = policy(options.policy)
-    match, also = find_convention(port, hello, dtype, options.convention, required)
-    subject = Subject(port, hello, dtype, match.convention, required)
+    identity = find_identity(port, hello, dtype, options.convention, required)
+    subject = Subject(port, hello, dtype, identity.convention, required)
     examples = LEVELS[options.level]
     outcomes, precision_only = [], set()
     for law in LAWS.values():
@@ -191,7 +248,7 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
         if outcome.failure is None or required == looser(required)[-1]:
             continue
         # Would it hold with eta and mu in float32? Then that, and nothing else, is the matter.
-        relaxed = Subject(port, hello, dtype, match.convention, looser(required)[-1])
+        relaxed = replace(subject, policy=looser(required)[-1])
         second = hold(law, relaxed, examples=examples, seed=options.seed)
         outcome.scenarios += second.scenarios
         outcome.judged += second.judged
@@ -199,35 +256,78 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
             precision_only.add(law.equation)
         else:
             outcome.failure = second.failure
-    deviations = _deviations(outcomes, precision_only, dtype, options.waived)
+    deviations = [
+        replace(deviation, failure=shrink(deviation.failure, subject))
+        for deviation in _deviations(outcomes, precision_only, identity, dtype, options.waived)
+    ]
     wrong = {o.law.equation for o in outcomes if o.failure is not None} - precision_only
     lives = live(subject, examples=examples, seed=options.seed, truth=not wrong)
-    deviations += _broken_lives(lives, dtype)
-    if options.convention != "auto" and deviations:
-        match = Match(match.convention, required, frozenset(d.equation for d in deviations))
+    lived = _broken_lives(lives, dtype)
     floor = sum(
         len(law.designed(hello.supports)) + examples // 2
         for law, outcome in zip(LAWS.values(), outcomes, strict=True)
         if not outcome.not_observable
     )
-    return DtypeResult(dtype, match, also, [*outcomes, *lives], deviations, floor)
+    readout = None
+    if any(deviation.id == "unknown" for deviation in deviations):
+        readout = read_out(port, hello, dtype, identity.convention)
+        if not readout.linear:
+            deviations = [_not_linear(deviations[0], options.waived)]
+    # Where theta's laws are broken, a bias of the decay has no meaning.
+    sound = not any(d.equation in {"gradient", "descend", "step"} for d in deviations)
+    findings = [*spoiled_average(subject), *stopped_counter(subject)]
+    if sound:
+        findings += biases(subject)
+    return DtypeResult(dtype, identity, [*outcomes, *lives], [*deviations, *lived], floor, readout, tuple(findings))
 
 
 def _deviations(
-    outcomes: Sequence[Outcome], precision_only: set[str], dtype: str, waived: frozenset[str]
+    outcomes: Sequence[Outcome],
+    precision_only: set[str],
+    identity: Identity,
+    dtype: str,
+    waived: frozenset[str],
 ) -> list[Deviation]:
     broken = {o.law.equation: o.failure for o in outcomes if o.failure is not None}
-    hidden = {name for equation in broken for name in _HIDES[equation]}
-    deviations = []
-    for equation, failure in broken.items():
-        if equation in hidden:
-            continue
-        ident = _STORED.get(equation, "unknown") if equation in precision_only else "unknown"
-        title, explanation = _say(ident, equation)
-        deviations.append(
-            Deviation(ident, equation, dtype, title, explanation, failure, ident in waived)
+    if not broken:
+        return []
+    named = identity.explanations[0] if identity.explanations else None
+    if named is not None and named.faults:
+        ids = [(ident, FAULTS[ident].equation) for ident in (*named.faults, *named.stored)]
+        others = tuple("+".join(e.faults) for e in identity.explanations[1:])
+    else:
+        hidden = {name for equation in broken for name in HIDES[equation]}
+        ids = [
+            (_STORED.get(e, "unknown") if e in precision_only else "unknown", e)
+            for e in broken
+            if e not in hidden
+        ]
+        others = ()
+    last = next(reversed(broken.values()))
+    return [
+        Deviation(
+            ident,
+            equation,
+            dtype,
+            *_say(ident, equation),
+            failure=broken.get(equation, last),
+            waived=ident in waived,
+            coincides=others,
         )
-    return deviations
+        for ident, equation in ids
+    ]
+
+
+def _not_linear(deviation: Deviation, waived: frozenset[str]) -> Deviation:
+    """The one thing to say of a port that is no linear rule, instead of what follows from it."""
+    title, explanation = _say(NOT_LINEAR, deviation.equation)
+    return replace(
+        deviation,
+        id=NOT_LINEAR,
+        title=title,
+        explanation=explanation,
+        waived=NOT_LINEAR in waived,
+    )
 
 
 def _broken_lives(lives: Sequence[Outcome], dtype: str) -> list[Deviation]:
@@ -244,7 +344,7 @@ def _broken_lives(lives: Sequence[Outcome], dtype: str) -> list[Deviation]:
 def _say(ident: str, equation: str) -> tuple[str, str]:
     if ident in FAULTS:
         fault = FAULTS[ident]
-        return fault.title, f"To mend it: {fault.mend}."
+        return fault.title, f"Computed instead: {fault.instead}. To mend it: {fault.mend}."
     entry = EQUATIONS[equation]
     return (
         f"{entry.name} is not what equation {entry.id} says",

@@ -1,0 +1,133 @@
+"""Findings at the limits: a step counter that stops, and an infinity that spoils the average."""
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from asgd.spec import Hyperparameters
+
+from .bias import Finding
+from .port import PortError, observe
+from .runner import Subject
+from .scenario import Scenario, drive, single
+
+_HYPER = Hyperparameters(lr=0.25, lambd=0.125, alpha=0.75, t0=1e6, weight_decay=0.0, maximize=False)
+# The steps before the state is saved: a number that no hyperparameter above equals.
+_STEPS = 5
+# float32 holds all integers up to here, and a counter in float32 stops here.
+_EDGE = 2.0**24
+
+
+def spoiled_average(subject: Subject) -> list[Finding]:
+    """Whether one infinity of theta spoils the average for good, also while mu = 1 (E5).
+
+    An infinite step is taken, and the state loaded into a fresh optimizer whose theta is finite, as
+    when a run is mended by hand. While mu = 1 the average is then theta, if that is copied.
+    """
+    if not {"save", "average"} <= subject.hello.supports | subject.hello.reads:
+        return []
+    push = single(_HYPER, ((1.0,),), (((math.inf,),),))
+    try:
+        drive(subject.port, push, subject.dtype)
+        state = subject.port.save()
+        drive(subject.port, Scenario(push.groups, ()), subject.dtype)
+        subject.port.load(state)
+        seen = observe(subject.port, subject.dtype, [(0.0,)], [1])
+    except PortError:
+        raise
+    except Exception:  # noqa: BLE001 - a state that cannot be loaded says nothing
+        return []
+    average = seen.average[0]
+    if average is None or not math.isfinite(seen.theta[0][0]) or math.isfinite(average[0]):
+        return []
+    return [
+        Finding(
+            "average-infinity-to-nan",
+            "one infinity of theta spoils the average for good: average + 1 (theta - average) "
+            "is computed where mu = 1 and theta should be copied",
+            {},
+        )
+    ]
+
+
+def stopped_counter(subject: Subject) -> list[Finding]:
+    """Whether the step counter goes on beyond 2^24, by loading a state that is close to it (E6)."""
+    if "save" not in subject.hello.supports:
+        return []
+    still = ((0.0,),)
+    scenario = single(_HYPER, ((1.0,),), (still,) * _STEPS)
+    grads = [np.zeros(1, subject.dtype)]
+    try:
+        drive(subject.port, scenario, subject.dtype)
+        state = subject.port.save()
+        moved, count = _replace(copy.deepcopy(state), _STEPS, _EDGE - 2)
+        if count != 1:
+            return []  # no counter is to be seen, or more than one candidate
+        drive(subject.port, Scenario(scenario.groups, ()), subject.dtype)
+        subject.port.load(moved)
+        for _ in range(4):
+            subject.port.step(grads)
+        after = subject.port.save()
+    except PortError:
+        raise
+    except Exception:  # noqa: BLE001 - a state that does not take this says nothing
+        return []
+    reached = _find(moved, after, _EDGE - 2)
+    if reached is None or reached == _EDGE + 2:
+        return []
+    return [
+        Finding(
+            "counter-stops",
+            f"the step counter stands at {reached:.0f} after step {_EDGE + 2:.0f}: kept in "
+            "float32 it stops at 2^24, and eta and mu with it",
+            {"reached": reached, "due": _EDGE + 2},
+        )
+    ]
+
+
+def _number(leaf: Any) -> float | None:
+    if isinstance(leaf, bool):
+        return None
+    if isinstance(leaf, int | float):
+        return float(leaf)
+    if hasattr(leaf, "item") and getattr(leaf, "ndim", None) == 0:
+        return float(leaf.item())
+    return None
+
+
+def _replace(state: Any, old: float, new: float) -> tuple[Any, int]:
+    """State with every number ``old`` in it replaced, and how many there were."""
+    if isinstance(state, dict):
+        parts = {key: _replace(value, old, new) for key, value in state.items()}
+        return {k: v for k, (v, _) in parts.items()}, sum(n for _, n in parts.values())
+    if isinstance(state, list | tuple):
+        pairs = [_replace(value, old, new) for value in state]
+        return type(state)(v for v, _ in pairs), sum(n for _, n in pairs)
+    if _number(state) != old:
+        return state, 0
+    return _like(state)(new), 1
+
+
+def _like(leaf: Any) -> Callable[[float], Any]:
+    if isinstance(leaf, int):
+        return int
+    if isinstance(leaf, float):
+        return float
+    if hasattr(leaf, "new_tensor"):
+        make: Callable[[float], Any] = leaf.new_tensor
+        return make
+    return lambda x: np.full_like(leaf, x)
+
+
+def _find(before: Any, after: Any, value: float) -> float | None:
+    """Number in ``after`` at the place where ``before`` has ``value``."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        found = [_find(before[k], after[k], value) for k in before if k in after]
+    elif isinstance(before, list | tuple) and isinstance(after, list | tuple):
+        found = [_find(x, y, value) for x, y in zip(before, after, strict=False)]
+    else:
+        return _number(after) if _number(before) == value else None
+    return next((x for x in found if x is not None), None)

@@ -1,0 +1,52 @@
+"""Kill matrix: which law rejects which known fault; run it to renew ``spec/kills.md``."""
+
+from pathlib import Path
+
+from asgd.spec import EQUATIONS, FAULTS, POLICIES, convention
+from asgd.tests.faults import CHANGES, combine
+from asgd.tests.laws import LAWS
+from asgd.tests.port import DTYPES, greet
+from asgd.tests.runner import Subject, hold
+from asgd.tests.variant_port import VariantPort
+from asgd.tests.variants import Variant
+
+PAGE = Path(__file__).parents[2] / "spec" / "kills.md"
+HEAD = """# Which law rejects which fault
+
+A port of the convention `documented` with one known fault, put through the designed scenarios of
+each law: `x` where the law is broken in float32 and in float64, `32` or `64` where it is in one of
+them only. The law of the fault's own equation stands in brackets. A fault that breaks no law
+could not be seen; there is none.
+
+Renewed by `python tests/meta/kills.py`; `make test` fails where it is stale.
+
+"""
+
+
+def broken(ident: str, dtype: str) -> set[str]:
+    """Laws that a port with the fault breaks in ``dtype``."""
+    port = VariantPort(combine(Variant.of(convention("documented")), ident))
+    subject = Subject(port, greet(port), dtype, convention("documented"), POLICIES["native"])
+    return {name for name, law in LAWS.items() if hold(law, subject, examples=0, seed=0).failure}
+
+
+def row(ident: str) -> str:
+    """Line of the page for one fault."""
+    by_dtype = {dtype: broken(ident, dtype) for dtype in DTYPES}
+    cells = []
+    for name in EQUATIONS:
+        where = [dtype.removeprefix("float") for dtype in DTYPES if name in by_dtype[dtype]]
+        mark = "x" if len(where) == len(DTYPES) else "".join(where)
+        cells.append(f"[{mark}]" if name == FAULTS[ident].equation else mark)
+    return f"| `{ident}` | {' | '.join(cells)} |"
+
+
+def page() -> str:
+    """The whole page."""
+    columns = " | ".join(f"{e.id} `{e.name}`" for e in EQUATIONS.values())
+    rule = "|---" * (len(EQUATIONS) + 1) + "|"
+    return HEAD + "\n".join([f"| fault | {columns} |", rule, *map(row, CHANGES)]) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,228 @@
+"""The certificate against other oracles: Arb, MPFR, exact rationals, and mpmath's own values."""
+
+import math
+import random
+from fractions import Fraction
+
+import flint
+import gmpy2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgd.reference import Enclosure, decide, descend, formats, real, step_size, trajectory
+from asgd.reference.enclosure import TooWideError
+from asgd.reference.rounding import round_dyadic, round_fraction, ulp
+
+FORMATS = list(formats.values())
+_RATES = st.floats(0.0, 1e300, allow_subnormal=True)
+_POWERS = st.one_of(st.sampled_from([0.0, 0.5, 0.75, 1.0, 2.0]), st.floats(0.0, 20.0))
+_STEPS = st.integers(0, 2**60)
+
+
+def _enclosed(t, lr, lambd, alpha, precision=128):
+    numbers = {"lr": lr, "lambd": lambd, "alpha": alpha}
+    return step_size(t, **{k: Enclosure.of(v, precision) for k, v in numbers.items()})
+
+
+def _arb(t, lr, lambd, alpha):
+    """The step size as a ball of Arb's, at 600 bits."""
+    before, flint.ctx.prec = flint.ctx.prec, 600
+    try:
+        x = 1 + flint.arb(lambd) * flint.arb(lr) * t
+        return flint.arb(lr) / x ** flint.arb(alpha)
+    finally:
+        flint.ctx.prec = before
+
+
+def _fraction(x):
+    """Exact value of an Arb midpoint or radius."""
+    mantissa, exponent = x.man_exp()
+    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+
+
+@given(_STEPS, _RATES, _RATES, _POWERS)
+def test_step_size_meets_arb(t, lr, lambd, alpha):
+    """E2: the enclosure and Arb's ball contain the same number, so they overlap."""
+    try:
+        low, high = _enclosed(t, lr, lambd, alpha).bounds()
+    except TooWideError:
+        return
+    ball = _arb(t, lr, lambd, alpha)
+    middle, radius = _fraction(ball.mid()), _fraction(ball.rad())
+    assert low <= middle + radius
+    assert middle - radius <= high
+
+
+@pytest.mark.parametrize("fmt", FORMATS, ids=lambda f: f.name)
+def test_step_size_rounds_as_mpfr(fmt):
+    """E2: where MPFR's value at 400 bits is far from a tie, it rounds to the certified float."""
+    rng = random.Random(2)
+    sizes = {"float32": (24, -148, 128), "float64": (53, -1073, 1024)}
+    precision, emin, emax = sizes[fmt.name]
+    target = gmpy2.context(precision=precision, emin=emin, emax=emax, subnormalize=True)
+    wide = gmpy2.context(precision=400)
+    for _ in range(300):
+        lr, lambd = math.ldexp(rng.random(), rng.randint(-80, 8)), 2.0 ** rng.uniform(-80, 20)
+        alpha, t = rng.choice([0.75, 0.5, rng.uniform(0, 20)]), rng.randint(0, 10**6)
+        with gmpy2.context(wide):
+            x = 1 + gmpy2.mpfr(lambd) * gmpy2.mpfr(lr) * t
+            eta = gmpy2.mpfr(lr) / x ** gmpy2.mpfr(alpha)
+        with gmpy2.context(target):
+            expected = float(gmpy2.mpfr(eta))
+        numbers = {"lr": lr, "lambd": lambd, "alpha": alpha}
+        got = decide(lambda p, t=t, n=numbers: _enclosed(t, **n, precision=p), fmt)
+        assert got == expected, (t, numbers)
+
+
+@given(_STEPS, st.floats(1e-100, 1e6), st.floats(1e-100, 1e6), st.floats(0.0, 20.0))
+def test_the_readable_formula_lies_in_the_certificate(t, lr, lambd, alpha):
+    """E2 in mpmath at 2000 bits lies in the enclosure at 128 bits."""
+    numbers = {"lr": lr, "lambd": lambd, "alpha": alpha}
+    eta = step_size(t, **{k: real(v, 2000) for k, v in numbers.items()})
+    sign, mantissa, exponent, _ = eta._mpf_
+    exact = (-1) ** sign * int(mantissa) * Fraction(2) ** exponent
+    # mpmath proves nothing: its last bits are granted a margin that the enclosure dwarfs.
+    low, high = _enclosed(t, lr, lambd, alpha).bounds()
+    margin = exact * Fraction(1, 2**1900)
+    assert low - margin <= exact <= high + margin
+
+
+@given(st.integers(1, 40), st.integers(0, 3))
+def test_rational_powers_are_exact(root, power):
+    """E2 with a rational result: lr = lambd = 1 and 1 + t = root^4 give root^-power exactly."""
+    enclosure = _enclosed(root**4 - 1, 1.0, 1.0, power / 4)
+    assert enclosure.contains(Fraction(1, root**power))
+
+
+def test_an_eighth():
+    """E2: lr = lambd = 1, t = 15, alpha = 0.75 is exactly 1/8."""
+    for fmt in FORMATS:
+        assert decide(lambda p: _enclosed(15, 1.0, 1.0, 0.75, p), fmt) == 0.125
+
+
+def test_agreement_at_two_precisions_is_no_proof():
+    """E3: theta_0 = g = lr = 1 and lambd = 2^-300: mpmath says 0 up to 226 bits; truth is tiny."""
+    tiny = 2.0**-300
+
+    def compute(precision):
+        one, lambd = Enclosure.of(1.0, precision), Enclosure.of(tiny, precision)
+        return descend(one, one, eta=one, lambd=lambd)
+
+    assert decide(compute, formats["float64"]) == -tiny
+    for precision in (53, 80, 113, 226):
+        one, lambd = real(1.0, precision), real(tiny, precision)
+        assert descend(one, one, eta=one, lambd=lambd) == 0
+
+
+def test_a_tie_stays_undecided():
+    """An enclosure around a tie decides nothing, at any precision, and says so."""
+    fmt = formats["float64"]
+    tie = Enclosure(2**53 + 1, 2**53 + 1, 0)
+    around = Enclosure((2**53 + 1 << 60) - 1, (2**53 + 1 << 60) + 1, -60)
+    assert tie.rounded(fmt) == 2.0**53
+    assert around.rounded(fmt) is None
+    assert around.candidates(fmt) == (2.0**53, 2.0**53 + 2)
+    assert decide(lambda _: around, fmt) is None
+
+
+_FRACTIONS = st.fractions(max_denominator=10**6).flatmap(
+    lambda f: st.integers(-1200, 1200).map(lambda e: f * Fraction(2) ** e)
+)
+
+
+@given(_FRACTIONS)
+def test_rounding_of_fractions(x):
+    """Correct rounding to float64 is Python's own; of a float32, MPFR's."""
+    try:
+        expected = x.numerator / x.denominator
+    except OverflowError:
+        expected = math.inf if x > 0 else -math.inf
+    assert round_fraction(x, formats["float64"]) == expected
+    with gmpy2.context(precision=24, emin=-148, emax=128, subnormalize=True):
+        assert round_fraction(x, formats["float32"]) == float(gmpy2.mpfr(gmpy2.mpq(x)))
+
+
+@given(st.integers(-(2**80), 2**80), st.integers(-1200, 1100))
+def test_rounding_of_dyadics(mantissa, exponent):
+    """Both roundings agree, ties, subnormals and overflow included."""
+    for fmt in FORMATS:
+        exact = mantissa * Fraction(2) ** exponent
+        assert round_dyadic(mantissa, exponent, fmt) == round_fraction(exact, fmt)
+
+
+def test_rounding_at_the_edges():
+    """Ties to even, the smallest subnormal, half of it, and the overflow threshold."""
+    single = formats["float32"]
+    assert round_fraction(1 + Fraction(1, 2**24) + Fraction(1, 2**60), single) == 1 + 2.0**-23
+    assert round_fraction(1 + Fraction(1, 2**24), single) == 1.0
+    assert round_fraction(Fraction(1, 2**150), single) == 0.0
+    assert round_fraction(Fraction(3, 2**151), single) == 2.0**-149
+    assert math.copysign(1, round_fraction(-Fraction(1, 2**160), single)) == -1
+    assert round_fraction(Fraction(2) ** 128 - Fraction(2) ** 103, single) == math.inf
+    assert round_fraction(Fraction(2) ** 128 - Fraction(2) ** 103 - 1, single) == single.largest
+    assert ulp(1.0, single) == 2.0**-23
+    assert ulp(0.0, single) == 2.0**-149
+
+
+_INTERVALS = st.builds(
+    lambda a, b, e, p: Enclosure(min(a, b), max(a, b), e, p),
+    st.integers(-(2**90), 2**90),
+    st.integers(-(2**90), 2**90),
+    st.integers(-900, 900),
+    st.sampled_from([8, 64, 128]),
+)
+
+
+@given(_INTERVALS, _INTERVALS, st.fractions(0, 1), st.fractions(0, 1))
+def test_inclusion(a, b, x, y):
+    """Every operation contains the results for the members of its operands."""
+    (low, high), (left, right) = a.bounds(), b.bounds()
+    p, q = low + x * (high - low), left + y * (right - left)
+    assert (a + b).contains(p + q)
+    assert (a - b).contains(p - q)
+    assert (a * b).contains(p * q)
+    assert (-a).contains(-p)
+    assert Enclosure.hull(a, b).contains(p)
+    assert a.magnitude() >= abs(p)
+    if not b.contains(0):
+        assert (a / b).contains(p / q)
+
+
+@given(
+    st.integers(2**60, 2**90),
+    st.integers(0, 2**20),
+    st.integers(0, 5),
+    st.integers(0, 9),
+    st.integers(0, 3),
+)
+def test_inclusion_of_powers(low, width, n, bits, steps):
+    """A power contains x^alpha, checked by raising to the denominator: y^8 against x^(8 alpha)."""
+    x = Enclosure(low, low + width, -60, 64)
+    alpha = Fraction(8 * n + bits % 8, 8)
+    power = x ** Enclosure.of(alpha)
+    member = Fraction(low, 2**60) + Fraction(width * steps, 3 * 2**60)
+    least, most = power.bounds()
+    exact = member ** (8 * n + bits % 8)
+    assert least**8 <= exact <= most**8
+
+
+def test_a_float_is_no_real():
+    """A float does not leak into the arithmetic of the truth."""
+    with pytest.raises(TypeError):
+        Enclosure.of(1) + 0.5
+    with pytest.raises(TypeError, match="exact value"):
+        real("0.1")
+    with pytest.raises(ValueError, match="finite"):
+        Enclosure.of(math.inf)
+
+
+def test_closed_forms():
+    """E6: lambd = 0 is a plain sum; a constant theta is its own average."""
+    plain = {"lambd": 0.0, "alpha": 0.75, "t0": 0.0, "weight_decay": 0.0}
+    steps = list(trajectory([1.0], [[0.5], [0.25], None, [2.0]], lr=0.5, **plain))
+    assert [theta[0].bounds()[0] for theta, _ in steps] == [
+        Fraction(3, 4), Fraction(5, 8), Fraction(5, 8), Fraction(-3, 8)
+    ]  # fmt: skip
+    for _, average in trajectory([0.1], [[0.0]] * 5, lr=0.5, **plain):
+        assert average[0].contains(Fraction(0.1))

@@ -1,0 +1,102 @@
+"""Every known fault is caught, by the law of its equation, and named: in both dtypes."""
+
+from dataclasses import replace
+
+import kills
+import numpy as np
+import pytest
+
+from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES, convention
+from asgd.tests.faults import CHANGES, combine
+from asgd.tests.port import greet
+from asgd.tests.variant_port import VariantPort
+from asgd.tests.variants import Variant, step_size
+from asgd.tests.verify import HIDES, Options, find_identity, verify
+
+DTYPES = ["float32", "float64"]
+
+# Faults that are, exactly, something else under a convention; the reason stands beside each.
+SAME = {
+    # eta one step earlier than bottou's is the eta of same-step, and one later the reverse.
+    ("bottou", "eta-one-step-early"),
+    ("same-step", "eta-one-step-late"),
+    # The window of these conventions never holds theta_0.
+    ("same-step", "average-starts-at-zero"),
+    ("bottou", "average-starts-at-zero"),
+    ("torch", "average-starts-at-zero"),
+    ("literal", "average-starts-at-zero"),
+    # literal has no averaging weight: its divisor is t - t0.
+    ("literal", "averaging-one-step-late"),
+    ("literal", "averaging-one-step-early"),
+    ("literal", "averaging-from-start"),
+    ("literal", "averaging-never"),
+    ("literal", "averaging-weight-by-alpha"),
+    ("literal", "averaging-weight-by-step"),
+}
+
+
+@pytest.mark.parametrize("ident", CHANGES)
+def test_kills(ident):
+    """The law of the fault's own equation rejects it, in both dtypes; the page has every law."""
+    line = kills.row(ident)
+    assert "[x]" in line
+    assert line in kills.PAGE.read_text(encoding="utf-8").splitlines(), (
+        "spec/kills.md is stale: python tests/meta/kills.py renews it"
+    )
+
+
+@pytest.mark.parametrize("equation", EQUATIONS)
+def test_blame(equation):
+    """A port wrong in one equation breaks its law, and others only as a consequence of it."""
+    ident = next(i for i in CHANGES if FAULTS[i].equation == equation)
+    for dtype in DTYPES:
+        assert equation in kills.broken(ident, dtype) <= {equation, *HIDES[equation]}
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_convention_conforms(name, dtype):
+    """A port of each convention conforms, and its convention is found."""
+    result = verify(VariantPort(Variant.of(convention(name))), name, Options(dtypes=(dtype,)))
+    assert result.verdict == "conforms"
+    assert result.dtypes[0].convention.name == name
+
+
+@pytest.mark.parametrize("ident", CHANGES)
+def test_fault_is_named(ident):
+    """The fault is named, alone or together with what it coincides with; never another alone."""
+    names = list(CONVENTIONS)
+    turn = list(CHANGES).index(ident)
+    name, dtype = names[turn % len(names)], DTYPES[turn // len(names) % 2]
+    if (name, ident) in SAME:
+        name = "documented"
+    port = VariantPort(combine(Variant.of(convention(name)), ident))
+    identity = find_identity(port, greet(port), dtype, "auto", POLICIES["native"])
+    assert not identity.fits
+    found = {(e.convention.name, e.faults) for e in identity.explanations}
+    assert (name, (ident,)) in found
+
+
+def test_two_faults_are_named():
+    """One in theta and one in the average."""
+    variant = combine(Variant.of(convention("torch")), "decay-missing", "average-of-old-theta")
+    [found] = verify(VariantPort(variant), "two", Options(dtypes=("float64",))).dtypes
+    assert found.convention.name == "torch"
+    assert {d.id for d in found.deviations} == {"decay-missing", "average-of-old-theta"}
+    assert {d.equation for d in found.deviations} == {"descend", "average"}
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_float32_eta_is_a_deviation_of_float64_alone(name):
+    """A float64 port that keeps eta in float32 deviates by that fault, and no other."""
+
+    def stored(t, h):
+        return np.float64(np.float32(step_size(t, h)))
+
+    port = VariantPort(replace(Variant.of(convention(name)), size=stored))
+    single, double = verify(port, "stored", Options()).dtypes
+    assert single.verdict == "conforms"
+    assert [d.id for d in double.deviations] == ["eta-float32-stored"]
+    assert double.convention.name == name
+    relaxed = verify(port, "stored", Options(policy="float32-eta"))
+    assert relaxed.verdict == "conforms"
