@@ -7,7 +7,7 @@ and E4's concern, and a port is not told twice.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from .judge import Judgement
 from .laws import Law
 from .port import PortError
 from .program import ProgramPort
-from .runner import Failure, Outcome, Subject, hold, looser
+from .runner import LEVELS, Failure, Outcome, Subject, hold, looser
 from .scenario import Group, Scenario
 
 _NOTHING: frozenset[str] = frozenset()
@@ -186,6 +186,8 @@ def hold_life(law: LifeLaw, subject: Subject, *, examples: int, seed: int) -> Ou
     if lacking:
         return Outcome(law, not_observable=lacking)
     loosest = looser(subject.policy)[-1]
+    if law is LIFE["sizes"] and examples > LEVELS["quick"]:
+        law = replace(law, designed=lives.all_sizes)
     dressed = law.dress(subject.port, subject.hello, subject.dtype, subject.convention, loosest)
     return hold(law, dressed, examples=math.ceil(examples * law.share), seed=seed)
 
