@@ -8,6 +8,7 @@ import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from asgd.reference import formats
@@ -26,29 +27,40 @@ _LINE = re.compile(r"^\| (?!port |---)(?P<name>[^|]+?) \|.*$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Entry:
-    """A port of the ledger."""
+    """A port of the ledger.
+
+    Attributes
+    ----------
+    name, path : str
+        In the ledger, and to import.
+    method : str
+        "verify", or "vectors" where the port cannot be asked everything.
+    version, package : str
+        What to call its version, or the distribution that has it; else the port says it.
+    """
 
     name: str
     path: str
     method: str = "verify"
     version: str = ""
+    package: str = ""
 
 
 ENTRIES = (
     Entry("asgd.fast", "asgd.fast:ASGD"),
     Entry("PyTorch, for-loop", "asgd.tests.peers:torch_for_loop"),
     Entry("PyTorch, foreach", "asgd.tests.peers:torch_foreach"),
-    Entry("PyTorch, torch.compile", "asgd.tests.peers:torch_compiled", "vectors"),
+    Entry("PyTorch, torch.compile", "asgd.tests.peers:torch_compiled", "vectors", package="torch"),
     Entry("TensorPlay", "asgd.tests.peers:Tensorplay"),
     Entry("scikit-learn, SGDRegressor(average=n)", "asgd.tests.peers:SklearnAverage", "vectors"),
     Entry("Lucid's engine", "asgd.tests.peers:LucidEngine", version="2.16 to 3.15.5, rewritten"),
     Entry(
-        "PyTorch, foreach, old",
+        "PyTorch, foreach, 2.0",
         "asgd.tests.peers:TorchForeach20",
         version="2.0.0 to 2.1.2, rewritten",
     ),
     Entry(
-        "PyTorch, foreach, older",
+        "PyTorch, foreach, 2.2",
         "asgd.tests.peers:TorchForeach22",
         version="2.2.0 to 2.3.1, rewritten",
     ),
@@ -95,7 +107,7 @@ def line(entry: Entry) -> str:
     today = dt.datetime.now(tz=dt.UTC).date().isoformat()
     columns = [
         entry.name,
-        entry.version or hello.version,
+        entry.version or (version(entry.package) if entry.package else hello.version),
         today,
         entry.method,
         *(cells.get(dtype, "not there") for dtype in DTYPES),

@@ -28,6 +28,9 @@ _GRAD: Vector = (0.5, 2.0, -1.25)
 SIZES = (1, 2, 3, 7, 8, 9, 31, 33, 63, 65, 1023, 1025)
 """Sizes around those of vectors, unrolled loops and small blocks."""
 
+LARGE = (4097, 16385, 32769, 65537, 131073)
+"""One above the sizes of blocks that fit a cache."""
+
 _PERIOD = 3
 
 
@@ -106,11 +109,22 @@ def _changes(name: str, value: float) -> Scenario:
 
 
 def sizes(supports: Supports) -> list[Scenario]:  # noqa: ARG001 - one signature
-    """One parameter of each size; each element repeats one of a few."""
-    params = tuple(_repeated(_THETA, size) for size in SIZES)
-    steps = tuple(tuple(_repeated(wave(t, _PERIOD), size) for size in SIZES) for t in range(3))
+    """Parameters of each size; each element repeats one of a few."""
     empty = single(STRONG, ((), _THETA), (((), _GRAD),) * 2)
-    return [single(STRONG._replace(t0=1.0), params, steps), empty]
+    small = tuple(size for size in SIZES if size < 100)
+    # Large ones alone: a line of the protocol need not be longer than it must.
+    return [empty, _sized(small), *(_sized((size,)) for size in SIZES if size > 100)]
+
+
+def all_sizes(supports: Supports) -> list[Scenario]:
+    """Also one above each size of block that kernels work in."""
+    return [*sizes(supports), *(_sized((size,)) for size in LARGE)]
+
+
+def _sized(chosen: tuple[int, ...]) -> Scenario:
+    params = tuple(_repeated(_THETA, size) for size in chosen)
+    steps = tuple(tuple(_repeated(wave(t, _PERIOD), size) for size in chosen) for t in range(3))
+    return single(STRONG._replace(t0=1.0), params, steps)
 
 
 def _repeated(values: Vector, size: int) -> Vector:

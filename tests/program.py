@@ -26,6 +26,7 @@ TIMEOUT = 10.0
 
 _LONGEST = 1 << 28  # bytes of one answer: beyond it, the program is not answering but flooding
 _TAIL = 4096  # bytes of standard error that are kept
+_SILENCE = 3  # steps running that may leave out what the port says it shows
 _SHOWN = 600  # characters of a request or an answer in a message
 
 
@@ -169,7 +170,7 @@ class ProgramPort:
         del self.transcript[1:]
         self._dtype = dtype
         self._sizes = [len(p) for group in groups for p in group["params"]]
-        self._silent = {key: [0] * len(self._sizes) for key in self._reads}
+        self._silent = {key: [0] * len(self._sizes) for key in self._reads - {"mu"}}
         self._ask(wire.open_(dtype, groups), refusable=True)
 
     def step(self, grads: Sequence[NDArray[Any] | None]) -> dict[str, Any]:
@@ -274,17 +275,17 @@ class ProgramPort:
     ) -> None:
         """Refuse a port that lists in ``reads`` what it does not show.
 
-        One step without a value is no breach: the convention `literal` has a step at which the
-        average is undefined, and a port may know eta only after its first step.
+        A step without a value is no breach: the convention `literal` has steps at which the average
+        is undefined, and no mu in its window, and a port may know eta only after its first step.
         """
         for key, counts in self._silent.items():
             for i, grad in enumerate(grads):
                 if grad is not None:
                     counts[i] = counts[i] + 1 if shown[key][i] is None else 0
-                if counts[i] > 1:
+                if counts[i] > _SILENCE:
                     raise wire.BreachError(
-                        f'"reads" of hello lists {key}, but {key}[{i}] was null at two steps '
-                        "that had a gradient"
+                        f'"reads" of hello lists {key}, but {key}[{i}] was null at {counts[i]} '
+                        "steps that had a gradient"
                     )
 
     @contextlib.contextmanager

@@ -8,9 +8,9 @@ from importlib import resources
 import jsonschema
 import numpy as np
 import pytest
-from port_examples import EXAMPLES, command
 
-from asgd.tests import wire
+from asgd.tests import examples, wire
+from asgd.tests.examples import EXAMPLES
 from asgd.tests.port import PortError, RefusalError
 from asgd.tests.program import ProgramPort
 from asgd.tests.verify import Options, verify
@@ -26,6 +26,14 @@ HELLO = {
     "reads": ["average"],
     "supports": [],
 }
+
+
+def command(name):
+    """Command of an example; the test is skipped, aloud, where its toolchain is missing."""
+    try:
+        return examples.command(name)
+    except PortError as error:
+        pytest.skip(str(error))
 
 
 def validator(name):
@@ -121,9 +129,9 @@ BREACHES = [
     ("got the number 1.5", [HELLO, {"ok": True}, {**STEP, "theta": [[1.5]]}]),
     ("must be a float32 number", [HELLO, {"ok": True}, {**STEP, "theta": [["0x1.0000001p0"]]}]),
     ("beyond the floats", [HELLO, {"ok": True}, {**STEP, "theta": [["0x1p9999"]]}]),
-    ("was null at two steps", [HELLO, {"ok": True}, *[{**STEP, "average": [None]}] * 2]),
+    ("was null at 4 steps", [HELLO, {"ok": True}, *[{**STEP, "average": [None]}] * 4]),
     ("the program refused it: no", [HELLO, {"ok": True}, {"ok": False, "error": "no"}]),
-    ("must exit with 0 after close, got 3", [HELLO, {"ok": True}, STEP, STEP, {"ok": True}]),
+    ("must exit with 0 after close, got 3", [HELLO, {"ok": True}, *[STEP] * 4, {"ok": True}]),
 ]
 
 
@@ -137,8 +145,8 @@ def test_breach(words, answers, tmp_path):
         grad = [np.array([1.0], np.float32)]
         port.hello()
         port.open("float32", [group([1.0])])
-        port.step(grad)
-        port.step(grad)
+        for _ in range(4):
+            port.step(grad)
         port.close()
 
     with pytest.raises(PortError) as caught:
