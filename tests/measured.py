@@ -90,19 +90,19 @@ def judge_average(
     at every step; the other elements must follow with the same one. So a port that has the wrong
     weight (E4) is not blamed for its average.
     """
-    before = [list(p) for p in scenario.params]
+    before: list[Sequence[float] | None] = list(scenario.params)
     steps = [event for event in scenario.events if isinstance(event, Step)]
     for call, (event, seen) in enumerate(zip(steps, trace, strict=True), 1):
         for i, grad in enumerate(event.grads):
-            after = seen.average[i]
-            if grad is None or after is None:
+            if grad is None:
                 continue
-            theta = seen.theta[i]
-            numbers = [*theta, *after, *before[i]]
-            if all(map(math.isfinite, numbers)) and theta[0] != before[i][0]:
-                average = (before[i], theta, after)
-                yield from _one_average((call, call, i), average, rule.arithmetic)
-            before[i] = list(after)
+            old, theta, after = before[i], seen.theta[i], seen.average[i]
+            before[i] = after
+            # A port may hide its average while it is theta; then there is nothing to go on from.
+            if old is None or after is None:
+                continue
+            if all(map(math.isfinite, [*theta, *after, *old])) and theta[0] != old[0]:
+                yield from _one_average((call, call, i), (old, theta, after), rule.arithmetic)
 
 
 def _one_average(

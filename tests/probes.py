@@ -4,6 +4,8 @@ Strong hyperparameters (lambd lr >= 0.1, small t0) make wrong formulas differ by
 within ten steps, where realistic ones (lambd = 1e-4, t0 = 1e6) hide them below the roundings.
 """
 
+import math
+
 from asgd.spec import Hyperparameters
 
 from .scenario import Group, Scenario, Set, Step, Vector, single
@@ -11,6 +13,7 @@ from .scenario import Group, Scenario, Set, Step, Vector, single
 _PLAIN = Hyperparameters(lr=0.5, lambd=0.0, alpha=0.0, t0=1e6, weight_decay=0.0, maximize=False)
 _THETA: Vector = (1.0, -0.75, 3.0)
 _GRAD: Vector = (0.5, 2.0, -1.25)
+_FOUR: Vector = (1.0, -0.75, 3.0, 0.5)
 
 
 def gauged(hyper: Hyperparameters, theta: Vector, grads: tuple[Vector, ...]) -> Scenario:
@@ -42,6 +45,8 @@ def step_size(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one
         _PLAIN._replace(lr=2.0, lambd=0.25, alpha=2.0),
         _PLAIN._replace(lr=0.1, lambd=3.0, alpha=0.3),
         _PLAIN._replace(lr=0.5, lambd=0.5, alpha=0.75, weight_decay=0.25),
+        _PLAIN._replace(lr=0.5, lambd=0.125, alpha=8.0),
+        _PLAIN._replace(lr=0.0, lambd=0.5, alpha=0.75),
         _PLAIN._replace(lr=0.01, lambd=1e-4, alpha=0.75),
     ]
     return [single(hyper, (zeros,), impulses) for hyper in hypers]
@@ -94,8 +99,15 @@ def step(supports: frozenset[str]) -> list[Scenario]:
     mild = Hyperparameters(
         lr=0.01, lambd=1e-4, alpha=0.75, t0=1e6, weight_decay=0.0, maximize=False
     )
-    steps = tuple((_GRAD,) for _ in range(7))
-    scenarios = [single(strong, (_THETA,), steps), single(mild, (_THETA,), steps)]
+    # One step has a gradient of zeros, which is not the same as none.
+    steps = tuple((_GRAD if t != 4 else (0.0, 0.0, 0.0),) for t in range(7))
+    # What is not finite stays in its element, and stays not finite.
+    spoiled = tuple(((math.nan, math.inf, -math.inf, 1.0) if t == 2 else _FOUR,) for t in range(6))
+    scenarios = [
+        single(strong, (_THETA,), steps),
+        single(mild, (_THETA,), steps),
+        single(strong, (_FOUR,), spoiled),
+    ]
     two = (_THETA, (2.0, -1.0))
     pair: tuple[tuple[Vector | None, ...], ...] = tuple((_GRAD, (1.0, -0.5)) for _ in range(7))
     # Two of one shape, whose states must not be one; and a run as long as any table of a few steps.

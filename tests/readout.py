@@ -95,6 +95,28 @@ def _weights(port: Port, scenario: Scenario, dtype: str) -> list[float]:
     return solved
 
 
+def is_float32(port: Port, hello: Hello, equation: str) -> bool:
+    """Whether a float64 port's step sizes (E2) or averaging weights (E4) are float32 numbers.
+
+    Impulses show them without a rounding: theta = -eta where theta was 0, and the average is mu
+    where it was 0 and theta is 1.
+    """
+    if equation == "step_size":
+        runs = [drive(port, s, "float64") for s in step_size(hello.supports)]
+        shown = [seen.theta[0][t] for run in runs for t, seen in enumerate(run)]
+    else:
+        shown = []
+        for scenario in averaging_weight(hello.supports):
+            before: Sequence[float] | None = None
+            for seen in drive(port, scenario, "float64"):
+                after = seen.average[0]
+                for j, theta in enumerate(seen.theta[0]):
+                    if before and after and theta == 1 and before[j] == 0:
+                        shown.append(after[j])
+                before = after
+    return all(x == float(np.float32(x)) for x in shown if math.isfinite(x))
+
+
 def is_linear(port: Port, hello: Hello, dtype: str) -> bool:
     """Whether a scenario with every value doubled gives exactly doubled results.
 

@@ -59,7 +59,7 @@ def gradient(draw: Any, dtype: str, supports: frozenset[str]) -> Scenario:  # no
 @st.composite
 def step_size(draw: Any, dtype: str, supports: frozenset[str]) -> Scenario:  # noqa: ARG001
     """E2: impulses from theta = 0."""
-    hyper = _PLAIN._replace(lr=draw(_RATE), lambd=draw(_RATE), alpha=draw(_POWER))
+    hyper = _PLAIN._replace(lr=draw(_RATE), lambd=draw(_DECAY), alpha=draw(_POWER))
     steps = draw(st.integers(1, 8))
     impulses = tuple((tuple(float(i == j) for i in range(steps)),) for j in range(steps))
     return single(hyper, ((0.0,) * steps,), impulses)

@@ -23,7 +23,7 @@ from .laws import LAWS
 from .life import LifeLaw, live
 from .limits import spoiled_average, stopped_counter
 from .port import Hello, Port, PortError, greet
-from .readout import Readout, read_out
+from .readout import Readout, is_float32, read_out
 from .runner import LEVELS, Failure, Outcome, Subject, hold, identify, looser, run_designed
 from .shrink import shrink
 
@@ -256,9 +256,12 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
             precision_only.add(law.equation)
         else:
             outcome.failure = second.failure
+    # Being right to float32's precision is one thing, being kept in float32 a cause: it must show.
+    theta = {o.law.equation for o in outcomes if o.failure} & {"gradient", "descend"}
+    stored = {e for e in precision_only & set(_STORED) if not theta and is_float32(port, hello, e)}
     deviations = [
         replace(deviation, failure=shrink(deviation.failure, subject))
-        for deviation in _deviations(outcomes, precision_only, identity, dtype, options.waived)
+        for deviation in _deviations(outcomes, stored, identity, dtype, options.waived)
     ]
     wrong = {o.law.equation for o in outcomes if o.failure is not None} - precision_only
     lives = live(subject, examples=examples, seed=options.seed, truth=not wrong)
@@ -283,7 +286,7 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
 
 def _deviations(
     outcomes: Sequence[Outcome],
-    precision_only: set[str],
+    stored: set[str],
     identity: Identity,
     dtype: str,
     waived: frozenset[str],
@@ -293,15 +296,14 @@ def _deviations(
         return []
     named = identity.explanations[0] if identity.explanations else None
     if named is not None and named.faults:
-        ids = [(ident, FAULTS[ident].equation) for ident in (*named.faults, *named.stored)]
-        others = tuple("+".join(e.faults) for e in identity.explanations[1:])
+        ids = [(ident, FAULTS[ident].equation) for ident in named.faults]
+        ids += [(_STORED[e], e) for e in stored if e in broken]
+        others = tuple(
+            f"{e.convention.name} with {' and '.join(e.faults)}" for e in identity.explanations[1:]
+        )
     else:
         hidden = {name for equation in broken for name in HIDES[equation]}
-        ids = [
-            (_STORED.get(e, "unknown") if e in precision_only else "unknown", e)
-            for e in broken
-            if e not in hidden
-        ]
+        ids = [(_STORED[e] if e in stored else "unknown", e) for e in broken if e not in hidden]
         others = ()
     last = next(reversed(broken.values()))
     return [

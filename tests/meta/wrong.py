@@ -328,7 +328,7 @@ DRAWN: dict[str, tuple[str, Plain]] = {
         Plain(update=lambda p, i, g, e, h: np.clip(update(p, i, g, e, h), -100, 100)),
     ),
     "eta-default-for-zero": (
-        "gradient",
+        "step_size",
         Plain(**_eta(lambda h, t: size(0, 0, t, _without(h, lr=h.lr or 0.01)))),
     ),
 }
