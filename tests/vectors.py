@@ -3,6 +3,7 @@
 ``spec/vectors.md`` says what they mean to a port and what may change in them.
 """
 
+import contextlib
 import json
 import math
 import re
@@ -17,11 +18,14 @@ from asgd.reference.tolerance import Arithmetic
 from asgd.spec import CONVENTIONS, POLICIES, Convention, Hyperparameters
 
 from . import wire
+from .faults import CHANGES, combine
 from .lives import STRONG, wave
-from .port import Observation
+from .port import Observation, PortError
 from .report import scenario_json
-from .scenario import Group, Scenario, Set, Step, Vector, single
+from .scenario import Group, Scenario, Set, Step, Vector, drive, single
 from .trajectories import Known, Shown, trajectories
+from .variant_port import VariantPort
+from .variants import Variant
 
 _ZEROS = re.compile(r"(0x[01](?:\.[0-9a-f]*[1-9a-f])?)\.?0*p")
 
@@ -242,6 +246,13 @@ def faulty(scenario: Scenario, rule: Convention, dtype: str) -> Iterator[tuple[s
     """Known faults, by id, with what a port that has them shows in ``scenario``."""
     for quantity in ("eta", "mu"):
         yield f"{quantity}-float32-stored", _narrow(scenario, rule, dtype, quantity)
+    for ident in CHANGES:
+        variant = combine(Variant.of(rule), ident)
+        if variant is None:
+            continue
+        # A rule that has no value for an infinite t0 cannot be shown by it.
+        with contextlib.suppress(PortError):
+            yield ident, drive(VariantPort(variant), scenario, dtype)
 
 
 def differs(known: Sequence[Sequence[Shown]], trace: Sequence[Observation], dtype: str) -> bool:

@@ -281,7 +281,9 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
     findings = [*spoiled_average(subject), *stopped_counter(subject)]
     if sound:
         findings += biases(subject)
-    return DtypeResult(dtype, identity, [*outcomes, *lives], [*deviations, *lived], floor, readout, tuple(findings))
+    return DtypeResult(
+        dtype, identity, [*outcomes, *lives], [*deviations, *lived], floor, readout, tuple(findings)
+    )
 
 
 def _deviations(
