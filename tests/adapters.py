@@ -23,7 +23,7 @@ class NumpyParameter:
         self.grad: NDArray[Any] | None = None
 
 
-class _OptimizerPort:
+class OptimizerPort:
     """What torch-like and NumPy optimizers have in common: groups, ``step()``, ``param_groups``."""
 
     kind = ""
@@ -133,6 +133,14 @@ class _OptimizerPort:
         """Forget the optimizer."""
         self._optimizer, self._params = None, []
 
+    def gradients(self) -> list[NDArray[Any]]:
+        """The gradients as the parameters hold them, where they hold any."""
+        return [self._array(p.grad) for p in self._params if p.grad is not None]
+
+    def twin(self) -> "OptimizerPort":
+        """Another port of the same optimizer."""
+        return type(self)(self._factory, self._name, self._version)
+
     def _trial(self, dtype: str) -> None:
         hyper = {"lr": 0.5, "lambd": 0.25, "alpha": 0.75, "t0": 0.0, "weight_decay": 0.0}
         array = np.ones(2, dtype)
@@ -162,7 +170,7 @@ class _OptimizerPort:
         return self._array(self._params[0].data).dtype == dtype
 
 
-class NumpyPort(_OptimizerPort):
+class NumpyPort(OptimizerPort):
     """A class with the document's interface over NumPy arrays."""
 
     kind = "numpy"
@@ -183,7 +191,7 @@ class NumpyPort(_OptimizerPort):
         return super()._average(index)
 
 
-class TorchPort(_OptimizerPort):
+class TorchPort(OptimizerPort):
     """A `torch.optim.Optimizer`, or a callable that returns one."""
 
     kind = "torch"
@@ -260,7 +268,7 @@ def adapt(target: Any, name: str) -> Any:
     raise PortError(f"{name} could not be used as an optimizer ({'; '.join(failures)})")
 
 
-def _candidates(target: Any) -> list[type[_OptimizerPort]]:
+def _candidates(target: Any) -> list[type[OptimizerPort]]:
     """Adapters to try, the likely one first."""
     import sys  # noqa: PLC0415
 

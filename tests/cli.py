@@ -1,6 +1,7 @@
 """The ``asgd`` command line."""
 
 import json
+import shlex
 import sys
 import tomllib
 import traceback
@@ -13,10 +14,11 @@ from rich.console import Console
 
 from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
 
-from . import loading, terminal
+from . import doctor, ledger, loading, terminal, vectors
 from .bench_command import bench_command
-from .port import DTYPES, PortError, describe
-from .report import error_report, report
+from .port import DTYPES, Port, PortError, describe
+from .program import TIMEOUT, ProgramPort
+from .report import error_report, report, write_requests
 from .reproduce import script
 from .runner import LEVELS
 from .soak_command import soak
@@ -41,6 +43,7 @@ def cli() -> None:
 
 
 cli.add_command(bench_command)
+cli.add_command(soak)
 
 
 @cli.command("verify")
@@ -71,6 +74,20 @@ cli.add_command(bench_command)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=TIMEOUT,
+    show_default=True,
+    help="Seconds that a program behind -- has to answer a request.",
+)
+@click.option(
+    "--transcript",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default="asgd-transcript.jsonl",
+    show_default=True,
+    help="Where the requests of a program's failing exchange are kept, to be fed to it again.",
+)
+@click.option(
     "--reproduce",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where to write a script that shows the first divergence without this package "
@@ -87,37 +104,48 @@ def verify_command(
     level: str,
     seed: int,
     json_file: Path | None,
+    timeout: float,
+    transcript: Path,
     reproduce: Path | None,
 ) -> None:
     """Judge PORT, an import path package.module:Object (default: asgd.fast:ASGD).
 
+    Or, behind --, a program and its arguments: asgd verify -- PROGRAM ARGS...
+
     Exit code: 0 conforms, 1 deviates, 2 no verdict.
     """
-    how = port or loading.DEFAULT
-    if program is not None:
-        raise click.UsageError("programs behind -- are not supported yet: give an import path")
+    how = _name(port, program)
     waived = _waivers(waive) if waive else frozenset()
-    options = Options(convention, dtypes, policy, level, seed, waived)
+    options = Options(convention, dtypes, policy, level, seed, waived, tuple(program or ()))
+    subject: Port | None = None
     try:
         with terminal.progress(how):
-            result = verify(loading.load(how), how, options)
+            subject = ProgramPort(program, timeout) if program else loading.load(how)
+            result = verify(subject, how, options)
     except Exception as error:  # noqa: BLE001 - a traceback must not exit with 1, "deviates"
         known = isinstance(error, PortError)
         message = str(error) if known else f"asgd itself failed: {describe(error)}"
+        if isinstance(subject, ProgramPort) and subject.transcript:
+            subject.write_transcript(transcript)
+            message += f"\n  again: {shlex.join(subject.argv)} < {shlex.quote(str(transcript))}"
         _write(json_file, error_report(how, message, {"seed": seed, "policy": policy}))
         if not known:
             traceback.print_exc()
         # The last line on standard error is what a CI log is read for.
         click.echo(f"asgd: no verdict on {how}: {message}", err=True)
         sys.exit(EXIT["error"])
-    if reproduce is None and json_file is not None:
-        reproduce = json_file.with_suffix(".reproduce.py")
-    lines = _reproduction(result, how)
-    if reproduce is not None and lines is not None:
-        _save(reproduce, lines)
-        where = str(reproduce)
+    where = None
+    if program:
+        if result.deviations:
+            write_requests(result, transcript)
+            where = str(transcript)
     else:
-        where = None
+        if reproduce is None and json_file is not None:
+            reproduce = json_file.with_suffix(".reproduce.py")
+        lines = _reproduction(result, how)
+        if reproduce is not None and lines is not None:
+            _save(reproduce, lines)
+            where = str(reproduce)
     _write(json_file, report(result, where))
     terminal.show(result, Console(highlight=False), where)
     sys.exit(EXIT["deviates"] if result.stale_waivers else EXIT[result.verdict])
@@ -143,7 +171,75 @@ def explain(ident: str | None) -> None:
     terminal.explain(entry, console)
 
 
-cli.add_command(soak)
+@cli.command("doctor")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=TIMEOUT)
+@click.pass_obj
+def doctor_command(program: list[str] | None, timeout: float) -> None:
+    """Look at this environment, or behind -- at a program: asgd doctor -- PROGRAM ARGS...
+
+    Exit code: 0 all is well, 2 something is wrong.
+    """
+    if program is None:
+        found = terminal.findings(doctor.environment())
+    else:
+        found = terminal.findings(doctor.walk(ProgramPort(_program(program), timeout)))
+    sys.exit(EXIT["error"] if "wrong" in found else 0)
+
+
+@cli.command("vectors")
+@click.option("--check", is_flag=True, help="Only say whether they are what this version writes.")
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default="spec/vectors",
+    show_default=True,
+)
+def vectors_command(check: bool, folder: Path) -> None:
+    """Write the frozen vectors, or check them.
+
+    Exit code: 0 they are up to date, 1 stale.
+    """
+    if not check:
+        for path in vectors.write(folder):
+            click.echo(f"{path} {path.stat().st_size} bytes")
+        return
+    names = vectors.stale(folder)
+    if names:
+        click.echo(
+            f"stale in {folder}: {', '.join(names)}; renew them: {vectors.COMMAND}", err=True
+        )
+        sys.exit(1)
+    click.echo(f"{folder} is up to date")
+
+
+@cli.command("ledger")
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default="spec/ports.md",
+    show_default=True,
+)
+@click.argument("names", nargs=-1)
+def ledger_command(path: Path, names: tuple[str, ...]) -> None:
+    """Verify the ports of the ledger that are installed (or NAMES), and renew their lines."""
+    for line in ledger.renew(path, names):
+        click.echo(line)
+
+
+def _name(port: str | None, program: list[str] | None) -> str:
+    """How the port is named, and that it is named once."""
+    if program is None:
+        return port or loading.DEFAULT
+    if port is not None:
+        raise click.UsageError(f"give PORT or a program behind --, not both: {port}")
+    return shlex.join(_program(program))
+
+
+def _program(program: list[str]) -> list[str]:
+    if not program:
+        raise click.UsageError("-- must be followed by a program")
+    return program
 
 
 def _waivers(path: Path) -> frozenset[str]:

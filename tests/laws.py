@@ -39,6 +39,8 @@ class Law:
         Strategy of scenarios, for a dtype and what the port supports.
     check : callable
         Judgements of a trace.
+    name : str
+        Name of the law, where it is another than the equation's.
     """
 
     equation: str
@@ -46,6 +48,12 @@ class Law:
     designed: Callable[[Supports], list[Scenario]]
     drawn: Callable[[str, Supports], st.SearchStrategy[Scenario]]
     check: Check
+    name: str = ""
+
+    @property
+    def key(self) -> str:
+        """Name of the law."""
+        return self.name or self.equation
 
 
 def _judges(*quantities: str) -> Check:

@@ -4,6 +4,7 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from asgd.reference import Enclosure, real
@@ -11,6 +12,7 @@ from asgd.reference.rounding import formats, round_fraction
 from asgd.reference.tolerance import Arithmetic
 from asgd.spec import EQUATIONS, policy
 
+from . import wire
 from .readout import Readout
 from .runner import Failure
 from .scenario import Scenario, Step
@@ -144,7 +146,7 @@ def _dtype(result: DtypeResult, policy_name: str) -> dict[str, Any]:
         ],
         "readout": None if result.readout is None else readout_json(result.readout),
         "laws": {
-            outcome.law.equation: {
+            outcome.law.key: {
                 "scenarios": outcome.scenarios,
                 "numbers": outcome.judged,
                 "undecided": outcome.undecided,
@@ -199,6 +201,14 @@ def report(result: Result, script: str | None = None) -> dict[str, Any]:
     }
 
 
+def write_requests(result: Result, path: Path) -> None:
+    """Write the requests that show the first deviation, to be redirected into the program."""
+    deviation = next(iter([d for d in result.deviations if not d.waived] or result.deviations))
+    exchange = scenario_json(deviation.failure.scenario, deviation.dtype)
+    lines = [wire.hello(), *exchange, {"op": "close"}]
+    path.write_bytes(b"".join(wire.line(request) for request in lines))
+
+
 def error_report(how: str, message: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The report where there is no verdict: what went wrong, in the place of the results."""
     return {
@@ -224,7 +234,7 @@ def error_report(how: str, message: str, options: Mapping[str, Any]) -> dict[str
 def command(result: Result) -> str:
     """Command that repeats the run."""
     options = result.options
-    words = ["asgd", "verify", result.port]
+    words = ["asgd", "verify", *([] if options.program else [result.port])]
     if options.convention != "auto":
         words += ["--convention", options.convention]
     for dtype in options.dtypes:
@@ -234,4 +244,6 @@ def command(result: Result) -> str:
     if options.level != "quick":
         words += ["--level", options.level]
     words += ["--seed", str(options.seed)]
+    if options.program:
+        words += ["--", *options.program]
     return shlex.join(words)

@@ -1,6 +1,6 @@
 """A scenario: the calls that a law makes to a port, and the trace of what was seen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,11 +69,16 @@ def drive(port: Port, scenario: Scenario, dtype: str) -> list[Observation]:
     PortError
         If the port fails on the way; a refusal of these valid hyperparameters is a failure too.
     """
+    begin(port, scenario, dtype)
+    return play(port, scenario, scenario.events, dtype)
+
+
+def begin(port: Port, scenario: Scenario, dtype: str) -> None:
+    """Open what ``scenario`` opens (see `drive`)."""
     groups: list[dict[str, Any]] = [
         {**g.hyper._asdict(), "params": [np.array(p, dtype) for p in g.params]}
         for g in scenario.groups
     ]
-    sizes = [len(p) for p in scenario.params]
     try:
         port.open(dtype, groups)
     except PortError:
@@ -81,8 +86,15 @@ def drive(port: Port, scenario: Scenario, dtype: str) -> list[Observation]:
     except Exception as error:
         hyper = [g.hyper._asdict() for g in scenario.groups]
         raise PortError(f"open() refused valid input {hyper}: {describe(error)}") from error
+
+
+def play(
+    port: Port, scenario: Scenario, events: Sequence[Step | Set], dtype: str
+) -> list[Observation]:
+    """Put ``port``, which has been opened, through some of the events (see `drive`)."""
+    sizes = [len(p) for p in scenario.params]
     seen: list[Observation] = []
-    for event in scenario.events:
+    for event in events:
         if isinstance(event, Step):
             seen.append(observe(port, dtype, event.grads, sizes))
             continue
@@ -93,3 +105,19 @@ def drive(port: Port, scenario: Scenario, dtype: str) -> list[Observation]:
         except Exception as error:
             raise PortError(f"set() failed: {describe(error)}") from error
     return seen
+
+
+def in_force(
+    scenario: Scenario, events: Sequence[Step | Set], params: Sequence[Vector]
+) -> tuple[Group, ...]:
+    """The groups after ``events``: the hyperparameters then in force, and ``params``."""
+    hypers = [group.hyper for group in scenario.groups]
+    for event in events:
+        if isinstance(event, Set):
+            changes: dict[str, Any] = dict(event.changes)
+            hypers[event.group] = hypers[event.group]._replace(**changes)
+    rest = iter(params)
+    return tuple(
+        Group(hyper, tuple(next(rest) for _ in group.params))
+        for hyper, group in zip(hypers, scenario.groups, strict=True)
+    )

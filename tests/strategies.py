@@ -27,7 +27,8 @@ def _values() -> st.SearchStrategy[float]:
     return st.one_of(ordinary, ordinary, wide, st.floats(-(2.0**-100), 2.0**-100, width=32))
 
 
-def _vector(size: int) -> st.SearchStrategy[Vector]:
+def vector(size: int) -> st.SearchStrategy[Vector]:
+    """A parameter or a gradient of ``size`` elements."""
     return st.lists(_values(), min_size=size, max_size=size).map(tuple)
 
 
@@ -51,8 +52,8 @@ def gradient(draw: Any, dtype: str, supports: frozenset[str]) -> Scenario:  # no
         maximize="maximize" in supports and draw(st.booleans()),
     )
     size = draw(st.integers(1, 3))
-    grads = draw(st.lists(_vector(size), min_size=1, max_size=3))
-    return gauged(hyper, draw(_vector(size)), tuple(grads))
+    grads = draw(st.lists(vector(size), min_size=1, max_size=3))
+    return gauged(hyper, draw(vector(size)), tuple(grads))
 
 
 @st.composite
@@ -69,8 +70,8 @@ def descend(draw: Any, dtype: str, supports: frozenset[str]) -> Scenario:  # noq
     """E3: weight_decay = 0; eta is measured."""
     hyper = _PLAIN._replace(lr=draw(_LR), lambd=draw(_DECAY), alpha=draw(_POWER))
     size = draw(st.integers(1, 3))
-    grads = draw(st.lists(_vector(size), min_size=1, max_size=3))
-    return gauged(hyper, draw(_vector(size)), tuple(grads))
+    grads = draw(st.lists(vector(size), min_size=1, max_size=3))
+    return gauged(hyper, draw(vector(size)), tuple(grads))
 
 
 @st.composite
@@ -125,7 +126,7 @@ def step(draw: Any, dtype: str, supports: frozenset[str]) -> Scenario:  # noqa: 
     groups = tuple(
         Group(
             draw(_hyper(supports)),
-            tuple(draw(_vector(draw(st.integers(1, 3)))) for _ in range(draw(st.integers(1, 2)))),
+            tuple(draw(vector(draw(st.integers(1, 3)))) for _ in range(draw(st.integers(1, 2)))),
         )
         for _ in range(draw(st.integers(1, 2 if "groups" in supports else 1)))
     )
@@ -135,7 +136,7 @@ def step(draw: Any, dtype: str, supports: frozenset[str]) -> Scenario:  # noqa: 
         if "set" in supports and draw(st.integers(0, 4)) == 4:
             events.append(Set(draw(st.integers(0, len(groups) - 1)), draw(_CHANGES)))
         grads = [
-            None if "skip" in supports and draw(st.integers(0, 5)) == 5 else draw(_vector(size))
+            None if "skip" in supports and draw(st.integers(0, 5)) == 5 else draw(vector(size))
             for size in sizes
         ]
         events.append(Step(tuple(grads)))

@@ -1,6 +1,6 @@
 """What people see: a result and the entries of the spec, on a terminal."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -21,6 +21,7 @@ from asgd.spec import (
     policy,
 )
 
+from .doctor import Finding
 from .readout import Readout
 from .report import command, decimal
 from .runner import Outcome
@@ -83,7 +84,7 @@ def _laws(result: Result) -> Table:
     for rows in zip(*(dtype.outcomes for dtype in result.dtypes), strict=True):
         equation = EQUATIONS[rows[0].law.equation]
         cells = [cell for outcome in rows for cell in _cells(outcome)]
-        table.add_row(f"{equation.id} {equation.name}", *cells)
+        table.add_row(f"{equation.id} {rows[0].law.key}", *cells)
     return table
 
 
@@ -167,6 +168,18 @@ def _show_readout(readout: Readout, say: Callable[[str], None]) -> None:
     if readout.weights:
         say("  weights of theta_0, theta_1, ... in the average after 8 steps, with t0=2")
         say(f"    {' '.join(f'{w:.4f}' for w in readout.weights)}")
+
+
+def findings(found: Iterable[Finding]) -> set[str]:
+    """Print what the doctor finds, as it is found; the statuses that occurred."""
+    console = Console(highlight=False)
+    statuses: set[str] = set()
+    for finding in found:
+        statuses.add(finding.status)
+        style = {"ok": "green", "wrong": "bold red", "absent": "dim"}[finding.status]
+        text = f": {escape(finding.text)}" if finding.text else ""
+        console.print(f"[{style}]{finding.status:6}[/] {finding.title}{text}", soft_wrap=True)
+    return statuses
 
 
 def explain_all(console: Console) -> None:

@@ -20,6 +20,7 @@ from asgd.spec import (
 from .bias import Finding, biases
 from .diagnose import Explanation, Traces, explain
 from .laws import LAWS
+from .life import LifeLaw, live
 from .limits import spoiled_average, stopped_counter
 from .port import Hello, Port, PortError, greet
 from .readout import Readout, is_float32, read_out
@@ -51,6 +52,7 @@ class Options:
     level: str = "quick"
     seed: int = 0
     waived: frozenset[str] = frozenset()
+    program: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class DtypeResult:
     def not_observable(self) -> list[str]:
         """Laws that say nothing, with what the port does not show."""
         return [
-            f"{outcome.law.equation} (needs {', '.join(outcome.not_observable)})"
+            f"{outcome.law.key} (needs {', '.join(outcome.not_observable)})"
             for outcome in self.outcomes
             if outcome.not_observable
         ]
@@ -261,6 +263,9 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
         replace(deviation, failure=shrink(deviation.failure, subject))
         for deviation in _deviations(outcomes, stored, identity, dtype, options.waived)
     ]
+    wrong = {o.law.equation for o in outcomes if o.failure is not None} - precision_only
+    lives = live(subject, examples=examples, seed=options.seed, truth=not wrong)
+    lived = _broken_lives(lives, dtype)
     floor = sum(
         len(law.designed(hello.supports)) + examples // 2
         for law, outcome in zip(LAWS.values(), outcomes, strict=True)
@@ -276,7 +281,9 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
     findings = [*spoiled_average(subject), *stopped_counter(subject)]
     if sound:
         findings += biases(subject)
-    return DtypeResult(dtype, identity, outcomes, deviations, floor, readout, tuple(findings))
+    return DtypeResult(
+        dtype, identity, [*outcomes, *lives], [*deviations, *lived], floor, readout, tuple(findings)
+    )
 
 
 def _deviations(
@@ -325,6 +332,17 @@ def _not_linear(deviation: Deviation, waived: frozenset[str]) -> Deviation:
         explanation=explanation,
         waived=NOT_LINEAR in waived,
     )
+
+
+def _broken_lives(lives: Sequence[Outcome], dtype: str) -> list[Deviation]:
+    """Deviations in the life of an optimizer; each law says itself what is the matter."""
+    deviations = []
+    for outcome in lives:
+        law, failure = outcome.law, outcome.failure
+        if failure is not None and isinstance(law, LifeLaw):
+            mend = f"To mend it: {law.mend}."
+            deviations.append(Deviation("unknown", "step", dtype, law.title, mend, failure))
+    return deviations
 
 
 def _say(ident: str, equation: str) -> tuple[str, str]:
