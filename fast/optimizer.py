@@ -58,9 +58,7 @@ class ASGD(Optimizer[Parameter]):
     [array([ 0.75, -2.  ])]
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._plan: Plan | None = None
-        super().__init__(*args, **kwargs)
+    _plan: Plan | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # In a copy, views of the parameters would be arrays of their own: a plan is made anew.

@@ -16,7 +16,6 @@ from asgd.reference import Enclosure
 from asgd.spec import DEFAULTS, domain
 
 from . import lives, sameness
-from .adapters import OptimizerPort
 from .dressed import Repeated, Resumed, Twinned, Watched, twin
 from .judge import Judgement
 from .laws import Law
@@ -223,10 +222,10 @@ def _refusals(subject: Subject) -> Outcome:
                 if _opens(subject, scenario):
                     judgement = Judgement(name, 0, 0, at, 0, _ZERO, value, 0.0, "fail")
                     accepted.append(Failure(judgement, scenario))
-    if accepted and isinstance(subject.port, OptimizerPort):
-        # An optimizer of somebody's library owes no refusal to the protocol: it is only told.
-        names = sorted({failure.judgement.quantity for failure in accepted})
-        outcome.not_observable = (f"refusals, which it does not make for all {', '.join(names)}",)
+    if accepted and not isinstance(subject.port, ProgramPort):
+        # Only a program owes a refusal to the protocol; an author in Python is told.
+        outcome.not_observable = ("a refusal of what is outside the domains",)
+        outcome.accepted = tuple(sorted({failure.judgement.quantity for failure in accepted}))
     elif accepted:
         outcome.failure = accepted[0]
     return outcome

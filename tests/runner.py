@@ -69,6 +69,10 @@ class Outcome:
         Largest error of a passing number, in bounds.
     failure : Failure or None
         The simplest failure found.
+    not_observable : tuple of str
+        What the port does not show, and the law needs.
+    accepted : tuple of str
+        Hyperparameters that the port takes outside their domains.
     """
 
     law: Law
@@ -78,6 +82,7 @@ class Outcome:
     largest: float = 0.0
     failure: Failure | None = None
     not_observable: tuple[str, ...] = field(default_factory=tuple)
+    accepted: tuple[str, ...] = field(default_factory=tuple)
 
     def take(self, other: "Outcome") -> None:
         """Count what ``other`` found as well."""

@@ -279,6 +279,10 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
     # Where theta's laws are broken, a bias of the decay has no meaning.
     sound = not any(d.equation in {"gradient", "descend", "step"} for d in deviations)
     findings = [*spoiled_average(subject), *stopped_counter(subject)]
+    for outcome in lives:
+        if outcome.accepted:
+            text = f"{', '.join(outcome.accepted)} outside their domains are accepted"
+            findings.append(Finding("bad-input-accepted", text, {}))
     if sound:
         findings += biases(subject)
     return DtypeResult(

@@ -33,6 +33,7 @@ def test_contenders_compute_the_same(monkeypatch):
             assert max(errors[name].values()) < allowed
 
 
+@pytest.mark.slow
 def test_bench_measures_and_shows_again(monkeypatch, tmp_path):
     """One run writes JSON; another one shows it and draws the same plot twice."""
     monkeypatch.setattr(bench, "ACCURACY_STEPS", 5)

@@ -9,6 +9,8 @@ from asgd.tests.examples import FOLDER
 from asgd.tests.program import ProgramPort
 from asgd.tests.verify import Options, verify
 
+pytestmark = pytest.mark.slow
+
 JAVASCRIPT = {
     "power-inside": ("(1 + lambd * lr * t) ** alpha", "(1 + lambd * lr * t ** alpha)"),
     "late-window": ("averagingWeight(p.t + 1, Math", "averagingWeight(p.t, 2 + Math"),

@@ -1,5 +1,6 @@
 """What is said of a port beyond its verdict: shrunk divergences, scripts, read-outs, biases."""
 
+import copy
 import subprocess
 import sys
 from dataclasses import replace
@@ -135,10 +136,10 @@ class _Resumes(VariantPort):
     """A port whose state holds the averages, and not theta."""
 
     def save(self):
-        return [a.copy() for a in self._average]
+        return copy.deepcopy((self._walk, self._average))
 
     def load(self, state):
-        self._average = [a.copy() for a in state]
+        self._walk, self._average = copy.deepcopy(state)
 
 
 def test_spoiled_average():

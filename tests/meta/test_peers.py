@@ -11,6 +11,8 @@ from asgd.tests.examples import FOLDER
 from asgd.tests.loading import load
 from asgd.tests.verify import Options, verify
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = [sys.executable, str(FOLDER / "asgd_port.py")]
 needs_torch = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None, reason="torch is not installed"

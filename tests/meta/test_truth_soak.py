@@ -13,6 +13,8 @@ from click.testing import CliRunner
 from asgd.tests import soak
 from asgd.tests.cli import cli
 
+pytestmark = pytest.mark.slow
+
 UNITS = 8
 PORT = "asgd.fast:ASGD"
 

@@ -76,7 +76,8 @@ def test_vectors_follow_the_schema():
     for name, document in documents().items():
         jsonschema.Draft202012Validator(schema).validate(document)
         ids = [case["id"] for case in document["cases"]]
-        assert sorted(ids) == sorted(f"{name}/{dtype}/{s}" for dtype in formats for s in SLUGS)
+        slugs = [s for s in SLUGS if (name, s) != ("literal", vectors.UNSAID)]
+        assert sorted(ids) == sorted(f"{name}/{dtype}/{s}" for dtype in formats for s in slugs)
         assert {ident for case in document["cases"] for ident in case["exposes"]} <= set(FAULTS)
 
 
@@ -88,6 +89,8 @@ def test_fast_passes(name):
     for dtype in formats:
         arithmetic = Arithmetic(formats[dtype], POLICIES["native"])
         for slug, (_, scenario) in vectors.cases().items():
+            if (name, slug) == ("literal", vectors.UNSAID):
+                continue
             known = list(trajectories(scenario, rule, arithmetic))
             trace = drive(port, scenario, dtype)
             assert not vectors.differs(known, trace, dtype), f"{dtype} {slug}"
@@ -126,6 +129,7 @@ def test_examples_read_the_vectors(name):
         assert "of 42 cases passed" in run.stdout
 
 
+@pytest.mark.slow
 def test_stale_vectors_are_named(tmp_path):
     """What is missing, changed or too much is found."""
     vectors.write(tmp_path)
