@@ -96,6 +96,7 @@ def test_wrong_port_deviates(ports):
     assert report["reproduce"]["command"] in done.stdout.replace("\n", "")
 
 
+@pytest.mark.slow
 def test_named_convention(ports):
     """A port of one convention deviates from another one; --convention judges by that."""
     one = ("verify", "ports:torch_like", "--dtype", "float32")
@@ -167,6 +168,7 @@ def test_bad_usage(tmp_path, args):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_waivers(ports):
     """A waived fault is shown and forgiven; a waiver that waives nothing fails the run."""
     (ports / "w.toml").write_text('waive = ["eta-power-inside"]\n')
@@ -180,6 +182,7 @@ def test_waivers(ports):
     assert run(ports, "verify", "ports:wrong", "--waive", "x.toml").returncode == 2
 
 
+@pytest.mark.slow
 def test_same_seed_same_report(ports):
     """A run repeats itself to the last bit, times aside."""
     reports = []

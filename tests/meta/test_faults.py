@@ -63,6 +63,7 @@ def test_a_convention_conforms(name, dtype):
     assert result.dtypes[0].convention.name == name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ident", CHANGES)
 def test_fault_is_named(ident):
     """The fault is named, alone or together with what it coincides with; never another alone."""
