@@ -164,15 +164,31 @@ def _agrees_in_theta(
             if not _same(old, new):
                 return False
             continue
-        eta = _coarse(variant.eta(moment), scalar_u)
+        etas = [_coarse(variant.eta(moment), scalar_u)]
+        if variant.starts(moment):  # lr, stored when the state is made, or the formula at t = 0
+            etas.append(_coarse(variant.source(moment).lr * 1.0, scalar_u))
         shown = seen.eta[i]
-        if shown is not None and grad is not None and not eta.near(shown, tiny):
+        if shown is not None and grad is not None and not any(e.near(shown, tiny) for e in etas):
             return False
-        for j, (theta, got) in enumerate(zip(old, new, strict=True)):
-            moment.theta = Running(theta, 0.0, u)
-            moment.grad = Running(0.0 if grad is None else grad[j], 0.0, u)
-            if not _number(variant.theta(moment, eta), u).near(got, tiny):
-                return False
+        pairs = list(zip(old, grad or (0.0,) * len(old), new, strict=True))
+        if not any(_updates(variant, moment, eta, pairs, u, tiny) for eta in etas):
+            return False
+    return True
+
+
+def _updates(
+    variant: Variant,
+    moment: Moment,
+    eta: Running,
+    pairs: Sequence[tuple[float, float, float]],
+    u: float,
+    tiny: float,
+) -> bool:
+    """Whether every element's update is the variant's: theta and gradient before, theta after."""
+    for theta, grad, got in pairs:
+        moment.theta, moment.grad = Running(theta, 0.0, u), Running(grad, 0.0, u)
+        if not _number(variant.theta(moment, eta), u).near(got, tiny):
+            return False
     return True
 
 

@@ -173,7 +173,7 @@ def _never(t: int, t0: float, h: Hyper, moment: Moment) -> Number:  # noqa: ARG0
 
 
 def _by_alpha(t: int, t0: float, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
-    return 1 / (h.alpha * moment.t + 1) if moment.t >= int(t0) else 1.0
+    return 1 / (h.alpha * moment.t + 1) if moment.t >= int(min(t0, 2.0**62)) else 1.0
 
 
 def _by_step(t: int, t0: float, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
@@ -243,7 +243,7 @@ def _summed(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper
 
 def _lucid(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
     if moment.t < int(min(h.t0, 2.0**62)):
-        return moment.start * 1.0
+        return average * 1.0
     c = 1 / (h.alpha * moment.t + 1)
     return average * (1 - c) + c * theta - h.lambd * average
 
@@ -261,6 +261,11 @@ def _calls_by_parameter(moment: Moment) -> int:
 
 def _first_clock(moment: Moment) -> int:
     return moment.first_t
+
+
+def _stored_first_clock(moment: Moment) -> int:
+    """Count of the first parameter when eta and mu were stored, and the lag of storing added."""
+    return moment.past_first_t + 1
 
 
 def _opened(moment: Moment) -> Hyper:
@@ -330,6 +335,9 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "average-starts-at-zero": _set(start_at_zero=True),
         "average-lucid": _set(mean=_lucid),
         "counter-of-optimizer": _set(clock=_calls),
+        "counter-of-first-parameter": lambda variant: {
+            "clock": _stored_first_clock if variant.stored else _first_clock
+        },
         "counter-by-parameter": _set(clock=_calls_by_parameter),
         "counter-without-gradient": _set(clock=_calls, skips=False),
         "eta-of-first-parameter": _set(eta_clock=_first_clock),

@@ -36,8 +36,9 @@ class Moment:
         Steps of this parameter, the present one included.
     call, index, count : int
         Calls of step(), the parameter's place among all, and their number.
-    first_t : int
-        Steps of the first parameter that has a gradient in this call.
+    first_t, past_first_t : int
+        Steps of the first parameter that has a gradient in this call; the same at this parameter's
+        step before.
     now, past, opened, first : Hyper
         Hyperparameters in force; at the parameter's step before; at construction; of group 0.
     grad, theta, average, start : Number
@@ -49,6 +50,7 @@ class Moment:
     index: int
     count: int
     first_t: int
+    past_first_t: int
     now: Hyper
     past: Hyper | None
     opened: Hyper
@@ -159,6 +161,10 @@ class Variant:
         if self.stored and moment.past is not None and self.source is in_force:
             return moment.past
         return self.source(moment)
+
+    def starts(self, moment: Moment) -> bool:
+        """Whether eta is that of a first step, which ports that store it have from elsewhere."""
+        return self.stored and moment.past is None
 
     def eta(self, moment: Moment) -> Number:
         """Step size of the moment."""

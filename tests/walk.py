@@ -29,6 +29,7 @@ class Walk:
         self._opened = list(self._now)
         self._past: list[Hyper | None] = [None] * count
         self._t = [0] * count
+        self._past_first = [0] * count
         self._call = 0
 
     def _lifted(self, hyper: Hyperparameters) -> Hyper:
@@ -61,7 +62,8 @@ class Walk:
         for i, there in enumerate(present):
             now = self._now[self._owner[i]]
             out.append(self._moment(i, now, first_t) if there else None)
-            self._past[i] = now if there else self._past[i]
+            if there:
+                self._past[i], self._past_first[i] = now, first_t
         return out
 
     def absent(self, i: int) -> Moment:
@@ -75,6 +77,7 @@ class Walk:
             index=i,
             count=len(self._t),
             first_t=first_t,
+            past_first_t=self._past_first[i],
             now=now,
             past=self._past[i],
             opened=self._opened[self._owner[i]],

@@ -173,3 +173,17 @@ def test_stopped_counter():
     ids = [f.id for f in _verify(_Counts(DOCUMENTED), "float64").findings]
     assert "counter-stops" in ids
     assert _verify(load(DEFAULT), "float64").findings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("TorchForeach20", {"eta-power-inside", "eta-of-first-parameter"}),
+        ("TorchForeach22", {"eta-power-inside", "counter-of-first-parameter"}),
+        ("LucidEngine", {"sgd-by-lr", "average-lucid"}),
+    ],
+)
+def test_old_rules_are_named(name, says):
+    """What real versions computed, written from their formulas: both faults of each are named."""
+    found = _verify(load(f"asgd.tests.peers:{name}"), "float32")
+    assert {d.id for d in found.deviations} == says
