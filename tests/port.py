@@ -87,7 +87,7 @@ def greet(port: Port) -> Hello:
             version=str(answer["version"]),
             dtypes=tuple(d for d in DTYPES if d in dtypes),
             reads=frozenset(answer["reads"]) & set(READS),
-            supports=frozenset(answer["supports"]) & set(SUPPORTS),
+            supports=frozenset(answer["supports"]) & _possible(port),
         )
     except PortError:
         raise
@@ -96,6 +96,16 @@ def greet(port: Port) -> Hello:
     if not hello.dtypes:
         raise PortError(f"the port has none of the dtypes {', '.join(DTYPES)}, got {dtypes!r}")
     return hello
+
+
+def _possible(port: Port) -> set[str]:
+    """What a port can support at all: an operation that it lacks cannot be asked for."""
+    needs = {"save": ("save", "load"), "set": ("set",)}
+    return {
+        name
+        for name in SUPPORTS
+        if all(callable(getattr(port, method, None)) for method in needs.get(name, ()))
+    }
 
 
 def observe(
