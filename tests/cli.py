@@ -5,7 +5,7 @@ import shlex
 import sys
 import tomllib
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from rich.console import Console
 
 from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
 
-from . import doctor, ledger, loading, terminal, vectors
+from . import doctor, exports, ledger, loading, terminal, vectors
 from .bench_command import bench_command
 from .port import DTYPES, Port, PortError, describe
 from .program import TIMEOUT, ProgramPort
@@ -24,6 +24,13 @@ from .runner import LEVELS
 from .soak_command import soak
 from .verify import Options, Result, verify
 
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_FORMS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "json": lambda content: json.dumps(content, indent=2, allow_nan=False) + "\n",
+    "junit": exports.junit,
+    "html": exports.page,
+    "badge": exports.badge,
+}
 EXIT = {"conforms": 0, "deviates": 1, "error": 2}
 
 
@@ -72,7 +79,10 @@ cli.add_command(soak)
 )
 @click.option("--level", type=click.Choice(list(LEVELS)), default="quick", show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--json", "json_file", type=_FILE, help="Report for programs.")
+@click.option("--junit", type=_FILE, help="Report for CI.")
+@click.option("--html", type=_FILE, help="Report as a page.")
+@click.option("--badge", type=_FILE, help="Verdict as an SVG badge.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -104,6 +114,9 @@ def verify_command(
     level: str,
     seed: int,
     json_file: Path | None,
+    junit: Path | None,
+    html: Path | None,
+    badge: Path | None,
     timeout: float,
     transcript: Path,
     reproduce: Path | None,
@@ -117,6 +130,7 @@ def verify_command(
     how = _name(port, program)
     waived = _waivers(waive) if waive else frozenset()
     options = Options(convention, dtypes, policy, level, seed, waived, tuple(program or ()))
+    files = {"json": json_file, "junit": junit, "html": html, "badge": badge}
     subject: Port | None = None
     try:
         with terminal.progress(how):
@@ -128,7 +142,7 @@ def verify_command(
         if isinstance(subject, ProgramPort) and subject.transcript:
             subject.write_transcript(transcript)
             message += f"\n  again: {shlex.join(subject.argv)} < {shlex.quote(str(transcript))}"
-        _write(json_file, error_report(how, message, {"seed": seed, "policy": policy}))
+        _write(files, error_report(how, message, {"seed": seed, "policy": policy}))
         if not known:
             traceback.print_exc()
         # The last line on standard error is what a CI log is read for.
@@ -146,7 +160,7 @@ def verify_command(
         if reproduce is not None and lines is not None:
             _save(reproduce, lines)
             where = str(reproduce)
-    _write(json_file, report(result, where))
+    _write(files, report(result, where))
     terminal.show(result, Console(highlight=False), where)
     sys.exit(EXIT["deviates"] if result.stale_waivers else EXIT[result.verdict])
 
@@ -255,10 +269,11 @@ def _waivers(path: Path) -> frozenset[str]:
     return frozenset(entries)
 
 
-def _write(path: Path | None, content: dict[str, Any]) -> None:
-    if path is None:
-        return
-    _save(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+def _write(files: Mapping[str, Path | None], content: dict[str, Any]) -> None:
+    """Write a report in each form that a file was named for."""
+    for form, path in files.items():
+        if path is not None:
+            _save(path, _FORMS[form](content))
 
 
 def _reproduction(result: Result, how: str) -> str | None:

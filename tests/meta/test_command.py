@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
@@ -221,3 +222,16 @@ def test_pytest_runs_the_same_laws(ports):
     assert "test_step_size[float32]" in done.stdout
     assert "E2 step_size is broken (float32, convention torch" in done.stdout
     assert "test_gradient" not in done.stdout
+
+
+def test_other_forms(ports):
+    """JUnit counts the laws, the page and the badge say the verdict; without a verdict too."""
+    files = ("--junit", "r.xml", "--html", "r.html", "--badge", "r.svg")
+    assert run(ports, "verify", "ports:wrong", "--dtype", "float32", *files).returncode == 1
+    suite = ET.parse(ports / "r.xml").getroot()  # noqa: S314 - our own file
+    assert int(suite.get("failures")) == len(suite.findall("testcase/failure")) > 0
+    assert "eta-power-inside" in (ports / "r.html").read_text()
+    assert "deviates" in ET.parse(ports / "r.svg").getroot().get("aria-label")  # noqa: S314
+    assert run(ports, "verify", "nowhere:Port", *files).returncode == 2
+    assert ET.parse(ports / "r.xml").getroot().get("errors") == "1"  # noqa: S314
+    assert "nowhere" in (ports / "r.html").read_text()
