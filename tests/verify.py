@@ -305,7 +305,10 @@ def _deviations(
         ids = [(ident, FAULTS[ident].equation) for ident in named.faults]
         ids += [(_STORED[e], e) for e in stored if e in broken]
         others = tuple(
-            f"{e.convention.name} with {' and '.join(e.faults)}" for e in identity.explanations[1:]
+            e.convention.name
+            if e.faults == named.faults
+            else f"{e.convention.name} with {' and '.join(e.faults)}"
+            for e in identity.explanations[1:]
         )
     else:
         hidden = {name for equation in broken for name in HIDES[equation]}
