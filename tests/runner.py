@@ -1,11 +1,14 @@
 """Run the laws on a port: what pytest and `asgd verify` have in common."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from unittest.mock import patch
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis.internal.conjecture import providers
 
 from asgd.reference import formats
 from asgd.reference.tolerance import Arithmetic
@@ -190,7 +193,8 @@ def _search(
 
     simplest: list[Failure] = []
     try:
-        run()
+        with _by_the_seed_alone():
+            run()
     except _BrokenError:
         # Hypothesis ends by running the simplest failure once more.
         return simplest[-1]
@@ -209,6 +213,26 @@ class Match:
     def fits(self) -> bool:
         """Whether nothing contradicts the convention."""
         return not self.broken
+
+
+@contextmanager
+def _by_the_seed_alone() -> Iterator[None]:
+    """Let what is drawn depend on the seed alone.
+
+    Newer versions of Hypothesis also draw numbers that stand in the source of whatever modules
+    happen to be loaded: then a shard, a worker or a colleague would not draw the same scenarios.
+    """
+    names = vars(providers)
+    if not {"_get_local_constants", "_local_constants", "CONSTANTS_CACHE"} <= set(names):
+        yield
+        return
+    nothing = type(names["_local_constants"])()
+    cache = type(names["CONSTANTS_CACHE"])(1024)
+    with (
+        patch.object(providers, "_get_local_constants", lambda: nothing),
+        patch.object(providers, "CONSTANTS_CACHE", cache),
+    ):
+        yield
 
 
 DesignedRuns = list[tuple[Law, Scenario, list[Observation]]]

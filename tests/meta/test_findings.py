@@ -187,3 +187,31 @@ def test_old_rules_are_named(name, says):
     """What real versions computed, written from their formulas: both faults of each are named."""
     found = _verify(load(f"asgd.tests.peers:{name}"), "float32")
     assert {d.id for d in found.deviations} == says
+
+
+def test_what_is_drawn_depends_on_the_seed_alone(tmp_path):
+    """Whatever else is loaded, the same seed puts a port through the same scenarios."""
+    (tmp_path / "odd_numbers.py").write_text("NUMBERS = [0.123456789, 3.3333, 77.75, 1234567]\n")
+    code = (
+        "from asgd.tests.laws import LAWS\n"
+        "from asgd.spec import POLICIES, convention\n"
+        "from asgd.tests.loading import DEFAULT, load\n"
+        "from asgd.tests.port import greet\n"
+        "from asgd.tests.runner import Subject, hold\n"
+        "port = load(DEFAULT)\n"
+        "subject = Subject(port, greet(port), 'float64', convention('documented'), "
+        "POLICIES['native'])\n"
+        "outcome = hold(LAWS['step'], subject, examples=60, seed=3)\n"
+        "print(outcome.judged, outcome.largest)\n"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", first + code],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for first in ("", "import odd_numbers\n")
+    }
+    assert len(outputs) == 1
