@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from .data import tables
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A way to compute something else than ASGD, seen in the world; ids are permanent."""
+    """A way to compute something else than ASGD; ``faults.toml`` explains the fields."""
 
     id: str
     equation: str
@@ -18,12 +19,15 @@ class Fault:
     shows: str
     mend: str
     seen: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+
+
+def _fault(ident: str, entry: dict[str, Any]) -> Fault:
+    lists = {key: tuple(value) for key, value in entry.items() if isinstance(value, list)}
+    return Fault(id=ident, **{**entry, **lists})
 
 
 FAULTS: Mapping[str, Fault] = MappingProxyType(
-    {
-        ident: Fault(id=ident, **{**entry, "seen": tuple(entry["seen"])})
-        for ident, entry in tables("faults.toml").items()
-    }
+    {ident: _fault(ident, entry) for ident, entry in tables("faults.toml").items()}
 )
 """Fault by id."""

@@ -16,7 +16,7 @@ from asgd.spec import CONVENTIONS, POLICIES, Convention, Policy
 
 from .judge import Judgement, Rule
 from .laws import LAWS, Law, worst
-from .port import Hello, Observation, Port, greet
+from .port import Hello, Observation, Port
 from .scenario import Scenario, drive
 
 LEVELS: Mapping[str, int] = MappingProxyType({"quick": 30, "full": 400, "soak": 4000})
@@ -98,11 +98,6 @@ class Outcome:
 
 class _BrokenError(AssertionError):
     """A drawn scenario that breaks the law."""
-
-
-def open_port(port: Port) -> Hello:
-    """Ask a port what it is."""
-    return greet(port)
 
 
 def missing(law: Law, hello: Hello) -> tuple[str, ...]:

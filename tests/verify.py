@@ -10,7 +10,6 @@ from asgd.spec import (
     CONVENTIONS,
     EQUATIONS,
     FAULTS,
-    POLICIES,
     Convention,
     Policy,
     convention,
@@ -136,7 +135,7 @@ class DtypeResult:
     @property
     def short(self) -> bool:
         """Whether fewer checks ran than had to."""
-        run = sum(outcome.scenarios for outcome in self.outcomes)
+        run = sum(o.scenarios for o in self.outcomes if o.law.key in LAWS)
         return not self.deviations and run < self.floor
 
     @property
@@ -375,18 +374,17 @@ def versions(hello: Hello) -> dict[str, str]:
 
 
 def detectable(result: Result) -> tuple[int, int]:
-    """Known faults that this run would have caught, and how many are known."""
+    """Known faults that this run would have caught, and how many are known.
+
+    A fault shows in its equation's law, where the port shows what that law needs, and supports what
+    the fault needs to come to light.
+    """
     caught = 0
     for fault in FAULTS.values():
         for dtype in result.dtypes:
-            outcome = next(o for o in dtype.outcomes if o.law.equation == fault.equation)
-            stored = fault.id in _STORED.values()
-            if not outcome.not_observable and (not stored or dtype.dtype == "float64"):
+            outcome = next(o for o in dtype.outcomes if o.law.key == fault.equation)
+            shown = not outcome.not_observable and set(fault.needs) <= result.hello.supports
+            if shown and (fault.id not in _STORED.values() or dtype.dtype == "float64"):
                 caught += 1
                 break
     return caught, len(FAULTS)
-
-
-def known_policies() -> list[str]:
-    """Names of the numeric policies."""
-    return list(POLICIES)

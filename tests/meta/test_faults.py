@@ -6,11 +6,12 @@ import kills
 import numpy as np
 import pytest
 
-from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, convention
+from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES, convention
 from asgd.tests.diagnose import Traces, explain
 from asgd.tests.faults import CHANGES, combine
+from asgd.tests.laws import LAWS
 from asgd.tests.port import greet
-from asgd.tests.runner import run_designed
+from asgd.tests.runner import Subject, hold, run_designed
 from asgd.tests.variant_port import VariantPort
 from asgd.tests.variants import Variant, step_size
 from asgd.tests.verify import HIDES, Options, verify
@@ -103,3 +104,25 @@ def test_float32_eta_is_a_deviation_of_float64_alone(name):
     assert double.convention.name == name
     relaxed = verify(port, "stored", Options(policy="float32-eta", dtypes=("float64",)))
     assert relaxed.verdict == "conforms"
+
+
+class _Poor(VariantPort):
+    """A port that supports only what it is made with."""
+
+    supports = ()
+
+    def hello(self):
+        return {**super().hello(), "supports": list(self.supports)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ident", CHANGES)
+def test_needs(ident):
+    """A fault shows in a port that supports what it needs and nothing more; not without that."""
+    for given in {(), FAULTS[ident].needs}:
+        port = _Poor(combine(Variant.of(convention("documented")), ident))
+        port.supports = given
+        rule = convention("documented")
+        subject = Subject(port, greet(port), "float64", rule, POLICIES["native"])
+        caught = any(hold(law, subject, examples=0, seed=0).failure for law in LAWS.values())
+        assert caught == (given == FAULTS[ident].needs)
