@@ -4,17 +4,45 @@ Large parameters are worked on where they are, in blocks. Small ones of a cohort
 one block, so that a list of many costs two copies each instead of a handful of kernels each.
 """
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import BLOCK, SCRATCH, Scalars, accumulate, update
+from .kernels import SCRATCH, Scalars, accumulate, elements, update
 from .window import Window
 
 SMALL = 1 << 13
 """Parameters up to this size are gathered: beyond it, copying costs what fewer calls save."""
+
+THREADED = 9 << 15
+"""Steps that cost less than updating so many float32 numbers stay on one thread: measured in
+``spec/kernels.md``, "Speed"."""
+
+
+def cost(theta: NDArray[Any], *, averaged: bool) -> int:
+    """Cost of a step, in updates of one float32 number: it goes with the bytes moved."""
+    words = theta.nbytes // 4
+    if not averaged:
+        return words
+    return 3 * words if theta.dtype == np.float64 else 2 * words
+
+
+def _cores() -> int:
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # pragma: no cover - not everywhere
+        cores = os.cpu_count() or 1
+    # A few cores saturate the memory; more only wait for the interpreter's lock.
+    return min(cores, 8)
+
+
+CORES = _cores()
+
+# Blocks end where cache lines do, whatever the dtype.
+_GRAIN = 64
 
 Gradients = Sequence[NDArray[Any]]
 
@@ -41,6 +69,7 @@ class Block:
         self.gathered = len(thetas) > 1
         self.part = slice(start, stop)
         self.theta = thetas[0][self.part]
+        self.key = self.theta.dtype.char, self.size
         self.sum: tuple[NDArray[Any], NDArray[Any] | None] | None = None
 
     def set_sum(self, windows: Sequence[Window] | None) -> None:
@@ -70,19 +99,19 @@ class Block:
 
     def run(self, grads: Gradients, scalars: Scalars) -> None:
         """Take the step; ``grads`` are those of the cohort, contiguous and flat."""
-        theta, size = self.theta, self.size
+        theta = self.theta
         if self.gathered:
-            theta, grad = (array[:size] for array in SCRATCH.gathered(theta.dtype))
+            theta, grad = SCRATCH.gathered(theta.dtype, self.size)
             np.concatenate(self.thetas, out=theta)
             np.concatenate([grads[i] for i in self.members], out=grad)
         else:
             grad = grads[self.members[0]]
             if not self.whole:
                 grad = grad[self.part]
-        first, second = SCRATCH.of(theta.dtype)
-        update(theta, grad, scalars, first if size == BLOCK else first[:size])
+        first, second = SCRATCH.of(self.key)
+        update(theta, grad, scalars, first)
         if self.sum is not None:
-            accumulate(*self.sum, theta, second if size == BLOCK else second[..., :size])
+            accumulate(*self.sum, theta, second)
         if self.gathered:
             start = 0
             for whole in self.thetas:
@@ -96,19 +125,28 @@ def blocks(thetas: Sequence[NDArray[Any]]) -> list[Block]:
     out, gathered, size = [], list[int](), 0
     for i, theta in enumerate(thetas):
         if 0 < theta.size <= SMALL:
-            if size + theta.size > BLOCK:
+            if size + theta.size > elements(theta.dtype):
                 out.append(_gather(gathered, thetas))
                 gathered, size = [], 0
             gathered.append(i)
             size += theta.size
         else:
+            size_of_block = _evenly(theta)
             out += [
-                Block([i], [theta], start, min(start + BLOCK, theta.size))
-                for start in range(0, theta.size, BLOCK)
+                Block([i], [theta], start, min(start + size_of_block, theta.size))
+                for start in range(0, theta.size, size_of_block)
             ]
     if gathered:
         out.append(_gather(gathered, thetas))
     return out
+
+
+def _evenly(theta: NDArray[Any]) -> int:
+    """Size of the blocks that ``theta`` is cut into, so that all threads have as much to do."""
+    count = max(1, -(-theta.size // elements(theta.dtype)))
+    if cost(theta, averaged=True) >= THREADED:
+        count = -(-count // CORES) * CORES
+    return max(1, -(-theta.size // (count * _GRAIN))) * _GRAIN
 
 
 def _gather(members: Sequence[int], thetas: Sequence[NDArray[Any]]) -> Block:

@@ -12,8 +12,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 1 << 18
-"""Elements worked on at a time: measured in ``spec/kernels.md``, "Speed"."""
+BLOCK = 1 << 21
+"""Bytes of theta worked on at a time: measured in ``spec/kernels.md``, "Speed"."""
+
+# So many sizes are remembered.
+_PARTS = 256
+
+# NumPy converts in pieces of so many elements: its own choice, 8,192, leaves the nearest cache.
+_CONVERTED = 1024
+
+
+def elements(dtype: Any) -> int:
+    """Elements of ``dtype`` in a block."""
+    width: int = np.dtype(dtype).itemsize
+    return BLOCK // width
 
 
 class Scalars(NamedTuple):
@@ -65,7 +77,7 @@ def update(
 
 
 def accumulate(
-    high: NDArray[Any], low: NDArray[Any] | None, theta: NDArray[Any], scratch: NDArray[Any]
+    high: NDArray[Any], low: NDArray[Any] | None, theta: NDArray[Any], scratch: NDArray[Any] | None
 ) -> None:
     """Add theta to the sum of its window, in place (E5).
 
@@ -75,12 +87,11 @@ def accumulate(
         The sum, as in `Window`.
     theta : (n,) array
         The newest iterate.
-    scratch : (n,) array of float64
-        Overwritten; with ``low``, two rows of it.
+    scratch : (2, n) array of float64, or None
+        Overwritten; None where ``low`` is.
     """
-    if low is None:
-        np.copyto(scratch, theta)
-        np.add(high, scratch, high)
+    if low is None or scratch is None:
+        np.add(high, theta, high)
         return
     # Knuth's TwoSum, exact whichever is larger: an average near zero has no large sum to add to.
     total, rest = scratch
@@ -113,28 +124,41 @@ class Scratch(threading.local):
     """
 
     def __init__(self) -> None:
-        self.arrays: dict[Any, tuple[NDArray[Any], NDArray[Any]]] = {}
+        self.arrays: dict[str, tuple[NDArray[Any], NDArray[Any] | None]] = {}
         self.gathers: dict[Any, tuple[NDArray[Any], NDArray[Any]]] = {}
+        # Cutting an array costs as much as a short kernel: parts that were cut are kept.
+        self.parts: dict[tuple[str, int], tuple[NDArray[Any], NDArray[Any] | None]] = {}
         # A context that keeps the error state is entered faster than the state is set.
         self.context = contextvars.Context()
         self.context.run(np.seterr, all="ignore")
+        self.context.run(np.setbufsize, _CONVERTED)
 
-    def of(self, dtype: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Scratch of `update` and of `accumulate` for parameters of ``dtype``."""
-        found = self.arrays.get(dtype)
+    def of(self, key: tuple[str, int]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Scratch of `update` and of `accumulate`; the key is a dtype's letter and a size."""
+        found = self.parts.get(key)
         if found is None:
-            sums = aligned(BLOCK, np.float64)
-            if dtype == np.float64:
-                sums = aligned(2 * BLOCK, np.float64).reshape(2, BLOCK)
-            found = self.arrays[dtype] = aligned(BLOCK, dtype), sums
+            if len(self.parts) >= _PARTS:
+                self.parts.clear()
+            char, size = key
+            first, second = self.arrays.get(char) or self._new(char)
+            found = first[:size], None if second is None else second[:, :size]
+            self.parts[key] = found
         return found
 
-    def gathered(self, dtype: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _new(self, char: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        most = elements(char)
+        double = aligned(2 * most, char).reshape(2, most) if char == "d" else None
+        found = self.arrays[char] = aligned(most, char), double
+        return found
+
+    def gathered(self, dtype: Any, size: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """Room for small parameters of ``dtype``, gathered, and for their gradients."""
         found = self.gathers.get(dtype)
         if found is None:
-            found = self.gathers[dtype] = aligned(BLOCK, dtype), aligned(BLOCK, dtype)
-        return found
+            most = elements(dtype)
+            found = self.gathers[dtype] = aligned(most, dtype), aligned(most, dtype)
+        first, second = found
+        return first[:size], second[:size]
 
 
 SCRATCH = Scratch()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from asgd.spec import Convention, Hyperparameters
 from asgd.spec.optimizer import ParameterState
 
-from .blocks import blocks
+from .blocks import blocks, cost
 from .kernels import Scalars
 from .schedule import Schedule
 from .threads import Job, run_all
@@ -60,7 +60,7 @@ class Cohort:
             if not theta.flags.carray
         ]
         self.blocks = blocks(self.flats)
-        self.elements = sum(theta.size for theta in thetas)
+        self.cost = 0
         self.eta = np.zeros((), self.dtype)
         self.hyper: Hyperparameters | None = None
         self.scheduled: tuple[Any, ...] = ()
@@ -76,12 +76,12 @@ class Cohort:
         scheduled = state.scheduled or hyper
         if hyper is not self.hyper or scheduled is not self.scheduled:
             self._read(hyper, scheduled)
-        t, t0 = state.step + 1, self.t0
+        t, t0, window = state.step + 1, self.t0, state.average
         weight = opening(terms(t, t0, rule), rule)
         if weight is None:
-            if state.average is not None:
+            if window is not None:
                 self._close()
-        elif state.average is None or state.average.t0 != t0:
+        elif window is None or window.t0 != t0:
             self._open(weight, t0)
         self.eta.fill(self.schedule.at(t - rule.eta_lag))
         return self.scalars
@@ -128,8 +128,10 @@ class Cohort:
 
     def _show_windows(self) -> None:
         windows = [state.average for state in self.states]
+        averaged = windows[0] is not None
+        self.cost = sum(cost(theta, averaged=averaged) for theta in self.thetas)
         for block in self.blocks:
-            block.set_sum(None if windows[0] is None else windows)
+            block.set_sum(windows if averaged else None)
 
 
 class Plan:
@@ -151,43 +153,40 @@ class Plan:
         state: MutableMapping[Any, ParameterState],
         convention: Convention,
     ) -> None:
-        self.parameters = [parameter for parameter, _ in work]
-        self.thetas = [parameter.data for parameter in self.parameters]
-        self.hypers = [hyper for _, hyper in work]
-        states = [state.get(parameter) or ParameterState() for parameter in self.parameters]
-        for theta, mine in zip(self.thetas, states, strict=True):
+        self.known = [(parameter, parameter.data, hyper) for parameter, hyper in work]
+        thetas = [theta for _, theta, _ in self.known]
+        states = [state.get(parameter) or ParameterState() for parameter, _ in work]
+        for theta, mine in zip(thetas, states, strict=True):
             if mine.average is not None and mine.average.high.size != theta.size:
                 raise ValueError(
                     f"theta must keep the size {mine.average.high.size} of its average, "
                     f"got the shape {theta.shape}"
                 )
         members: dict[Any, list[int]] = {}
-        for i, (hyper, mine) in enumerate(zip(self.hypers, states, strict=True)):
+        for i, ((_, theta, hyper), mine) in enumerate(zip(self.known, states, strict=True)):
             window = None if mine.average is None else mine.average.t0
-            key = (id(hyper), mine.step, mine.scheduled, window, self.thetas[i].dtype)
+            key = (id(hyper), mine.step, mine.scheduled, window, theta.dtype)
             members.setdefault(key, []).append(i)
         self.cohorts = [
-            Cohort(
-                places, [self.thetas[i] for i in places], [states[i] for i in places], convention
-            )
+            Cohort(places, [thetas[i] for i in places], [states[i] for i in places], convention)
             for places in members.values()
         ]
-        state.update(zip(self.parameters, states, strict=True))
+        state.update((parameter, mine) for (parameter, _), mine in zip(work, states, strict=True))
 
     def fits(self, work: Work) -> bool:
         """Whether this plan is one for ``work``."""
-        if len(work) != len(self.parameters):
+        if len(work) != len(self.known):
             return False
         changed = False
-        for (parameter, hyper), known, theta, old in zip(
-            work, self.parameters, self.thetas, self.hypers, strict=True
-        ):
+        for (parameter, hyper), (known, theta, old) in zip(work, self.known, strict=True):
             if parameter is not known or parameter.data is not theta:
                 return False
-            changed |= hyper is not old
+            if hyper is not old:
+                changed = True
         if not changed:
             return True
-        hypers = self.hypers = [hyper for _, hyper in work]
+        self.known = [(parameter, parameter.data, hyper) for parameter, hyper in work]
+        hypers = [hyper for _, hyper in work]
         return all(
             hypers[i] is hypers[cohort.places[0]] for cohort in self.cohorts for i in cohort.places
         )
@@ -195,13 +194,13 @@ class Plan:
     def step(self, work: Work) -> None:
         """Take the step."""
         jobs: list[Job] = []
-        elements = 0
+        total = 0
         for cohort in self.cohorts:
             grads = [_flat(work[i][0]) for i in cohort.places]
             scalars = cohort.prepare(work[cohort.places[0]][1])
             jobs += [(block, grads, scalars) for block in cohort.blocks]
-            elements += cohort.elements
-        run_all(jobs, elements)
+            total += cohort.cost
+        run_all(jobs, total)
         for cohort in self.cohorts:
             cohort.finish(work[cohort.places[0]][1])
 
@@ -214,5 +213,5 @@ def _flat(parameter: Any) -> NDArray[Any]:
     apart = grad.base is None and theta.base is None and grad is not theta
     flags = grad.flags
     if flags.c_contiguous and flags.aligned and (apart or not np.may_share_memory(grad, theta)):
-        return grad.reshape(-1)
+        return grad if grad.ndim == 1 else grad.reshape(-1)
     return grad.flatten()

@@ -11,7 +11,7 @@ import pytest
 
 from asgd import reference
 from asgd.fast import ASGD, Parameter, blocks, threads
-from asgd.fast.kernels import BLOCK
+from asgd.fast.kernels import BLOCK, elements
 from asgd.spec import CONVENTIONS, policy
 from asgd.tests.adapters import NumpyPort
 from asgd.tests.laws import LAWS
@@ -104,13 +104,14 @@ def test_arrays_without_dimensions_or_elements(dtype):
 def test_blocks_threads_and_gathering_do_not_change_the_bits(dtype, monkeypatch):
     """One array in many blocks, its pieces one by one, and small pieces gathered."""
     monkeypatch.setattr(threads, "THREADED", 0)
-    monkeypatch.setattr(threads._POOL, "helpers", 2)
-    monkeypatch.setattr(threads._POOL, "executor", None)
+    monkeypatch.setattr(blocks, "THREADED", 0)
+    monkeypatch.setattr(threads.POOL, "size", 2)
     rng = np.random.default_rng(1)
-    size = 2 * BLOCK + 77
+    block = elements(dtype)
+    size = 2 * block + 77
     whole = rng.standard_normal(size).astype(dtype)
     grad = rng.standard_normal(size).astype(dtype)
-    ends = [5, 6, 1000, 1000 + blocks.SMALL, 1001 + 2 * blocks.SMALL, BLOCK, BLOCK + 1]
+    ends = [5, 6, 1000, 1000 + blocks.SMALL, 1001 + 2 * blocks.SMALL, block, block + 1]
     pieces = np.split(whole.copy(), ends)
     parts = np.split(grad, ends)
     expected = _run([whole], [grad], steps=4)
@@ -123,7 +124,7 @@ def test_blocks_threads_and_gathering_do_not_change_the_bits(dtype, monkeypatch)
 
 def test_gradient_that_is_theta_or_overlaps_it():
     """The gradient is what it was before the step."""
-    memory = np.linspace(1, 2, 3 * BLOCK + 10)
+    memory = np.linspace(1, 2, 3 * elements(np.float64) + 10)
     for shift in (0, 1, 7):
         theta, grad = memory.copy(), memory[shift:].copy()
         base = theta.copy()
@@ -189,8 +190,8 @@ def test_steps_allocate_no_arrays(dtype, t0, monkeypatch):
 
     On one thread: another one may take its first block, and allocate its scratch, at any step.
     """
-    monkeypatch.setattr(threads._POOL, "helpers", 0)
-    parameters = [Parameter(np.ones(n, dtype)) for n in (3 * BLOCK, 100, 200)]
+    monkeypatch.setattr(threads.POOL, "size", 0)
+    parameters = [Parameter(np.ones(n, dtype)) for n in (3 * elements(dtype), 100, 200)]
     optimizer = ASGD(parameters, t0=t0)
     for p in parameters:
         p.grad = np.ones_like(p.data)
@@ -203,7 +204,7 @@ def test_steps_allocate_no_arrays(dtype, t0, monkeypatch):
     finally:
         tracemalloc.stop()
     assert peak < parameters[1].data.nbytes * 50
-    assert peak < np.dtype(dtype).itemsize * BLOCK / 8
+    assert peak < BLOCK / 8
 
 
 def test_parameters_that_share_memory_are_refused():
