@@ -6,7 +6,7 @@ the thetas that the port had: so the number of rules to try is a sum, not a prod
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
@@ -109,16 +109,64 @@ def _explain(
                 yield Explanation(convention, faults)
 
 
+def explain_half(
+    traces: Traces, conventions: Sequence[Convention], *, theta: bool
+) -> list[Explanation]:
+    """Simplest explanations of theta alone, or of the average alone.
+
+    Only faults that leave the other half as it is are considered: any other would have to show
+    there as well.
+    """
+    parts, others = _THETA_PARTS, _AVERAGE_PARTS
+    if not theta:
+        parts, others = others, parts
+    u = formats[traces.dtype].u
+    for scalar_u in (u, _FLOAT32) if u < _FLOAT32 else (u,):
+        found = [
+            Explanation(convention, faults)
+            for convention in conventions
+            for faults in _matching(
+                Variant.of(convention), parts - others, traces, scalar_u, theta=theta, apart=others
+            )
+        ]
+        if found:
+            fewest = min(len(e.faults) for e in found)
+            return [e for e in found if len(e.faults) == fewest]
+    return []
+
+
 def touching(base: Variant, parts: set[str]) -> list[str]:
     """Faults that change one of ``parts``."""
     return [ident for ident, change in CHANGES.items() if parts & set(change(base))]
 
 
 def _matching(
-    base: Variant, parts: set[str], traces: Traces, scalar_u: float, *, theta: bool
+    base: Variant,
+    parts: set[str],
+    traces: Traces,
+    scalar_u: float,
+    *,
+    theta: bool,
+    apart: Collection[str] = (),
 ) -> list[tuple[str, ...]]:
-    """Smallest sets of faults (none, one, or two) with which ``base`` agrees with the traces."""
-    ids = touching(base, parts)
+    """Smallest sets of faults (none, one, or two) with which ``base`` agrees with the traces.
+
+    Parameters
+    ----------
+    base : Variant
+        A convention.
+    parts : set of str
+        Parts that the faults may change.
+    traces : Traces
+        What was seen.
+    scalar_u : float
+        Unit roundoff granted to eta or mu.
+    theta : bool
+        Whether theta is to agree, or else the average.
+    apart : collection of str
+        Parts that the faults may not change.
+    """
+    ids = [i for i in touching(base, parts) if not set(apart) & set(CHANGES[i](base))]
     agrees = _agrees_in_theta if theta else _agrees_in_average
     for size in range(3):
         found = []

@@ -21,6 +21,7 @@ from .diagnose import Explanation, Traces, explain
 from .laws import LAWS
 from .life import LifeLaw, live
 from .limits import spoiled_average, stopped_counter
+from .partial import Half, explain_partly
 from .port import Hello, Port, PortError, greet
 from .readout import Readout, is_float32, read_out
 from .runner import LEVELS, Failure, Outcome, Subject, hold, identify, looser, run_designed
@@ -98,12 +99,15 @@ class Identity:
         Other conventions that nothing seen tells it from.
     explanations : tuple of Explanation
         Where it does not fit: its simplest explanations, none if it is unknown.
+    half : Half or None
+        Where it is unknown: the half of it that is not, theta's or the average's.
     """
 
     convention: Convention
     fits: bool
     also: tuple[str, ...] = ()
     explanations: tuple[Explanation, ...] = ()
+    half: Half | None = None
 
 
 @dataclass
@@ -230,9 +234,17 @@ def find_identity(port: Port, hello: Hello, dtype: str, name: str, required: Pol
     conventions = CONVENTIONS.values() if name == "auto" else [convention(name)]
     # The laws of whole steps tell most rules apart: they come first.
     runs = tuple((scenario, trace) for _, scenario, trace in reversed(traces))
-    found = tuple(explain(Traces(dtype, runs), list(conventions)))
-    chosen = found[0].convention if found else best.convention
-    return Identity(chosen, fits=False, explanations=found)
+    seen = Traces(dtype, runs)
+    found = tuple(explain(seen, list(conventions)))
+    if found:
+        return Identity(found[0].convention, fits=False, explanations=found)
+    half = explain_partly(seen, list(conventions))
+    if half is None:
+        return Identity(best.convention, fits=False)
+    known = [e.convention for e in half.explanations]
+    return Identity(
+        best.convention if best.convention in known else known[0], fits=False, half=half
+    )
 
 
 def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> DtypeResult:
@@ -274,7 +286,9 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
     if any(deviation.id == "unknown" for deviation in deviations):
         readout = read_out(port, hello, dtype, identity.convention)
         if not readout.linear:
-            deviations = [_not_linear(deviations[0], options.waived)]
+            unknown = next(d for d in deviations if d.id == "unknown")
+            named = [d for d in deviations if d.id in FAULTS]
+            deviations = [_not_linear(unknown, options.waived), *named]
     # Where theta's laws are broken, a bias of the decay has no meaning.
     sound = not any(d.equation in {"gradient", "descend", "step"} for d in deviations)
     findings = [*spoiled_average(subject), *stopped_counter(subject)]
@@ -299,21 +313,22 @@ def _deviations(
     broken = {o.law.equation: o.failure for o in outcomes if o.failure is not None}
     if not broken:
         return []
-    named = identity.explanations[0] if identity.explanations else None
-    if named is not None and named.faults:
-        ids = [(ident, FAULTS[ident].equation) for ident in named.faults]
-        ids += [(_STORED[e], e) for e in stored if e in broken]
-        others = tuple(
-            e.convention.name
-            if e.faults == named.faults
-            else f"{e.convention.name} with {' and '.join(e.faults)}"
-            for e in identity.explanations[1:]
-        )
+    explanations = identity.explanations
+    known: list[tuple[str, str, tuple[Explanation, ...]]] = []
+    if explanations and explanations[0].faults:
+        known = [(i, FAULTS[i].equation, explanations) for i in explanations[0].faults]
+        rest = {e for e in broken if e in stored}
     else:
+        half = identity.half
+        if half is not None and set(half.equations) & set(broken):
+            named = half.explanations
+            known = [(i, FAULTS[i].equation, named) for i in named[0].faults]
         hidden = {name for equation in broken for name in HIDES[equation]}
-        ids = [(_STORED[e] if e in stored else "unknown", e) for e in broken if e not in hidden]
-        others = ()
+        covered = half.equations if half is not None and known else ()
+        rest = set(broken) - hidden - set(covered)
+    known += [(_STORED[e] if e in stored else "unknown", e, ()) for e in broken if e in rest]
     last = next(reversed(broken.values()))
+    order = list(EQUATIONS)
     return [
         Deviation(
             ident,
@@ -322,10 +337,20 @@ def _deviations(
             *_say(ident, equation),
             failure=broken.get(equation, last),
             waived=ident in waived,
-            coincides=others,
+            coincides=_others(others),
         )
-        for ident, equation in ids
+        for ident, equation, others in sorted(known, key=lambda entry: order.index(entry[1]))
     ]
+
+
+def _others(explanations: Sequence[Explanation]) -> tuple[str, ...]:
+    """Names of all explanations but the first, which stands for them."""
+    return tuple(
+        e.convention.name
+        if e.faults == explanations[0].faults
+        else f"{e.convention.name} with {' and '.join(e.faults)}"
+        for e in explanations[1:]
+    )
 
 
 def _not_linear(deviation: Deviation, waived: frozenset[str]) -> Deviation:
