@@ -1,7 +1,8 @@
-"""Half a diagnosis: what a port does to theta, or to the average, where the other half is unknown.
+"""A diagnosis in parts: known faults of a port that is unknown as a whole.
 
-The average is explained from the thetas that the port had, and theta without the average. So a rule
-that nobody knows in one half does not hide a known fault in the other.
+The average is explained from the thetas that the port had, theta without the average, the step size
+by elements that were 0, and the update by the step size that those show. So a rule that nobody
+knows in one part does not hide a known fault in another.
 """
 
 from collections.abc import Sequence
@@ -9,23 +10,24 @@ from dataclasses import dataclass
 
 from asgd.spec import Convention
 
-from .diagnose import Explanation, Traces, explain_half
+from .diagnose import Explanation, Traces, explain_part
 
-HALVES = {
+_EQUATIONS = {
     "theta": ("gradient", "step_size", "descend"),
+    "eta": ("step_size",),
+    "update": ("gradient", "descend"),
     "average": ("averaging_weight", "average"),
 }
-"""Equations of theta, and of the average."""
 
 
 @dataclass(frozen=True)
-class Half:
-    """Explanation of one half of a port.
+class Part:
+    """Explanation of a part of a port.
 
     Attributes
     ----------
     equations : tuple of str
-        Equations of that half.
+        Equations of that part.
     explanations : tuple of Explanation
         The simplest ones; each has at least one fault.
     """
@@ -34,14 +36,16 @@ class Half:
     explanations: tuple[Explanation, ...]
 
 
-def explain_partly(traces: Traces, conventions: Sequence[Convention]) -> Half | None:
-    """Half that a known fault explains, of a port that is unknown as a whole.
+def explain_partly(traces: Traces, conventions: Sequence[Convention]) -> tuple[Part, ...]:
+    """Parts that known faults explain, of a port that is unknown as a whole.
 
-    None where both halves are unknown, or the half that is known has no fault: then there is
-    nothing to name.
+    A part that has no fault is not among them: then there is nothing to name.
     """
-    for name, equations in HALVES.items():
-        found = explain_half(traces, conventions, theta=name == "theta")
-        if found and found[0].faults:
-            return Half(equations, tuple(found))
-    return None
+    found = {name: explain_part(traces, conventions, name) for name in ("theta", "average")}
+    if not found["theta"]:
+        found |= {name: explain_part(traces, conventions, name) for name in ("eta", "update")}
+    return tuple(
+        Part(equations, tuple(found[name]))
+        for name, equations in _EQUATIONS.items()
+        if found.get(name) and found[name][0].faults
+    )

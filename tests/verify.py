@@ -21,7 +21,7 @@ from .diagnose import Explanation, Traces, explain
 from .laws import LAWS
 from .life import LifeLaw, live
 from .limits import spoiled_average, stopped_counter
-from .partial import Half, explain_partly
+from .partial import Part, explain_partly
 from .port import Hello, Port, PortError, greet
 from .readout import Readout, is_float32, read_out
 from .runner import LEVELS, Failure, Outcome, Subject, hold, identify, looser, run_designed
@@ -99,15 +99,15 @@ class Identity:
         Other conventions that nothing seen tells it from.
     explanations : tuple of Explanation
         Where it does not fit: its simplest explanations, none if it is unknown.
-    half : Half or None
-        Where it is unknown: the half of it that is not, theta's or the average's.
+    parts : tuple of Part
+        Where it is unknown: the parts of it in which known faults were found.
     """
 
     convention: Convention
     fits: bool
     also: tuple[str, ...] = ()
     explanations: tuple[Explanation, ...] = ()
-    half: Half | None = None
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass
@@ -238,13 +238,14 @@ def find_identity(port: Port, hello: Hello, dtype: str, name: str, required: Pol
     found = tuple(explain(seen, list(conventions)))
     if found:
         return Identity(found[0].convention, fits=False, explanations=found)
-    half = explain_partly(seen, list(conventions))
-    if half is None:
-        return Identity(best.convention, fits=False)
-    known = [e.convention for e in half.explanations]
-    return Identity(
-        best.convention if best.convention in known else known[0], fits=False, half=half
+    parts = explain_partly(seen, list(conventions))
+    fitting = [{e.convention.name for e in part.explanations} for part in parts]
+    # The convention that fits the whole best, if the parts that are known fit it as well.
+    chosen = next(
+        (m.convention for m in matches if all(m.convention.name in f for f in fitting)),
+        best.convention,
     )
+    return Identity(chosen, fits=False, parts=parts)
 
 
 def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> DtypeResult:
@@ -319,13 +320,14 @@ def _deviations(
         known = [(i, FAULTS[i].equation, explanations) for i in explanations[0].faults]
         rest = {e for e in broken if e in stored}
     else:
-        half = identity.half
-        if half is not None and set(half.equations) & set(broken):
-            named = half.explanations
-            known = [(i, FAULTS[i].equation, named) for i in named[0].faults]
+        parts = [part for part in identity.parts if set(part.equations) & set(broken)]
+        known = [
+            (i, FAULTS[i].equation, part.explanations)
+            for part in parts
+            for i in part.explanations[0].faults
+        ]
         hidden = {name for equation in broken for name in HIDES[equation]}
-        covered = half.equations if half is not None and known else ()
-        rest = set(broken) - hidden - set(covered)
+        rest = set(broken) - hidden - {e for part in parts for e in part.equations}
     known += [(_STORED[e] if e in stored else "unknown", e, ()) for e in broken if e in rest]
     last = next(reversed(broken.values()))
     order = list(EQUATIONS)

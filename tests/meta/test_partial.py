@@ -1,4 +1,4 @@
-"""A half that nobody knows does not hide a known fault in the other half."""
+"""What nobody knows in one part of a port does not hide a known fault in another."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -38,10 +38,17 @@ UNKNOWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 PAIRS = [
-    (known, unknown)
-    for half, other in (("theta", "average"), ("average", "theta"))
-    for k, known in enumerate(KNOWN[half])
-    for unknown in (UNKNOWN[other][k % 4], UNKNOWN[other][(k + 1) % 4])
+    *(
+        (known, unknown)
+        for half, other in (("theta", "average"), ("average", "theta"))
+        for k, known in enumerate(KNOWN[half])
+        for unknown in (UNKNOWN[other][k % 4], UNKNOWN[other][(k + 1) % 4])
+    ),
+    ("eta-power-inside", "penalty-l1"),
+    ("eta-constant", "decay-once"),
+    ("decay-missing", "eta-alpha-times"),
+    ("weight-decay-ignored", "eta-lambd-squared"),
+    ("maximize-flips-penalty", "eta-epsilon"),
 ]
 
 
@@ -57,14 +64,13 @@ def both(known: str, unknown: str) -> Plain:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("known", "unknown"), PAIRS)
-def test_known_half_is_named(known: str, unknown: str, dtype: str) -> None:
+def test_known_part_is_named(known: str, unknown: str, dtype: str) -> None:
     """Among all conventions."""
     port = both(known, unknown)
     runs = run_designed(port, greet(port), dtype)
     traces = Traces(dtype, tuple((scenario, trace) for _, scenario, trace in reversed(runs)))
-    half = explain_partly(traces, list(CONVENTIONS.values()))
-    assert half is not None
-    assert (known,) in {e.faults for e in half.explanations}
+    parts = explain_partly(traces, list(CONVENTIONS.values()))
+    assert (known,) in {e.faults for part in parts for e in part.explanations}
 
 
 def _said(known: str, unknown: str) -> list[Deviation]:
@@ -83,6 +89,20 @@ def test_verdict_names_one_half_and_not_the_other() -> None:
     assert [(d.id, d.equation) for d in said] == [
         ("eta-power-inside", "step_size"),
         ("unknown", "averaging_weight"),
+    ]
+
+
+def test_step_size_and_update_are_told_apart() -> None:
+    """Though both make theta."""
+    said = _said("decay-missing", "eta-alpha-times")
+    assert [(d.id, d.equation) for d in said] == [
+        ("unknown", "step_size"),
+        ("decay-missing", "descend"),
+    ]
+    said = _said("eta-power-inside", "penalty-l1")
+    assert [(d.id, d.equation) for d in said] == [
+        ("not-linear", "gradient"),
+        ("eta-power-inside", "step_size"),
     ]
 
 
