@@ -282,7 +282,8 @@ def _agrees_in_average(
             before[i] = shown
             continue
         if moment is None:
-            if call and not _same(old, shown):
+            # Before a parameter's first step, what its average starts as is there to be seen.
+            if not _same(old, shown):
                 return False
             before[i] = shown
             continue

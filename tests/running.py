@@ -79,8 +79,12 @@ class Running:
     def __lt__(self, other: Any) -> bool:
         return self.value < self._lift(other).value
 
+    def reach(self, tiny: float) -> float:
+        """How far a port that is computing this number may be from it."""
+        return 2 * self.error + _SLACK * tiny
+
     def near(self, got: float, tiny: float) -> bool:
         """Whether a port that has ``got`` may be computing this number."""
         if not math.isfinite(self.value):
             return not math.isfinite(got)  # equal orders differ in which of inf and nan it is
-        return self.error < math.inf and abs(got - self.value) <= 2 * self.error + _SLACK * tiny
+        return self.error < math.inf and abs(got - self.value) <= self.reach(tiny)

@@ -16,7 +16,7 @@ HEAD = """# Which law rejects which fault
 A port of the convention `documented` with one known fault, put through the designed scenarios of
 each law: `x` where the law is broken in float32 and in float64, `32` or `64` where it is in one of
 them only. The law of the fault's own equation stands in brackets. A fault that breaks no law
-could not be seen; there is none.
+could not be seen; there is none. How surely two of them are told apart stands in `separations.md`.
 
 Renewed by `python tests/meta/kills.py`; `make test` fails where it is stale.
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import kills
 import numpy as np
 import pytest
+from separations import CLASSES
 
 from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES, convention
 from asgd.tests.diagnose import Traces, explain
@@ -18,23 +19,13 @@ from asgd.tests.verify import HIDES, Options, verify
 
 DTYPES = ["float32", "float64"]
 
-# Faults that are, exactly, something else under a convention; the reason stands beside each.
+# Faults that are, exactly, a convention: of each the reason stands beside it.
 SAME = {
-    # eta one step earlier than bottou's is the eta of same-step, and one later the reverse.
-    ("bottou", "eta-one-step-early"),
-    ("same-step", "eta-one-step-late"),
-    # The window of these conventions never holds theta_0.
-    ("same-step", "average-starts-at-zero"),
-    ("bottou", "average-starts-at-zero"),
-    ("torch", "average-starts-at-zero"),
-    ("literal", "average-starts-at-zero"),
-    # literal has no averaging weight: its divisor is t - t0.
-    ("literal", "averaging-one-step-late"),
-    ("literal", "averaging-one-step-early"),
-    ("literal", "averaging-from-start"),
-    ("literal", "averaging-never"),
-    ("literal", "averaging-weight-by-alpha"),
-    ("literal", "averaging-weight-by-step"),
+    tuple(rule.split(" + "))
+    for same in CLASSES
+    if set(CONVENTIONS) & set(same.rules)
+    for rule in same.rules
+    if rule not in CONVENTIONS
 }
 
 

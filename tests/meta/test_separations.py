@@ -1,0 +1,59 @@
+"""The designed scenarios tell every two rules apart, but for those that are the same."""
+
+import pytest
+from separating import name, scenarios, separations, singles
+from separations import CLASSES, PAGE, alike, lines, listed, pairs, row
+from soak_orders import drawn
+from wide import coincide
+
+from asgd.reference import formats
+from asgd.tests.diagnose import _agrees_in_average, _agrees_in_theta
+from asgd.tests.laws import LAWS
+from asgd.tests.port import DTYPES, SUPPORTS
+from asgd.tests.scenario import drive
+from asgd.tests.variant_port import VariantPort
+
+STALE = "spec/separations.md is stale: python tests/meta/separations.py renews it"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_is_not_separated_is_the_same(dtype):
+    """Nothing is nearer than its widths but what is listed, and the page says so."""
+    found = pairs(singles(), separations(singles(), dtype))
+    assert alike(found) == listed()
+    page = PAGE.read_text(encoding="utf-8").splitlines()
+    for line in [*lines(dtype, found), *map(row, CLASSES)]:
+        assert line in page, STALE
+
+
+@pytest.mark.slow
+def test_what_is_the_same_is_so_everywhere():
+    """In 200-bit arithmetic, whatever is drawn; and there, what is not the same is not."""
+    by_name = {name(variant): variant for variant in singles()}
+    supports = frozenset(SUPPORTS)
+    random = [drawn(LAWS["step"], supports, seed) for seed in range(30)]
+    for same in CLASSES:
+        first, *others = (by_name[rule] for rule in same.rules)
+        assert all(coincide(first, other, random) for other in others), same
+    # These two differ only where t0 is between two steps and alpha is not 0.
+    other = by_name["literal + averaging-weight-by-alpha"]
+    assert not coincide(by_name["literal"], other, random)
+
+
+@pytest.mark.slow
+def test_separation_is_diagnosis():
+    """A port is taken for another rule exactly where the two are not separated."""
+    rules = {name(variant): variant for variant in singles()}
+    chosen = [*singles()[::31], *(rules[rule] for rule in CLASSES[1].rules)]
+    for dtype in DTYPES:
+        table = separations(chosen, dtype)
+        for i, one in enumerate(chosen):
+            traces = [(s, drive(VariantPort(one), s, dtype)) for s in scenarios()]
+            for j, other in enumerate(chosen):
+                taken = all(
+                    agrees(other, *run, dtype, formats[dtype].u)
+                    for run in traces
+                    for agrees in (_agrees_in_theta, _agrees_in_average)
+                )
+                assert taken == (table[i, j] <= 1), f"{name(one)} for {name(other)}"
