@@ -41,6 +41,12 @@ def _cores() -> int:
 
 CORES = _cores()
 
+
+def workers(cost: int) -> int:
+    """Threads that a step is worth: each has at least half of what two are worth it for."""
+    return min(CORES, 2 * cost // THREADED) if cost >= THREADED else 1
+
+
 # Blocks end where cache lines do, whatever the dtype.
 _GRAIN = 64
 
@@ -144,8 +150,8 @@ def blocks(thetas: Sequence[NDArray[Any]]) -> list[Block]:
 def _evenly(theta: NDArray[Any]) -> int:
     """Size of the blocks that ``theta`` is cut into, so that all threads have as much to do."""
     count = max(1, -(-theta.size // elements(theta.dtype)))
-    if cost(theta, averaged=True) >= THREADED:
-        count = -(-count // CORES) * CORES
+    share = workers(cost(theta, averaged=True))
+    count = -(-count // share) * share
     return max(1, -(-theta.size // (count * _GRAIN))) * _GRAIN
 
 

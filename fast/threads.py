@@ -13,7 +13,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .blocks import CORES, THREADED, Block
+from .blocks import CORES, Block, workers
 from .kernels import SCRATCH, Scalars
 
 Job = tuple[Block, Sequence[NDArray[Any]], Scalars]
@@ -84,12 +84,12 @@ class _Pool:
         # Two optimizers may step at a time, on threads of the user's: one of them has the helpers.
         self.free = threading.Lock()
 
-    def get(self, most: int) -> list[_Helper]:
-        while len(self.helpers) < min(self.size, most):
+    def get(self, count: int) -> list[_Helper]:
+        while len(self.helpers) < count:
             helper = _Helper()
             helper.start()
             self.helpers.append(helper)
-        return self.helpers[:most]
+        return self.helpers[:count]
 
 
 POOL = _Pool()
@@ -100,12 +100,13 @@ if hasattr(os, "register_at_fork"):
 
 def run_all(jobs: Sequence[Job], cost: int) -> None:
     """Run ``jobs``, which together cost so much (`blocks.cost`), each once and in any order."""
+    helpers = min(workers(cost), len(jobs), POOL.size + 1) - 1
     free = POOL.free
-    if cost < THREADED or not POOL.size or not free.acquire(blocking=False):
+    if helpers < 1 or not free.acquire(blocking=False):
         SCRATCH.context.run(_run, jobs)
         return
     try:
-        _run_shared(deque(jobs), POOL.get(len(jobs) - 1))
+        _run_shared(deque(jobs), POOL.get(helpers))
     finally:
         free.release()
 

@@ -103,8 +103,8 @@ def test_arrays_without_dimensions_or_elements(dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_blocks_threads_and_gathering_do_not_change_the_bits(dtype, monkeypatch):
     """One array in many blocks, its pieces one by one, and small pieces gathered."""
-    monkeypatch.setattr(threads, "THREADED", 0)
-    monkeypatch.setattr(blocks, "THREADED", 0)
+    monkeypatch.setattr(blocks, "THREADED", 1)
+    monkeypatch.setattr(blocks, "CORES", 3)
     monkeypatch.setattr(threads.POOL, "size", 2)
     rng = np.random.default_rng(1)
     block = elements(dtype)

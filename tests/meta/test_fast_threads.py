@@ -16,9 +16,8 @@ STEPS = 5
 @pytest.fixture(autouse=True)
 def threaded(monkeypatch):
     """Every step on three threads, however small and on however few cores."""
-    monkeypatch.setattr(blocks, "THREADED", 0)
+    monkeypatch.setattr(blocks, "THREADED", 1)
     monkeypatch.setattr(blocks, "CORES", 6)
-    monkeypatch.setattr(threads, "THREADED", 0)
     pool = threads._Pool()
     pool.size = 2
     monkeypatch.setattr(threads, "POOL", pool)
@@ -88,11 +87,11 @@ def test_errors_reach_the_caller(error):
         ran = []
         jobs = [(_Block(i, ran, error if i == 5 else None), [], None) for i in range(8)]
         with pytest.raises(type(error)):
-            threads.run_all(jobs, 1)
+            threads.run_all(jobs, SIZE)
         assert 5 in ran
         assert len(set(ran)) == len(ran)
         ran = []
-        threads.run_all([(_Block(i, ran), [], None) for i in range(8)], 1)
+        threads.run_all([(_Block(i, ran), [], None) for i in range(8)], SIZE)
         assert sorted(ran) == list(range(8))
 
 
