@@ -3,15 +3,18 @@
 import math
 import random
 from fractions import Fraction
+from itertools import product
 
 import flint
 import gmpy2
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asgd.reference import Enclosure, decide, descend, formats, real, step_size
 from asgd.reference.enclosure import TooWideError
+from asgd.reference.numbers import PRECISION
 from asgd.reference.rounding import round_dyadic, round_fraction, ulp
 
 FORMATS = list(formats.values())
@@ -165,6 +168,40 @@ def test_rounding_at_the_edges():
     assert ulp(0.0, single) == 2.0**-149
 
 
+@pytest.mark.parametrize("fmt", FORMATS, ids=lambda f: f.name)
+def test_rounding_where_a_digit_is_gained_or_lost(fmt):
+    """All ones and their neighbours, at the edges of the format, as NumPy and Python round them."""
+    for bits in range(fmt.digits - 1, fmt.digits + 4):
+        ends = (fmt.lowest - bits, fmt.lowest, -bits, fmt.highest - bits)
+        for low, step in product(ends, range(-3, 4)):
+            for mantissa in range(2**bits - 9, 2**bits + 10):
+                exponent = low + step
+                got = round_dyadic(mantissa, exponent, fmt)
+                assert got == _rounded(mantissa, exponent, fmt)
+                assert round_dyadic(-mantissa, exponent, fmt) == -got
+
+
+def _rounded(mantissa, exponent, fmt):
+    try:
+        if fmt.name == "float64":
+            return float(mantissa * 2**exponent) if exponent >= 0 else mantissa / 2**-exponent
+        with np.errstate(over="ignore"):
+            return float(np.float32(math.ldexp(mantissa, exponent)))
+    except OverflowError:
+        return math.inf
+
+
+@pytest.mark.parametrize("fmt", FORMATS, ids=lambda f: f.name)
+def test_formats_are_what_numpy_says(fmt):
+    """The constants of each format, and an ulp that is infinite where there is no next number."""
+    known = np.finfo(fmt.name)
+    assert formats[fmt.name] is fmt
+    assert (fmt.u, fmt.tiny) == (known.eps / 2, known.smallest_subnormal)
+    assert (fmt.smallest_normal, fmt.largest) == (known.smallest_normal, known.max)
+    assert ulp(math.inf, fmt) == math.inf
+    assert math.copysign(1, round_dyadic(0, 0, fmt)) == 1
+
+
 _INTERVALS = st.builds(
     lambda a, b, e, p: Enclosure(min(a, b), max(a, b), e, p),
     st.integers(-(2**90), 2**90),
@@ -215,3 +252,16 @@ def test_a_float_is_no_real():
         real("0.1")
     with pytest.raises(ValueError, match="finite"):
         Enclosure.of(math.inf)
+
+
+def test_what_a_real_is_made_of():
+    """Each kind of number that has an exact value, and none other."""
+    third = real(Fraction(1, 3), 100)
+    assert third == 1 / real(3, 100)
+    assert real(np.float32(0.1), 100) == real(float(np.float32(0.1)), 100)
+    assert real(np.int64(7)) == 7
+    assert real(third, 50) == third
+    assert (real(third, 50) * 1).context.prec == 50
+    assert real(1).context.prec == PRECISION
+    with pytest.raises(TypeError, match="exact value"):
+        real(np.complex64(1))
