@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from asgd.reference import formats, trajectory
+from asgd.reference.equations import literal_average
 from asgd.reference.rounding import round_fraction
 from asgd.spec import Hyperparameters
 
@@ -70,6 +71,7 @@ def test_what_is_undefined_stays_so():
     for engine in ENGINES:
         moments = certify([1.0], np.ones((6, 1)), hyper, "literal", changes=changes, engine=engine)
         assert [m.average is None for m in moments] == [False, False, True, True, True, True]
+    assert literal_average(Fraction(1), None, Fraction(1), 6, Fraction(1)) is None
 
 
 def test_engines_agree():
