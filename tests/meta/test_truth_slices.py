@@ -1,12 +1,14 @@
 """Exactness of the sliced product, of balls, and of single steps; the tolerance on arrays."""
 
+import math
 import random
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
 
-from asgd.reference import Enclosure, formats
+from asgd.reference import Enclosure, formats, functionals
 from asgd.reference.balls import rounded, scaled
 from asgd.reference.rounding import round_fraction
 from asgd.reference.single import weighted_sums
@@ -28,6 +30,61 @@ from asgd.reference.tolerance import (
 from asgd.spec import POLICIES
 
 SCALE = 120
+
+
+def test_products_in_fixed_point_are_within_their_bounds():
+    """Every small pair: certificate.md's bound, which contains what the factors may be."""
+    pairs = list(product(range(-9, 10, 3), range(3)))
+    for (a, ea), (b, eb) in product(pairs, pairs):
+        value, error = functionals.product((a, ea), (b, eb), 2)
+        assert value == a * b // 4
+        ends = [Fraction((a + x) * (b + y), 4) for x, y in product((-ea, ea), (-eb, eb))]
+        assert all(abs(end - value) <= error for end in ends)
+        spread = abs(a) * eb + abs(b) * ea + ea * eb
+        assert error == (spread // 4 + 2 if spread else int(a * b % 4 != 0))
+    assert functionals.add((3, 1), (-5, 2)) == (-2, 3)
+
+
+def test_fixed_point_is_rounded_outward_once():
+    """The low end down, and the distance to the high end rounded up."""
+    for low, width_, exponent in product(range(-9, 10), range(3), range(-4, 3)):
+        value, error = functionals.fixed(Enclosure(low, low + width_, exponent), 2)
+        unit = Fraction(2) ** (exponent + 2)
+        assert value == math.floor(low * unit)
+        assert value + error == math.ceil((low + width_) * unit)
+
+
+def test_rows_of_exact_steps_are_exact():
+    """Coefficients over theta, the average and each gradient, against the recurrence itself."""
+    draw = random.Random(5)
+    columns = [[Fraction(draw.randint(-8, 8), 8) for _ in range(5)] for _ in range(4)]
+    steps = [functionals.Transition(*map(Enclosure.of, column)) for column in columns]
+    top = functionals.gain_exponent(steps)
+    fixed_steps = [functionals.to_fixed(step, SCALE, top) for step in steps]
+    largest = max(abs(column[1]) for column in columns)
+    assert largest <= Fraction(2) ** top <= 2 * largest
+    theta, mean = (basis(i, 6) for i in range(2))
+    for i, (decay, gain, old, before, new) in enumerate(columns, 2):
+        grad = basis(i, 6)
+        moved = [decay * x + gain * g for x, g in zip(theta, grad, strict=True)]
+        mean = [old * m + before * x + new * y for m, x, y in zip(mean, theta, moved, strict=True)]
+        theta = moved
+    for row, exact in (
+        (functionals.theta_row(fixed_steps, SCALE), theta),
+        (functionals.average_row(fixed_steps, SCALE), mean),
+    ):
+        units = [Fraction(1)] * 2 + [Fraction(2) ** top] * 4
+        got = [Fraction(value, 1 << SCALE) * u for (value, _), u in zip(row, units, strict=True)]
+        assert got == exact
+        assert not any(error for _, error in row)
+    assert functionals.gain_exponent([]) == 0
+    zero, some = Enclosure.of(0), Enclosure(0, 5, 0)
+    assert functionals.gain_exponent([functionals.Transition(zero, some, zero, zero, zero)]) == 3
+
+
+def basis(i, size):
+    """Unit vector."""
+    return [Fraction(int(i == j)) for j in range(size)]
 
 
 @pytest.mark.parametrize("terms", [1, 2, 5, 404, 516, 8191, 10**5])
