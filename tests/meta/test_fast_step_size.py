@@ -1,21 +1,25 @@
 """E2 in float64 and float32: correctly rounded, whichever way it is computed."""
 
+import decimal
 import math
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
 
-from asgd.fast import double_double, step_size
+from asgd.fast import certificate, double_double, step_size
 from asgd.fast.certificate import rounded
 from asgd.fast.step_size import one_step_size
 from asgd.reference import formats
 from asgd.reference import step_size as exact_step_size
 from asgd.reference.enclosure import Enclosure, decide
 from asgd.reference.numbers import context, real
+from asgd.reference.rounding import round_fraction
 
 DTYPES = ("float32", "float64")
 
@@ -205,6 +209,53 @@ def test_ties_go_to_the_even_neighbour(lr, lambd, alpha, dtype, expected):
     assert float(step_size(1, **given)) == expected
     with np.errstate(over="ignore"):
         assert float(step_size(np.array([1]), **given)[0]) == expected
+
+
+def test_the_decimal_enclosure_contains_the_step_size():
+    """From few digits to many; its width is the stated one, and no more."""
+    rng = np.random.default_rng(9)
+    for _ in range(40):
+        t, lr, lambd, alpha = _draw(rng)
+        numbers = {"lr": lr, "lambd": lambd, "alpha": alpha}
+        truth = exact_step_size(t, **{k: Enclosure.of(v, 400) for k, v in numbers.items()})
+        below, above = truth.bounds()
+        for digits in (6, 17, 40):
+            low, high = map(Fraction, certificate.enclose(t, **numbers, digits=digits))
+            assert low <= below <= above <= high
+            # The error on both sides; and the ends, and what the error is made of, are rounded.
+            unit = Fraction(10) ** (1 - digits)
+            error = (4 * Fraction(alpha) + 4) * unit
+            assert high - low <= above * (1 + error) * 2 * (error * (1 + unit) ** 4 + unit)
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_decimals_are_rounded_once(single):
+    """At midpoints, and as little beside them as a float64 number cannot show."""
+    fmt = formats["float32" if single else "float64"]
+    ones = 2**fmt.digits - 1
+    exponents = (fmt.lowest - fmt.digits, fmt.lowest - 1, fmt.lowest, 0, fmt.highest - fmt.digits)
+    with decimal.localcontext(decimal.Context(prec=2000)):
+        for exponent, odd in product(exponents, (1, 3, 5, ones - 2, ones, ones + 2)):
+            middle = Decimal(odd) * Decimal(2) ** (exponent - 1)
+            for beside in (0, 1, -1):
+                value = middle * (1 + beside * Decimal(10) ** -60)
+                expected = round_fraction(Fraction(value), fmt)
+                assert certificate.round_once(value, single) == expected
+
+
+def test_equality_is_exact():
+    """A rational step size is itself, and nothing beside it."""
+    for t, lr, lambd, alpha, eta in [
+        (15, 1.0, 1.0, 0.75, Fraction(1, 8)),
+        (3, 0.5, 2.0, 0.5, Fraction(1, 4)),
+        (5, 0.25, 1.0, 1.5, Fraction(2, 27)),
+        (2, 3.0, 0.5, 2.0, Fraction(3, 16)),
+    ]:
+        assert certificate.equals(eta, t, lr, lambd, alpha)
+        assert not certificate.equals(eta + Fraction(1, 2**200), t, lr, lambd, alpha)
+    # The root of an odd number is irrational; a power of so many bits is never formed.
+    assert not certificate.equals(Fraction(1, 3), 1, 1.0, 2.0, 2.0**-52)
+    assert not certificate.equals(Fraction(1, 3), 1, 1.0, 2.0, 2.0**200)
 
 
 def test_the_caller_s_decimal_context_is_not_used():
