@@ -10,6 +10,7 @@ import pytest
 
 from asgd.reference import Enclosure, formats, functionals
 from asgd.reference.balls import rounded, scaled
+from asgd.reference.integers import _Sum, enclosures, exponents_of, integers
 from asgd.reference.rounding import round_fraction
 from asgd.reference.single import weighted_sums
 from asgd.reference.slices import (
@@ -80,6 +81,49 @@ def test_rows_of_exact_steps_are_exact():
     assert functionals.gain_exponent([]) == 0
     zero, some = Enclosure.of(0), Enclosure(0, 5, 0)
     assert functionals.gain_exponent([functionals.Transition(zero, some, zero, zero, zero)]) == 3
+
+
+def test_sums_of_the_simple_engine_are_within_their_bounds():
+    """Each factor anywhere in what its own error allows: certificate.md, "Integer fixed point"."""
+    draw = random.Random(6)
+    for _ in range(300):
+        terms = [
+            ((draw.randint(-9, 9), draw.randint(0, 2)), draw.choices(range(-9, 10), k=3), bound)
+            for bound in draw.choices(range(3), k=draw.randint(1, 2))
+        ]
+        total = _Sum()
+        for coefficient, vector, bound in terms:
+            total.add(coefficient, np.array(vector, object), bound)
+        values, error = total.shifted(3, np.zeros(3, object))
+        spread = 0
+        for (a, ea), vector, bound in terms:
+            spread += abs(a) * bound + ea * (max(map(abs, vector)) + bound)
+        sums = [sum(a * vector[j] for (a, _), vector, _ in terms) for j in range(3)]
+        exact = not spread and not any(x % 8 for x in sums)
+        assert values.tolist() == [x // 8 for x in sums]
+        assert error == (0 if exact else spread // 8 + 2)
+    assert _Sum().shifted(3, np.array([5], object)) == (np.array([0]), 0)
+
+
+def test_numbers_of_the_simple_engine_are_floored():
+    """Floats in units of any size, and what is said of them; their enclosures say it again."""
+    rng = np.random.default_rng(8)
+    row = np.append(rng.standard_normal(40) * 2.0 ** rng.integers(-60, 60, 40), [0.0, 5e-324, -1.5])
+    shifts = rng.integers(-70, 130, row.size)
+    pairs = list(zip(row.tolist(), shifts.tolist(), strict=True))
+    exact = [Fraction(x) * Fraction(2) ** shift for x, shift in pairs]
+    values, error = integers(row, shifts)
+    assert values.tolist() == [math.floor(x) for x in exact]
+    assert error == 1
+    assert integers(np.array([0.0, 0.75, -3.0]), np.array([-9, 2, 0]))[1] == 0
+    assert integers(np.array([0.75]), np.array([1]))[1] == 1
+    for value, shift, got in zip(
+        values.tolist(), shifts.tolist(), enclosures(values, 3, shifts.tolist()), strict=True
+    ):
+        unit = Fraction(2) ** -shift
+        assert got.bounds() == ((value - 3) * unit, (value + 3) * unit)
+    columns = np.array([[0.75, 0.0, 3.0, 5e-324], [-5.0, 0.0, 1.0, 0.0]])
+    assert exponents_of(columns).tolist() == [3, 0, 2, -1073]
 
 
 def basis(i, size):
