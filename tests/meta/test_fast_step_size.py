@@ -165,6 +165,7 @@ def test_sums_and_products_of_two_floats_lose_nothing():
         (9, 1.7e308, 1e-320, 1e5),
         (100, 3e38, 1e-45, 1e-3),
         (1, 1e-40, 1.0, 1e-9),  # subnormal in float32
+        (1, 1.0, 1.0, 1e300),  # 2 to a power that no decimal number holds
     ],
 )
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -235,7 +236,7 @@ def test_decimals_are_rounded_once(single):
     ones = 2**fmt.digits - 1
     exponents = (fmt.lowest - fmt.digits, fmt.lowest - 1, fmt.lowest, 0, fmt.highest - fmt.digits)
     with decimal.localcontext(decimal.Context(prec=2000)):
-        for exponent, odd in product(exponents, (1, 3, 5, ones - 2, ones, ones + 2)):
+        for exponent, odd in product(exponents, (1, 3, ones - 2, ones, ones + 2, 2 * ones + 1)):
             middle = Decimal(odd) * Decimal(2) ** (exponent - 1)
             for beside in (0, 1, -1):
                 value = middle * (1 + beside * Decimal(10) ** -60)
