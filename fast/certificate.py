@@ -29,9 +29,12 @@ def rounded(t: int, lr: float, lambd: float, alpha: float, single: bool) -> floa
         if low == high:
             return low
         if digits > _TIE_DIGITS:
-            tie = (Fraction(low) + Fraction(high)) / 2
+            # Beyond the largest float32 number, rounding goes on as if there were another one.
+            tie = (Fraction(low) + Fraction(min(high, 2.0**128) if single else high)) / 2
             if equals(tie, t, lr, lambd, alpha):
-                return round_once(Decimal(tie.numerator) / Decimal(tie.denominator), single)
+                # A midpoint of two float32 numbers is a float64 number; one of two float64
+                # numbers goes to the even one here.
+                return round_once(Decimal(float(tie)), single)
         digits *= 2
 
 

@@ -32,7 +32,8 @@ _SPLIT = 134217729.0
 # Adding and subtracting 1.5 * 2**52 rounds to the nearest integer.
 _RINT = 6755399441055744.0
 
-_LN2 = Decimal(2).ln(decimal.Context(prec=60))
+_CONTEXT = decimal.Context(prec=60)
+_LN2 = Decimal(2).ln(_CONTEXT)
 
 
 def _head(value: Decimal, bits: int) -> float:
@@ -41,14 +42,16 @@ def _head(value: Decimal, bits: int) -> float:
     return math.ldexp(int(value * Decimal(2) ** scale), -scale)
 
 
-# k LN2_HIGH is exact for |k| < 2**11, n UNIT_HIGH and n UNIT_MIDDLE for |n| < 2**19.
-_LN2_HIGH = _head(_LN2, 42)
-_LN2_LOW = float(_LN2 - Decimal(_LN2_HIGH))
-_UNIT = _LN2 / 256
-_UNIT_HIGH = _head(_UNIT, 34)
-_UNIT_MIDDLE = _head(_UNIT - Decimal(_UNIT_HIGH), 34)
-_UNIT_LOW = float(_UNIT - Decimal(_UNIT_HIGH) - Decimal(_UNIT_MIDDLE))
-_PER_UNIT = float(1 / _UNIT)
+# k LN2_HIGH is exact for |k| < 2**11, n UNIT_HIGH and n UNIT_MIDDLE for |n| < 2**19. Decimal's
+# operators round to the context of whoever imports this first, so the context is named.
+with decimal.localcontext(_CONTEXT):
+    _LN2_HIGH = _head(_LN2, 42)
+    _LN2_LOW = float(_LN2 - Decimal(_LN2_HIGH))
+    _UNIT = _LN2 / 256
+    _UNIT_HIGH = _head(_UNIT, 34)
+    _UNIT_MIDDLE = _head(_UNIT - Decimal(_UNIT_HIGH), 34)
+    _UNIT_LOW = float(_UNIT - Decimal(_UNIT_HIGH) - Decimal(_UNIT_MIDDLE))
+    _PER_UNIT = float(1 / _UNIT)
 
 
 class Arithmetic(NamedTuple):
@@ -71,7 +74,7 @@ def tables() -> tuple[list[float], ...]:
     c_i is near 256 / (256 + i + 1/2); c_0 is 1, so that log(1 + z) keeps a small z.
     """
     inverse = [1.0] + [512 / (513 + 2 * i) for i in range(1, 256)]
-    with decimal.localcontext(decimal.Context(prec=60)):
+    with decimal.localcontext(_CONTEXT):
         logs = [_two_floats(-Decimal(c).ln()) for c in inverse]
         exps = [_two_floats((_UNIT * i).exp()) for i in range(256)]
     return (inverse, *map(list, zip(*logs, strict=True)), *map(list, zip(*exps, strict=True)))

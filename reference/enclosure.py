@@ -78,11 +78,11 @@ class Enclosure:
             return _of_float(x, precision)
         if isinstance(x, Enclosure):
             return cls(x.low, x.high, x.exponent, precision)
-        if isinstance(x, int):
-            return cls(x, x, 0, precision)
         if isinstance(x, Fraction):
             return cls(x.numerator, x.numerator, 0, precision) / x.denominator
         value = x.item() if hasattr(x, "item") else x
+        if isinstance(value, int):
+            return cls(value, value, 0, precision)
         if not isinstance(value, float):
             raise TypeError(f"x must be a number, got {x!r} of type {type(x).__name__}")
         return _of_float(float(value), precision)

@@ -3,15 +3,18 @@
 import math
 import random
 from fractions import Fraction
+from itertools import product
 
 import flint
 import gmpy2
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asgd.reference import Enclosure, decide, descend, formats, real, step_size
 from asgd.reference.enclosure import TooWideError
+from asgd.reference.numbers import PRECISION
 from asgd.reference.rounding import round_dyadic, round_fraction, ulp
 
 FORMATS = list(formats.values())
@@ -165,6 +168,40 @@ def test_rounding_at_the_edges():
     assert ulp(0.0, single) == 2.0**-149
 
 
+@pytest.mark.parametrize("fmt", FORMATS, ids=lambda f: f.name)
+def test_rounding_where_a_digit_is_gained_or_lost(fmt):
+    """All ones and their neighbours, at the edges of the format, as NumPy and Python round them."""
+    for bits in range(fmt.digits - 1, fmt.digits + 4):
+        ends = (fmt.lowest - bits, fmt.lowest, -bits, fmt.highest - bits)
+        for low, step in product(ends, range(-3, 4)):
+            for mantissa in range(2**bits - 9, 2**bits + 10):
+                exponent = low + step
+                got = round_dyadic(mantissa, exponent, fmt)
+                assert got == _rounded(mantissa, exponent, fmt)
+                assert round_dyadic(-mantissa, exponent, fmt) == -got
+
+
+def _rounded(mantissa, exponent, fmt):
+    try:
+        if fmt.name == "float64":
+            return float(mantissa * 2**exponent) if exponent >= 0 else mantissa / 2**-exponent
+        with np.errstate(over="ignore"):
+            return float(np.float32(math.ldexp(mantissa, exponent)))
+    except OverflowError:
+        return math.inf
+
+
+@pytest.mark.parametrize("fmt", FORMATS, ids=lambda f: f.name)
+def test_formats_are_what_numpy_says(fmt):
+    """The constants of each format, and an ulp that is infinite where there is no next number."""
+    known = np.finfo(fmt.name)
+    assert formats[fmt.name] is fmt
+    assert (fmt.u, fmt.tiny) == (known.eps / 2, known.smallest_subnormal)
+    assert (fmt.smallest_normal, fmt.largest) == (known.smallest_normal, known.max)
+    assert ulp(math.inf, fmt) == math.inf
+    assert math.copysign(1, round_dyadic(0, 0, fmt)) == 1
+
+
 _INTERVALS = st.builds(
     lambda a, b, e, p: Enclosure(min(a, b), max(a, b), e, p),
     st.integers(-(2**90), 2**90),
@@ -215,3 +252,135 @@ def test_a_float_is_no_real():
         real("0.1")
     with pytest.raises(ValueError, match="finite"):
         Enclosure.of(math.inf)
+
+
+def test_what_a_real_is_made_of():
+    """Each kind of number that has an exact value, and none other."""
+    third = real(Fraction(1, 3), 100)
+    assert third == 1 / real(3, 100)
+    assert real(np.float32(0.1), 100) == real(float(np.float32(0.1)), 100)
+    assert real(np.int64(7)) == 7
+    assert real(third, 50) == third
+    assert (real(third, 50) * 1).context.prec == 50
+    assert real(1).context.prec == PRECISION
+    with pytest.raises(TypeError, match="exact value"):
+        real(np.complex64(1))
+
+
+def _interval(rng, precision):
+    """Interval of any sign and place, often a point, often at zero."""
+    low, width = rng.randint(-(2**90), 2**90) >> rng.randint(0, 92), rng.choice([0, 1, 2**40])
+    low = rng.choice([low, low, 0, -width])
+    return Enclosure(low, low + width, rng.choice([-900, -60, 0, 0, 3, 700]), precision)
+
+
+def _is_tight(got, ends, precision):
+    """Whether both ends are at most four units of the precision outside.
+
+    An operand's end may be rounded once more, for a bit that rounding gained, and so the result's.
+    """
+    low, high = min(ends), max(ends)
+    largest = max(abs(low), abs(high))
+    exponent = largest.numerator.bit_length() - largest.denominator.bit_length() + 1
+    unit = Fraction(2) ** (exponent - precision)
+    left, right = got.bounds()
+    assert got.precision == precision
+    return low - 4 * unit <= left <= low <= high <= right <= high + 4 * unit
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_intervals_grow_by_their_last_place_alone(seed):
+    """Operations contain what they must, and no more than outward rounding adds."""
+    rng = random.Random(seed)
+    for _ in range(150):
+        p = rng.choice([8, 64, 128])
+        a, b = _interval(rng, p), _interval(rng, p)
+        number = rng.choice([3, -7, 0, Fraction(5, 4)])
+        (low, high), (left, right) = a.bounds(), b.bounds()
+        assert _is_tight(-a, (-low, -high), p)
+        assert _is_tight(a + b, (low + left, high + right), p)
+        assert _is_tight(a - b, (low - right, high - left), p)
+        products = [x * y for x in (low, high) for y in (left, right)]
+        assert _is_tight(a * b, products, p)
+        assert _is_tight(a + number, (low + number, high + number), p)
+        assert _is_tight(number - a, (number - low, number - high), p)
+        assert _is_tight(number * a, (number * low, number * high), p)
+        assert _is_tight(Enclosure.hull(a, b), (low, high, left, right), p)
+        assert a.contains(low) is a.contains(high) is True
+        assert a.contains(low - Fraction(1, 2**999)) is a.contains(high + 1) is False
+        if low <= 0 <= high:
+            with pytest.raises(ZeroDivisionError if low == high else TooWideError):
+                b / a
+            continue
+        quotients = [x / y for x in (left, right) for y in (low, high)]
+        assert _is_tight(b / a, quotients, p)
+        assert _is_tight(number / a, (number / low, number / high), p)
+
+
+def test_the_larger_precision_is_kept():
+    """In each operation of two."""
+    for p, q in ((8, 64), (64, 8)):
+        a, b = Enclosure(2**60 + 1, 2**60 + 1, 0, p), Enclosure(2**60 + 3, 2**60 + 3, 0, q)
+        for made in (a + b, a - b, a * b, a / b, Enclosure.hull(a, b)):
+            assert made.precision == 64
+        assert (a**2).precision == (a ** Enclosure.of(0.5)).precision == (-a).precision == p
+
+
+def test_comparisons_are_certain_or_refused():
+    """Of intervals next to each other, that touch, that overlap, and of points."""
+    for (a, b), (c, d) in product([(0, 0), (0, 2), (1, 1), (-3, 1), (2, 5)], repeat=2):
+        x, y = Enclosure(a, b, -1), Enclosure(c, d, -1)
+        if b < c or d < a or a == b == c == d:
+            assert (x < y, x > y) == (b < c, d < a)
+            assert (x < Fraction(c, 2), x > Fraction(c, 2)) == (b < c, a > c) or c != d
+        else:
+            with pytest.raises(TooWideError):
+                assert x < y
+
+
+def test_magnitudes_are_rounded_up():
+    """To a float, from subnormal numbers to beyond the largest."""
+    for low, high, exponent in product((-(2**80) - 1, -5, 0), (0, 3, 2**70 + 1), (-1200, -1074, 0)):
+        x = Enclosure(low, high, exponent)
+        largest = max(map(abs, x.bounds()))
+        got = Fraction(x.magnitude())
+        assert largest <= got <= max(largest * (1 + Fraction(1, 2**50)), Fraction(1, 2**1073))
+    assert Enclosure(1, 1, 1024).magnitude() == Enclosure(1, 1, 5000).magnitude() == math.inf
+    assert Enclosure(1, 1, 1023).magnitude() == 2.0**1023
+
+
+def test_what_an_enclosure_is_made_of():
+    """Each kind of number, exactly where its bits suffice, and nothing else."""
+    for x in (3, -0.1, Fraction(3, 8), np.float32(0.1), np.int64(-7), Enclosure.of(0.1)):
+        exact = (
+            x.bounds()[0]
+            if isinstance(x, Enclosure)
+            else Fraction(x.item() if hasattr(x, "item") else x)
+        )
+        assert Enclosure.of(x).bounds() == (exact, exact)
+        low, high = Enclosure.of(x, 8).bounds()
+        assert low <= exact <= high
+        assert Enclosure.of(x, 8).precision == 8
+    third = Enclosure.of(Fraction(1, 3), 20).bounds()
+    assert third[0] < Fraction(1, 3) < third[1]
+    assert third[1] - third[0] <= Fraction(1, 2**20)
+    for wrong in ("1", 1j, np.complex64(1)):
+        with pytest.raises(TypeError, match="must be a number"):
+            Enclosure.of(wrong)
+    for exponent in (Enclosure(1, 2, 0), Enclosure.of(-1), Enclosure.of(-0.5)):
+        with pytest.raises(ValueError, match="exact and >= 0"):
+            Enclosure.of(2) ** exponent
+    with pytest.raises(ValueError, match="base >= 1"):
+        Enclosure.of(0.75) ** Enclosure.of(0.5)
+    with pytest.raises(ValueError, match="at most high"):
+        Enclosure(1, 0, 0)
+
+
+def test_whole_powers_of_short_numbers_are_points():
+    """Nothing is rounded where the bits suffice; a base below 1 may have a whole power."""
+    for n in range(9):
+        assert (Enclosure.of(-1.5) ** n).bounds() == (Fraction(-3, 2) ** n,) * 2
+        assert (Enclosure.of(0.75) ** Enclosure.of(float(n))).bounds() == (Fraction(3, 4) ** n,) * 2
+    assert (Enclosure.of(2) ** Enclosure.of(Fraction(3, 2) * 2)).bounds() == (8, 8)
+    assert (Enclosure.of(16) ** Enclosure.of(0.75)).bounds() == (8, 8)
+    assert (Enclosure.of(1) ** Enclosure.of(0.3)).bounds() == (1, 1)

@@ -1,20 +1,25 @@
 """E2 in float64 and float32: correctly rounded, whichever way it is computed."""
 
+import decimal
 import math
 import os
 import subprocess
 import sys
+from decimal import Decimal
+from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
 
-from asgd.fast import double_double, step_size
+from asgd.fast import certificate, double_double, step_size
 from asgd.fast.certificate import rounded
 from asgd.fast.step_size import one_step_size
 from asgd.reference import formats
 from asgd.reference import step_size as exact_step_size
 from asgd.reference.enclosure import Enclosure, decide
 from asgd.reference.numbers import context, real
+from asgd.reference.rounding import round_fraction
 
 DTYPES = ("float32", "float64")
 
@@ -89,6 +94,65 @@ def test_error_bound_of_the_sum_of_two_floats():
     assert largest > 2.0**-10
 
 
+def _both(work, *columns):
+    """What Python floats and arrays give; they must be the same numbers."""
+    floats = [work(*map(float, row), double_double.scalar()) for row in zip(*columns, strict=True)]
+    arrays = np.stack(work(*map(np.array, columns), double_double.vector()), axis=1)
+    assert arrays.tolist() == [list(map(float, row)) for row in floats]
+    return floats
+
+
+def test_the_logarithm_is_within_its_bound():
+    """kernels.md, "Step size", 3: at the ends and in the middle of each interval of the table."""
+    mp = context(200)
+    parts = [1 + (i + s) / 256 for i in range(256) for s in (0, 0.5, 1 - 2.0**-44)]
+    high = [math.ldexp(part, k) for k in (0, 1, 1000) for part in parts]
+    low = [x * 2.0**-54 * (-1) ** i for i, x in enumerate(high)]
+    low[0] = 2.0**-54  # The logarithm is of numbers that are at least 1.
+    for x, y, got in zip(high, low, _both(double_double._log, high, low), strict=True):
+        exact = mp.log(real(x, 200) + real(y, 200))
+        error = abs(real(got[0], 200) + real(got[1], 200) - exact)
+        assert error <= 2.0**-75 + 2.0**-93 * exact
+        assert got[0] + got[1] == got[0]
+
+
+def test_the_exponential_is_within_its_bound():
+    """kernels.md, "Step size", 5: at the ends and in the middle of each interval of the table."""
+    mp = context(200)
+    unit = math.log(2) / 256
+    high = [-(n + s) * unit for n in [*range(1, 258), 256 * 999] for s in (-0.499, 0, 0.499)]
+    high += [0.0, -(2.0**-60), -700.0]
+    low = [y * 2.0**-54 * (-1) ** i for i, y in enumerate(high)]
+    for y, z, got in zip(high, low, _both(double_double._exp, high, low), strict=True):
+        exact = mp.exp(real(y, 200) + real(z, 200))
+        value = mp.ldexp(real(got[0], 200) + real(got[1], 200), int(got[2]))
+        assert abs(value / exact - 1) <= 2.0**-80
+        assert 0.5 <= got[0] < 2.5
+
+
+def test_the_parts_of_ln_2_multiply_exactly():
+    """Each part times any count that occurs is a float64 number, and all of ln 2 is there."""
+    mp = context(200)
+    ln2, unit = mp.log(2), mp.log(2) / 256
+    for part, bits in ((double_double._LN2_HIGH, 11), (double_double._UNIT_HIGH, 19)):
+        assert Fraction(part) * (2**bits - 1) == Fraction(part * (2**bits - 1))
+    middle = double_double._UNIT_MIDDLE
+    assert Fraction(middle) * (2**19 - 1) == Fraction(middle * (2**19 - 1))
+    parts = [real(x, 200) for x in (double_double._LN2_HIGH, double_double._LN2_LOW)]
+    assert abs(sum(parts) / ln2 - 1) <= 2.0 ** -(42 + 53)
+    units = (double_double._UNIT_HIGH, middle, double_double._UNIT_LOW)
+    assert abs(sum(real(x, 200) for x in units) / unit - 1) <= 2.0 ** -(34 + 34 + 53)
+
+
+def test_sums_and_products_of_two_floats_lose_nothing():
+    """Whatever their signs, sizes and order."""
+    rng = np.random.default_rng(8)
+    a, b = rng.standard_normal((2, 500)) * 2.0 ** rng.integers(-90, 90, (2, 500))
+    for x, y in zip(a.tolist(), b.tolist(), strict=True):
+        assert sum(map(Fraction, double_double.two_sum(x, y))) == Fraction(x) + Fraction(y)
+        assert sum(map(Fraction, double_double.two_product(x, y))) == Fraction(x) * Fraction(y)
+
+
 @pytest.mark.parametrize(
     ("t", "lr", "lambd", "alpha"),
     [
@@ -101,6 +165,7 @@ def test_error_bound_of_the_sum_of_two_floats():
         (9, 1.7e308, 1e-320, 1e5),
         (100, 3e38, 1e-45, 1e-3),
         (1, 1e-40, 1.0, 1e-9),  # subnormal in float32
+        (1, 1.0, 1.0, 1e300),  # 2 to a power that no decimal number holds
     ],
 )
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -122,6 +187,90 @@ def test_a_midpoint_of_float32_is_decided_by_the_certificate():
     assert float(
         step_size(np.array([1]), lr=lr, lambd=2.0**-70, alpha=0.5, dtype="float32")[0]
     ) == (1 + 2.0**-23)
+
+
+# x = 1 + (2^25 + 1) (2^25 - 1) = 2^50, so that eta is 25 ones times a power of two.
+_ONES, _TWIN = 2.0**25 - 1, 2.0**25 + 1
+
+
+@pytest.mark.parametrize(
+    ("lr", "lambd", "alpha", "dtype", "expected"),
+    [
+        (_ONES, _TWIN, 2.5, "float32", 2.0**-100),
+        (_ONES * 2.0**128, _TWIN * 2.0**-128, 0.5, "float32", math.inf),
+        (3.0, 1.0, 75.0, "float32", 2.0**-148),  # three halves of the smallest number
+        (7.0, 9.0, 25.0, "float32", 2.0**-147),
+        (3.0, 1.0, 537.5, "float64", 2.0**-1073),
+    ],
+)
+def test_ties_go_to_the_even_neighbour(lr, lambd, alpha, dtype, expected):
+    """Of any size: of subnormal numbers, and beyond the largest one, to infinity."""
+    given = {"lr": lr, "lambd": lambd, "alpha": alpha, "dtype": dtype}
+    assert _truth(1, lr, lambd, alpha, dtype) == expected
+    assert float(step_size(1, **given)) == expected
+    with np.errstate(over="ignore"):
+        assert float(step_size(np.array([1]), **given)[0]) == expected
+
+
+def test_the_decimal_enclosure_contains_the_step_size():
+    """From few digits to many; its width is the stated one, and no more."""
+    rng = np.random.default_rng(9)
+    for _ in range(40):
+        t, lr, lambd, alpha = _draw(rng)
+        numbers = {"lr": lr, "lambd": lambd, "alpha": alpha}
+        truth = exact_step_size(t, **{k: Enclosure.of(v, 400) for k, v in numbers.items()})
+        below, above = truth.bounds()
+        for digits in (6, 17, 40):
+            low, high = map(Fraction, certificate.enclose(t, **numbers, digits=digits))
+            assert low <= below <= above <= high
+            # The error on both sides; and the ends, and what the error is made of, are rounded.
+            unit = Fraction(10) ** (1 - digits)
+            error = (4 * Fraction(alpha) + 4) * unit
+            assert high - low <= above * (1 + error) * 2 * (error * (1 + unit) ** 4 + unit)
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_decimals_are_rounded_once(single):
+    """At midpoints, and as little beside them as a float64 number cannot show."""
+    fmt = formats["float32" if single else "float64"]
+    ones = 2**fmt.digits - 1
+    exponents = (fmt.lowest - fmt.digits, fmt.lowest - 1, fmt.lowest, 0, fmt.highest - fmt.digits)
+    with decimal.localcontext(decimal.Context(prec=2000)):
+        for exponent, odd in product(exponents, (1, 3, ones - 2, ones, ones + 2, 2 * ones + 1)):
+            middle = Decimal(odd) * Decimal(2) ** (exponent - 1)
+            for beside in (0, 1, -1):
+                value = middle * (1 + beside * Decimal(10) ** -60)
+                expected = round_fraction(Fraction(value), fmt)
+                assert certificate.round_once(value, single) == expected
+
+
+def test_equality_is_exact():
+    """A rational step size is itself, and nothing beside it."""
+    for t, lr, lambd, alpha, eta in [
+        (15, 1.0, 1.0, 0.75, Fraction(1, 8)),
+        (3, 0.5, 2.0, 0.5, Fraction(1, 4)),
+        (5, 0.25, 1.0, 1.5, Fraction(2, 27)),
+        (2, 3.0, 0.5, 2.0, Fraction(3, 16)),
+    ]:
+        assert certificate.equals(eta, t, lr, lambd, alpha)
+        assert not certificate.equals(eta + Fraction(1, 2**200), t, lr, lambd, alpha)
+    # The root of an odd number is irrational; a power of so many bits is never formed.
+    assert not certificate.equals(Fraction(1, 3), 1, 1.0, 2.0, 2.0**-52)
+    assert not certificate.equals(Fraction(1, 3), 1, 1.0, 2.0, 2.0**200)
+
+
+def test_the_caller_s_decimal_context_is_not_used():
+    """Whatever digits, traps and rounding it has, when `fast` is imported and afterwards."""
+    program = (
+        "import decimal; decimal.setcontext(decimal.Context(prec=5, rounding='ROUND_UP',"
+        " traps=[decimal.Inexact])); from asgd.fast import step_size;"
+        "print(float(step_size(7, lr=0.1, lambd=0.3, alpha=0.75)).hex(),"
+        " float(step_size(1, lr=2.0**25 - 1, lambd=2.0**25 + 1, alpha=2.5, dtype='float32')))"
+    )
+    run = [sys.executable, "-c", program]
+    words = subprocess.run(run, capture_output=True, text=True, check=True).stdout.split()
+    expected = _truth(7, 0.1, 0.3, 0.75, "float64"), _truth(1, _ONES, _TWIN, 2.5, "float32")
+    assert (float.fromhex(words[0]), float(words[1])) == expected
 
 
 def test_bits_do_not_depend_on_simd():

@@ -75,6 +75,15 @@ def test_a_root_that_is_exact_is_a_point():
     assert enclosed_step_size(15, **hyper).bounds() == (Fraction(1, 8), Fraction(1, 8))
     assert rational_step_size(15, **hyper) == Fraction(1, 8)
     assert rational_step_size(14, **hyper) is None
+    # 9/4 is a square, and so are its parts.
+    assert rational_step_size(5, lr=0.25, lambd=1.0, alpha=0.5) == Fraction(1, 6)
+
+
+def test_the_exponent_is_never_cut():
+    """Lower precisions than a float's are for lr and lambd alone: alpha must stay exact."""
+    hyper = {"lr": 0.1, "lambd": 0.3, "alpha": 1 + 2.0**-52}
+    poor, good = (enclosed_step_size(9, **hyper, precision=p).bounds() for p in (24, 128))
+    assert poor[0] < good[0] < good[1] < poor[1]
 
 
 @pytest.mark.parametrize(

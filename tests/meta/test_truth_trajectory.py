@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from asgd.reference import formats, trajectory
+from asgd.reference.equations import literal_average
 from asgd.reference.rounding import round_fraction
 from asgd.spec import Hyperparameters
 
@@ -70,6 +71,23 @@ def test_what_is_undefined_stays_so():
     for engine in ENGINES:
         moments = certify([1.0], np.ones((6, 1)), hyper, "literal", changes=changes, engine=engine)
         assert [m.average is None for m in moments] == [False, False, True, True, True, True]
+    assert literal_average(Fraction(1), None, Fraction(1), 6, Fraction(1)) is None
+
+
+def test_a_t0_next_to_a_step():
+    """What the first precision cannot tell from t0 = 0 is told by a higher one."""
+    hyper = hyperparameters(lambd=0.0, t0=2.0**-1074)
+    first, second = certify([1.0], [[1.0], [1.0]], hyper, "same-step")
+    assert first.average.rounded[0] == first.theta.rounded[0] == 0.5
+    # The weight is a little more than 1/2, and the exact average a little less than 1/4.
+    assert second.average.rounded[0] == 0.25
+    assert second.average.enclosure(0).bounds()[0] < Fraction(1, 4)
+
+
+def test_a_window_that_never_opens():
+    """With t0 infinite the average is theta, for ever."""
+    end = certify([1.0], np.ones((170, 1)), hyperparameters(t0=float("inf")), calls={170})[0]
+    assert end.average.rounded[0] == end.theta.rounded[0] != 1
 
 
 def test_engines_agree():
@@ -159,6 +177,7 @@ def test_blocks_and_rows_made_anew():
     ("theta", "grads", "match"),
     [
         ([1.0], [[float("nan")]], "grads must be finite, got nan at call 1"),
+        ([1.0] * 3, [[1.0, float("-inf"), float("nan")]], "grads must be finite, got -inf"),
         ([1.0], [[1.0, 2.0]], "grads must be of the shape"),
         ([float("inf")], [[1.0]], "theta0 must be finite"),
     ],
