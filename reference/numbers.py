@@ -69,7 +69,7 @@ def real(x: Any, precision: int = PRECISION) -> Any:
     if isinstance(x, int):
         return mp.mpf(x)
     if isinstance(x, Fraction | Rational):
-        return mp.mpf(x.numerator) / mp.mpf(x.denominator)
+        return mp.mpf(int(x.numerator)) / mp.mpf(int(x.denominator))
     if isinstance(x, float) or hasattr(x, "dtype"):
         value = x.item() if hasattr(x, "item") else x
         if isinstance(value, int | float):
