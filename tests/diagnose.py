@@ -6,11 +6,9 @@ the thetas that the port had: so the number of rules to try is a sum, not a prod
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
-from types import MappingProxyType
-from typing import Any
 
 from asgd.reference import formats
 from asgd.spec import Convention
@@ -88,14 +86,13 @@ def _explain(
         base = Variant.of(convention)
         key = (base.eta_lag, base.stored)
         if key not in thetas:
-            ids = touching(base, _THETA_PARTS)
-            thetas[key] = _matching(base, ids, traces, eta_u, "theta")
+            thetas[key] = _matching(base, _THETA_PARTS, traces, eta_u, theta=True)
     for convention in conventions:
         base = Variant.of(convention)
         of_theta = thetas[base.eta_lag, base.stored]
         if not of_theta:
             continue
-        of_average = _matching(base, touching(base, _AVERAGE_PARTS), traces, mu_u, "average")
+        of_average = _matching(base, _AVERAGE_PARTS, traces, mu_u, theta=False)
         seen = set()
         for one, other in product(of_theta, of_average):
             faults = tuple(dict.fromkeys(one + other))
@@ -112,76 +109,29 @@ def _explain(
                 yield Explanation(convention, faults)
 
 
-PARTS: Mapping[str, tuple[set[str], set[str]]] = MappingProxyType(
-    {
-        "theta": (_THETA_PARTS, _AVERAGE_PARTS),
-        "eta": ({"eta_lag", "size", "eta_clock"}, {"total", "update", "after", *_AVERAGE_PARTS}),
-        "update": ({"total", "update", "after"}, {"eta_lag", "size", "eta_clock", *_AVERAGE_PARTS}),
-        "average": (_AVERAGE_PARTS, _THETA_PARTS),
-    }
-)
-"""What can be explained by itself: the variant's parts in it, and those outside it."""
-
-
-def explain_part(traces: Traces, conventions: Sequence[Convention], part: str) -> list[Explanation]:
-    """Simplest explanations of one of `PARTS` alone, whatever the others are.
-
-    Only faults that leave the other parts as they are are considered: any other would have to show
-    there as well.
-    """
-    inside, outside = PARTS[part]
-    u = formats[traces.dtype].u
-    for scalar_u in (u, _FLOAT32) if u < _FLOAT32 else (u,):
-        found = []
-        known: dict[Any, list[tuple[str, ...]]] = {}
-        for convention in conventions:
-            base = Variant.of(convention)
-            # Conventions that read this part alike are asked once.
-            key = {"update": None, "average": convention}.get(part, (base.eta_lag, base.stored))
-            if key not in known:
-                ids = [i for i in touching(base, inside) if not outside & set(CHANGES[i](base))]
-                known[key] = _matching(base, ids, traces, scalar_u, part)
-            found += [Explanation(convention, faults) for faults in known[key]]
-        if found:
-            fewest = min(len(e.faults) for e in found)
-            return [e for e in found if len(e.faults) == fewest]
-    return []
-
-
 def touching(base: Variant, parts: set[str]) -> list[str]:
     """Faults that change one of ``parts``."""
     return [ident for ident, change in CHANGES.items() if parts & set(change(base))]
 
 
 def _matching(
-    base: Variant, ids: Sequence[str], traces: Traces, scalar_u: float, part: str
+    base: Variant, parts: set[str], traces: Traces, scalar_u: float, *, theta: bool
 ) -> list[tuple[str, ...]]:
     """Smallest sets of faults (none, one, or two) with which ``base`` agrees with the traces."""
+    ids = touching(base, parts)
+    agrees = _agrees_in_theta if theta else _agrees_in_average
     for size in range(3):
         found = []
         for chosen in combinations(ids, size):
             variant = combine(base, *chosen)
             if variant is not None and all(
-                _agrees(variant, scenario, trace, traces.dtype, scalar_u, part)
+                agrees(variant, scenario, trace, traces.dtype, scalar_u)
                 for scenario, trace in traces.runs
             ):
                 found.append(chosen)
         if found:
             return found
     return []
-
-
-def _agrees(
-    variant: Variant,
-    scenario: Scenario,
-    trace: Sequence[Observation],
-    dtype: str,
-    scalar_u: float,
-    part: str,
-) -> bool:
-    if part == "average":
-        return _agrees_in_average(variant, scenario, trace, dtype, scalar_u)
-    return _agrees_in_theta(variant, scenario, trace, dtype, scalar_u, part)
 
 
 def _moments(
@@ -202,18 +152,8 @@ def _moments(
 
 
 def _agrees_in_theta(
-    variant: Variant,
-    scenario: Scenario,
-    trace: Sequence[Observation],
-    dtype: str,
-    scalar_u: float,
-    part: str = "theta",
+    variant: Variant, scenario: Scenario, trace: Sequence[Observation], dtype: str, scalar_u: float
 ) -> bool:
-    """Whether ``theta``, ``eta`` or ``update`` is the variant's.
-
-    An element that is 0 before the step shows eta alone; the update is what follows for the others
-    from the eta that it shows.
-    """
     u, tiny = formats[dtype].u, formats[dtype].tiny
     before = list(scenario.params)
     for moment, i, grad, call in _moments(scenario, trace, u, skips=variant.skips):
@@ -221,24 +161,16 @@ def _agrees_in_theta(
         old, new = before[i], seen.theta[i]
         before[i] = new
         if moment is None:
-            if part == "theta" and not _same(old, new):
+            if not _same(old, new):
                 return False
             continue
+        etas = [_coarse(variant.eta(moment), scalar_u)]
+        if variant.starts(moment):  # lr, stored when the state is made, or the formula at t = 0
+            etas.append(_coarse(variant.source(moment).lr * 1.0, scalar_u))
+        shown = seen.eta[i]
+        if shown is not None and grad is not None and not any(e.near(shown, tiny) for e in etas):
+            return False
         pairs = list(zip(old, grad or (0.0,) * len(old), new, strict=True))
-        gauges = [pair for pair in pairs if pair[0] == 0 and _shows(pair[1], pair[2])]
-        if part != "theta" and not gauges:
-            continue
-        if part == "update":
-            _, push, got = gauges[0]
-            etas = [_coarse(Running(abs(got / push), 0.0, u), scalar_u)]
-        else:
-            etas = [_coarse(variant.eta(moment), scalar_u)]
-            if variant.starts(moment):  # lr, stored when the state is made, or the formula at t = 0
-                etas.append(_coarse(variant.source(moment).lr * 1.0, scalar_u))
-            shown = None if grad is None else seen.eta[i]
-            if shown is not None and not any(e.near(shown, tiny) for e in etas):
-                return False
-        pairs = gauges if part == "eta" else pairs
         if not any(_updates(variant, moment, eta, pairs, u, tiny) for eta in etas):
             return False
     return True
@@ -258,11 +190,6 @@ def _updates(
         if not _number(variant.theta(moment, eta), u).near(got, tiny):
             return False
     return True
-
-
-def _shows(push: float, got: float) -> bool:
-    """Whether an element that was 0 shows a step size."""
-    return push != 0 and math.isfinite(push) and math.isfinite(got)
 
 
 def _agrees_in_average(

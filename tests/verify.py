@@ -21,7 +21,6 @@ from .diagnose import Explanation, Traces, explain
 from .laws import LAWS
 from .life import LifeLaw, live
 from .limits import spoiled_average, stopped_counter
-from .partial import Part, explain_partly
 from .port import Hello, Port, PortError, greet
 from .readout import Readout, is_float32, read_out
 from .runner import LEVELS, Failure, Outcome, Subject, hold, identify, looser, run_designed
@@ -99,15 +98,12 @@ class Identity:
         Other conventions that nothing seen tells it from.
     explanations : tuple of Explanation
         Where it does not fit: its simplest explanations, none if it is unknown.
-    parts : tuple of Part
-        Where it is unknown: the parts of it in which known faults were found.
     """
 
     convention: Convention
     fits: bool
     also: tuple[str, ...] = ()
     explanations: tuple[Explanation, ...] = ()
-    parts: tuple[Part, ...] = ()
 
 
 @dataclass
@@ -234,18 +230,9 @@ def find_identity(port: Port, hello: Hello, dtype: str, name: str, required: Pol
     conventions = CONVENTIONS.values() if name == "auto" else [convention(name)]
     # The laws of whole steps tell most rules apart: they come first.
     runs = tuple((scenario, trace) for _, scenario, trace in reversed(traces))
-    seen = Traces(dtype, runs)
-    found = tuple(explain(seen, list(conventions)))
-    if found:
-        return Identity(found[0].convention, fits=False, explanations=found)
-    parts = explain_partly(seen, list(conventions))
-    fitting = [{e.convention.name for e in part.explanations} for part in parts]
-    # The convention that fits the whole best, if the parts that are known fit it as well.
-    chosen = next(
-        (m.convention for m in matches if all(m.convention.name in f for f in fitting)),
-        best.convention,
-    )
-    return Identity(chosen, fits=False, parts=parts)
+    found = tuple(explain(Traces(dtype, runs), list(conventions)))
+    chosen = found[0].convention if found else best.convention
+    return Identity(chosen, fits=False, explanations=found)
 
 
 def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> DtypeResult:
@@ -287,9 +274,7 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
     if any(deviation.id == "unknown" for deviation in deviations):
         readout = read_out(port, hello, dtype, identity.convention)
         if not readout.linear:
-            unknown = next(d for d in deviations if d.id == "unknown")
-            named = [d for d in deviations if d.id in FAULTS]
-            deviations = [_not_linear(unknown, options.waived), *named]
+            deviations = [_not_linear(deviations[0], options.waived)]
     # Where theta's laws are broken, a bias of the decay has no meaning.
     sound = not any(d.equation in {"gradient", "descend", "step"} for d in deviations)
     findings = [*spoiled_average(subject), *stopped_counter(subject)]
@@ -314,23 +299,21 @@ def _deviations(
     broken = {o.law.equation: o.failure for o in outcomes if o.failure is not None}
     if not broken:
         return []
-    explanations = identity.explanations
-    known: list[tuple[str, str, tuple[Explanation, ...]]] = []
-    if explanations and explanations[0].faults:
-        known = [(i, FAULTS[i].equation, explanations) for i in explanations[0].faults]
-        rest = {e for e in broken if e in stored}
+    named = identity.explanations[0] if identity.explanations else None
+    if named is not None and named.faults:
+        ids = [(ident, FAULTS[ident].equation) for ident in named.faults]
+        ids += [(_STORED[e], e) for e in stored if e in broken]
+        others = tuple(
+            e.convention.name
+            if e.faults == named.faults
+            else f"{e.convention.name} with {' and '.join(e.faults)}"
+            for e in identity.explanations[1:]
+        )
     else:
-        parts = [part for part in identity.parts if set(part.equations) & set(broken)]
-        known = [
-            (i, FAULTS[i].equation, part.explanations)
-            for part in parts
-            for i in part.explanations[0].faults
-        ]
         hidden = {name for equation in broken for name in HIDES[equation]}
-        rest = set(broken) - hidden - {e for part in parts for e in part.equations}
-    known += [(_STORED[e] if e in stored else "unknown", e, ()) for e in broken if e in rest]
+        ids = [(_STORED[e] if e in stored else "unknown", e) for e in broken if e not in hidden]
+        others = ()
     last = next(reversed(broken.values()))
-    order = list(EQUATIONS)
     return [
         Deviation(
             ident,
@@ -339,20 +322,10 @@ def _deviations(
             *_say(ident, equation),
             failure=broken.get(equation, last),
             waived=ident in waived,
-            coincides=_others(others),
+            coincides=others,
         )
-        for ident, equation, others in sorted(known, key=lambda entry: order.index(entry[1]))
+        for ident, equation in ids
     ]
-
-
-def _others(explanations: Sequence[Explanation]) -> tuple[str, ...]:
-    """Names of all explanations but the first, which stands for them."""
-    return tuple(
-        e.convention.name
-        if e.faults == explanations[0].faults
-        else f"{e.convention.name} with {' and '.join(e.faults)}"
-        for e in explanations[1:]
-    )
 
 
 def _not_linear(deviation: Deviation, waived: frozenset[str]) -> Deviation:
