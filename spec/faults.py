@@ -20,6 +20,8 @@ class Fault:
     mend: str
     seen: tuple[str, ...]
     needs: tuple[str, ...] = ()
+    dtype: str = ""
+    law: str = ""
 
 
 def _fault(ident: str, entry: dict[str, Any]) -> Fault:

@@ -280,7 +280,16 @@ def _reproduction(result: Result, how: str) -> str | None:
     first = result.first
     if first is None:
         return None
-    return script(first.failure, first.equation, first.dtype, how, result.kind)
+    found = next(d for d in result.dtypes if d.dtype == first.dtype)
+    return script(
+        first.failure,
+        first.equation,
+        first.dtype,
+        how,
+        result.kind,
+        law=first.law,
+        lag=found.identity.convention.eta_lag,
+    )
 
 
 def _save(path: Path, content: str) -> None:

@@ -20,10 +20,14 @@ from .scenario import Scenario, Step
 from .variants import Moment, Variant
 from .walk import Walk
 
-_THETA_PARTS = {"eta_lag", "stored", "clock", "source", "size", "total", "update", "after"}
-_THETA_PARTS |= {"eta_clock", "skips"}
-_AVERAGE_PARTS = {"mu_lag", "stored", "clock", "source", "weight", "mean", "skips"}
-_AVERAGE_PARTS |= {"start_at_zero"}
+THETA_PARTS = {"eta_lag", "stored", "clock", "source", "size", "total", "update", "after"}
+THETA_PARTS |= {"eta_clock", "skips"}
+"""Parts of a variant that theta depends on."""
+
+AVERAGE_PARTS = {"mu_lag", "stored", "clock", "source", "weight", "mean", "skips"}
+AVERAGE_PARTS |= {"start_at_zero"}
+"""Parts of a variant that the average depends on, theta being what it is."""
+
 _FLOAT32 = formats["float32"].u
 
 
@@ -86,13 +90,13 @@ def _explain(
         base = Variant.of(convention)
         key = (base.eta_lag, base.stored)
         if key not in thetas:
-            thetas[key] = _matching(base, _THETA_PARTS, traces, eta_u, theta=True)
+            thetas[key] = matching(base, THETA_PARTS, traces, eta_u, theta=True)
     for convention in conventions:
         base = Variant.of(convention)
         of_theta = thetas[base.eta_lag, base.stored]
         if not of_theta:
             continue
-        of_average = _matching(base, _AVERAGE_PARTS, traces, mu_u, theta=False)
+        of_average = matching(base, AVERAGE_PARTS, traces, mu_u, theta=False)
         seen = set()
         for one, other in product(of_theta, of_average):
             faults = tuple(dict.fromkeys(one + other))
@@ -114,7 +118,7 @@ def touching(base: Variant, parts: set[str]) -> list[str]:
     return [ident for ident, change in CHANGES.items() if parts & set(change(base))]
 
 
-def _matching(
+def matching(
     base: Variant, parts: set[str], traces: Traces, scalar_u: float, *, theta: bool
 ) -> list[tuple[str, ...]]:
     """Smallest sets of faults (none, one, or two) with which ``base`` agrees with the traces."""
@@ -134,7 +138,7 @@ def _matching(
     return []
 
 
-def _moments(
+def moments(
     scenario: Scenario, trace: Sequence[Observation], u: float, *, skips: bool
 ) -> Iterator[tuple[Moment | None, int, Sequence[float] | None, int]]:
     """Moment, parameter, gradient and call of each step; no moment where nothing is to happen."""
@@ -145,8 +149,8 @@ def _moments(
             walk.set(event)
             continue
         call = next(calls)
-        moments = walk.moments([grad is not None for grad in event.grads])
-        for i, (moment, grad) in enumerate(zip(moments, event.grads, strict=True)):
+        present = walk.moments([grad is not None for grad in event.grads])
+        for i, (moment, grad) in enumerate(zip(present, event.grads, strict=True)):
             there = walk.absent(i) if moment is None and not skips else moment
             yield there, i, grad, call
 
@@ -156,7 +160,7 @@ def _agrees_in_theta(
 ) -> bool:
     u, tiny = formats[dtype].u, formats[dtype].tiny
     before = list(scenario.params)
-    for moment, i, grad, call in _moments(scenario, trace, u, skips=variant.skips):
+    for moment, i, grad, call in moments(scenario, trace, u, skips=variant.skips):
         seen = trace[call]
         old, new = before[i], seen.theta[i]
         before[i] = new
@@ -171,12 +175,12 @@ def _agrees_in_theta(
         if shown is not None and grad is not None and not any(e.near(shown, tiny) for e in etas):
             return False
         pairs = list(zip(old, grad or (0.0,) * len(old), new, strict=True))
-        if not any(_updates(variant, moment, eta, pairs, u, tiny) for eta in etas):
+        if not any(updates(variant, moment, eta, pairs, u, tiny) for eta in etas):
             return False
     return True
 
 
-def _updates(
+def updates(
     variant: Variant,
     moment: Moment,
     eta: Running,
@@ -200,7 +204,7 @@ def _agrees_in_average(
     zero = variant.start_at_zero
     before: list[Sequence[float] | None] = [tuple(0.0 for _ in p) if zero else p for p in start]
     thetas = list(start)
-    for moment, i, _, call in _moments(scenario, trace, u, skips=variant.skips):
+    for moment, i, _, call in moments(scenario, trace, u, skips=variant.skips):
         seen = trace[call]
         shown, old, previous = seen.average[i], before[i], thetas[i]
         thetas[i] = seen.theta[i]

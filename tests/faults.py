@@ -11,7 +11,17 @@ from typing import Any
 
 from asgd.reference import equations as truth
 
-from .variants import Hyper, Moment, Number, Variant, averaging_weight, gradient, mean, step_size
+from .variants import (
+    Hyper,
+    Moment,
+    Number,
+    Variant,
+    averaging_weight,
+    descend,
+    gradient,
+    mean,
+    step_size,
+)
 
 Change = Callable[[Variant], dict[str, Any]]
 
@@ -43,6 +53,10 @@ def _no_sign(grad: Number, theta: Number, h: Hyper) -> Number:
     return grad + h.weight_decay * theta
 
 
+def _penalty_scaled(grad: Number, theta: Number, h: Hyper) -> Number:
+    return _no_penalty(grad, theta, h) + h.lr * h.weight_decay * theta
+
+
 def _sign_of_all(grad: Number, theta: Number, h: Hyper) -> Number:
     total = _no_sign(grad, theta, h)
     return -total if h.maximize else total
@@ -57,6 +71,10 @@ def _wrong_sign(grad: Number, theta: Number, h: Hyper) -> Number:
 
 def _power_inside(t: int, h: Hyper) -> Number:
     return h.lr / (1 + h.lambd * h.lr * (h.alpha * 0 + float(t)) ** h.alpha)
+
+
+def _power_of_product(t: int, h: Hyper) -> Number:
+    return h.lr / (1 + (h.lambd * h.lr * t) ** h.alpha)
 
 
 def _lr_missing(t: int, h: Hyper) -> Number:
@@ -125,6 +143,18 @@ def _decay_doubled(theta: Number, total: Number, eta: Number, h: Hyper) -> Numbe
     return theta - eta * (total + 2 * h.lambd * theta)
 
 
+def _decay_halved(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
+    return theta - eta * (total + h.lambd * theta / 2)
+
+
+def _implicit(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
+    return (theta - eta * total) / (1 + eta * h.lambd)
+
+
+def _sign_of_decay(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
+    return (_decay_sign if h.maximize else descend)(theta, total, eta, h)
+
+
 def _decay_after(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
     return (theta - eta * total) * (1 - eta * h.lambd)
 
@@ -159,6 +189,15 @@ def _penalty_after(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Nu
 def _penalty_compounds(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:
     # theta (1 - eta wd) (1 - eta lambd) - eta g instead of theta (1 - eta (wd + lambd)) - eta g
     return updated - eta * h.weight_decay * moment.theta * (1 - eta * h.lambd)
+
+
+def _decoupled(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:
+    # theta (1 - lr wd) (1 - eta lambd) - eta g: AdamW's penalty, before the step
+    return updated - h.lr * h.weight_decay * moment.theta * (1 - eta * h.lambd)
+
+
+def _decoupled_after(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
+    return updated - h.lr * h.weight_decay * updated
 
 
 # E4: the averaging weight.
@@ -248,6 +287,11 @@ def _lucid(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper)
     return average * (1 - c) + c * theta - h.lambd * average
 
 
+def _aliased(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
+    """The average is theta's own array while mu = 1, and still at the step that ends this."""
+    return mean(average, theta, mu, moment, h) if mu < 0.5 else theta * 1.0
+
+
 # E6: counting and hyperparameters.
 
 
@@ -276,6 +320,10 @@ def _first_group(moment: Moment) -> Hyper:
     return moment.first
 
 
+def _last_group(moment: Moment) -> Hyper:
+    return moment.last
+
+
 def _late(variant: Variant) -> dict[str, Any]:
     return {"stored": not variant.stored}
 
@@ -290,10 +338,14 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "weight-decay-unscaled": _set(total=_no_penalty, after=_penalty_unscaled),
         "weight-decay-after-step": _set(total=_no_penalty, after=_penalty_after),
         "weight-decay-compounds": _set(total=_no_penalty, after=_penalty_compounds),
+        "weight-decay-decoupled": _set(total=_no_penalty, after=_decoupled),
+        "weight-decay-decoupled-after": _set(total=_no_penalty, after=_decoupled_after),
+        "weight-decay-scaled-twice": _set(total=_penalty_scaled),
         "maximize-ignored": _set(total=_no_sign),
         "maximize-flips-penalty": _set(total=_sign_of_all),
         "gradient-sign": _set(total=_wrong_sign),
         "eta-power-inside": _set(size=_power_inside),
+        "eta-power-of-product": _set(size=_power_of_product),
         "eta-lr-missing-inside": _set(size=_lr_missing),
         "eta-constant": _set(size=_constant),
         "eta-exponent-fixed": _set(size=_fixed_exponent),
@@ -304,6 +356,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "eta-decays-by-weight-decay": _set(size=_penalty_for_decay),
         "eta-decays-by-both": _set(size=_penalty_and_decay),
         "eta-compounds": _set(size=_compounds),
+        "eta-implicit": _set(update=_implicit),
         "eta-one-step-late": lambda variant: {"eta_lag": variant.eta_lag + 1},
         "eta-one-step-early": lambda variant: {"eta_lag": variant.eta_lag - 1},
         "decay-missing": _set(update=_no_decay),
@@ -311,6 +364,8 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "decay-unscaled": _set(update=_decay_unscaled),
         "decay-sign": _set(update=_decay_sign),
         "decay-doubled": _set(update=_decay_doubled),
+        "decay-halved": _set(update=_decay_halved),
+        "maximize-flips-decay": _set(update=_sign_of_decay),
         "decay-after-step": _set(update=_decay_after),
         "gradient-by-lr": _set(update=_gradient_by_lr),
         "update-unscaled": _set(update=_no_step_size),
@@ -334,6 +389,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "average-sum": _set(mean=_summed),
         "average-starts-at-zero": _set(start_at_zero=True),
         "average-lucid": _set(mean=_lucid),
+        "average-aliased": _set(mean=_aliased),
         "counter-of-optimizer": _set(clock=_calls),
         "counter-of-first-parameter": lambda variant: {
             "clock": _stored_first_clock if variant.stored else _first_clock
@@ -343,6 +399,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "eta-of-first-parameter": _set(eta_clock=_first_clock),
         "hyperparameters-frozen": _set(source=_opened),
         "hyperparameters-of-first-group": _set(source=_first_group),
+        "hyperparameters-of-last-group": _set(source=_last_group),
         "hyperparameters-shifted": _late,
     }
 )

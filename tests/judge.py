@@ -42,7 +42,7 @@ class Judgement:
     Attributes
     ----------
     quantity : str
-        "eta", "theta", "mu" or "average".
+        "eta", "gradient", "theta", "mu" or "average"; at a refusal, the hyperparameter.
     call : int
         Index of the step call, from 1.
     t : int
@@ -133,7 +133,11 @@ class _Track:
 
 
 def judge(
-    scenario: Scenario, trace: Sequence[Observation], rule: Rule, quantities: frozenset[str]
+    scenario: Scenario,
+    trace: Sequence[Observation],
+    rule: Rule,
+    quantities: frozenset[str],
+    start: Sequence[tuple[int, Sequence[float]]] | None = None,
 ) -> Iterator[Judgement]:
     """Judge ``quantities`` of a trace, in the order of the calls.
 
@@ -147,6 +151,8 @@ def judge(
         What to judge against.
     quantities : set of str
         Among "eta", "theta", "mu" and "average"; what the port does not show is passed over.
+    start : sequence of (int, vector), optional
+        Steps taken before, and the average, of each parameter; none, and theta, if not given.
 
     Yields
     ------
@@ -155,7 +161,8 @@ def judge(
     """
     hypers = [group.hyper for group in scenario.groups]
     owner = [i for i, group in enumerate(scenario.groups) for _ in group.params]
-    tracks = [_Track(p, p) for p in scenario.params]
+    begun = start or [(0, p) for p in scenario.params]
+    tracks = [_Track(p, a, t) for p, (t, a) in zip(scenario.params, begun, strict=True)]
     calls = iter(enumerate(trace, 1))
     for event in scenario.events:
         if not isinstance(event, Step):

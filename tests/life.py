@@ -19,6 +19,7 @@ from . import lives, sameness
 from .dressed import Repeated, Resumed, Twinned, Watched, twin
 from .judge import Judgement
 from .laws import Law
+from .long_life import outlive
 from .port import PortError
 from .program import ProgramPort
 from .runner import LEVELS, Failure, Outcome, Subject, hold, looser
@@ -79,6 +80,15 @@ LIFE: dict[str, LifeLaw] = {
             title="a longer life goes wrong where a short one does not",
             mend="look at the step of the first divergence: a window that opens, a parameter that "
             "skipped steps or came late, a hyperparameter that changed",
+        ),
+        _law(
+            "long",
+            sameness.true,
+            designed=lives.long,
+            truth=True,
+            title="after many steps all is wrong that was right before",
+            mend="look at the step of the first divergence: what is it in the type of the counter, "
+            "or in the length of a table?",
         ),
         _law(
             "sizes",
@@ -160,6 +170,11 @@ def missing(law: LifeLaw, subject: Subject) -> tuple[str, ...]:
     return tuple(lacking)
 
 
+def loosest(subject: Subject) -> Subject:
+    """The subject under the policy by which life is judged."""
+    return replace(subject, policy=looser(subject.policy)[-1])
+
+
 def hold_life(law: LifeLaw, subject: Subject, *, examples: int, seed: int) -> Outcome:
     """Hold a port to a law of life.
 
@@ -184,10 +199,12 @@ def hold_life(law: LifeLaw, subject: Subject, *, examples: int, seed: int) -> Ou
     lacking = missing(law, subject)
     if lacking:
         return Outcome(law, not_observable=lacking)
-    loosest = looser(subject.policy)[-1]
+    if law is LIFE["long"]:
+        return outlive(law, loosest(subject))
     if law is LIFE["sizes"] and examples > LEVELS["quick"]:
         law = replace(law, designed=lives.all_sizes)
-    dressed = law.dress(subject.port, subject.hello, subject.dtype, subject.convention, loosest)
+    policy = loosest(subject).policy
+    dressed = law.dress(subject.port, subject.hello, subject.dtype, subject.convention, policy)
     return hold(law, dressed, examples=math.ceil(examples * law.share), seed=seed)
 
 

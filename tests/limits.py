@@ -17,8 +17,10 @@ from .scenario import Scenario, drive, single
 _HYPER = Hyperparameters(lr=0.25, lambd=0.125, alpha=0.75, t0=1e6, weight_decay=0.0, maximize=False)
 # The steps before the state is saved: a number that no hyperparameter above equals.
 _STEPS = 5
-# float32 holds all integers up to here, and a counter in float32 stops here.
-_EDGE = 2.0**24
+_EDGES = {
+    2.0**24: "kept in float32 it stops at 2^24, and eta and mu with it",
+    2.0**31: "kept in 32 bits it begins anew at 2^31, and eta and mu with it",
+}
 
 
 def spoiled_average(subject: Subject) -> list[Finding]:
@@ -54,38 +56,51 @@ def spoiled_average(subject: Subject) -> list[Finding]:
 
 
 def stopped_counter(subject: Subject) -> list[Finding]:
-    """Whether the step counter goes on beyond 2^24, by loading a state that is close to it (E6)."""
+    """Whether the step counter goes on beyond 2^24 and 2^31 (E6)."""
+    for edge, why in _EDGES.items():
+        reached = count_beyond(subject, edge)
+        if reached is not None and reached != edge + 2:
+            text = f"the step counter stands at {reached:.0f} after step {edge + 2:.0f}: {why}"
+            return [Finding("counter-stops", text, {"reached": reached, "due": edge + 2})]
+    return []
+
+
+def count_beyond(subject: Subject, edge: float) -> float | None:
+    """What the step counter shows two steps after ``edge``, by loading a state that is close to it.
+
+    None where that cannot be seen: the port saves no state, or nothing in it counts the steps.
+    """
     if "save" not in subject.hello.supports:
-        return []
+        return None
     still = ((0.0,),)
     scenario = single(_HYPER, ((1.0,),), (still,) * _STEPS)
     grads = [np.zeros(1, subject.dtype)]
     try:
         drive(subject.port, scenario, subject.dtype)
-        state = subject.port.save()
-        moved, count = _replace(copy.deepcopy(state), _STEPS, _EDGE - 2)
-        if count != 1:
-            return []  # no counter is to be seen, or more than one candidate
+        state = copy.deepcopy(subject.port.save())
+        subject.port.step(grads)
+        later = copy.deepcopy(subject.port.save())
+        moved, count = _replace(copy.deepcopy(state), _STEPS, edge - 2)
+        # Every number that is moved must be a counter.
+        if (
+            not count
+            or _replace(later, _STEPS + 1, 0.0)[1] < count
+            or _replace(later, _STEPS, 0)[1]
+        ):
+            return None
         drive(subject.port, Scenario(scenario.groups, ()), subject.dtype)
         subject.port.load(moved)
-        for _ in range(4):
+        subject.port.step(grads)
+        taken = _find(moved, copy.deepcopy(subject.port.save()), edge - 2)
+        for _ in range(3):
             subject.port.step(grads)
         after = subject.port.save()
     except PortError:
         raise
     except Exception:  # noqa: BLE001 - a state that does not take this says nothing
-        return []
-    reached = _find(moved, after, _EDGE - 2)
-    if reached is None or reached == _EDGE + 2:
-        return []
-    return [
-        Finding(
-            "counter-stops",
-            f"the step counter stands at {reached:.0f} after step {_EDGE + 2:.0f}: kept in "
-            "float32 it stops at 2^24, and eta and mu with it",
-            {"reached": reached, "due": _EDGE + 2},
-        )
-    ]
+        return None
+    # Where the loaded count was not taken over, what comes after says nothing of the edge.
+    return _find(moved, after, edge - 2) if taken == edge - 1 else None
 
 
 def _number(leaf: Any) -> float | None:

@@ -25,11 +25,12 @@ _OTHER = STRONG._replace(lr=0.125, lambd=2.0, alpha=0.5, t0=1.0, weight_decay=0.
 _THETA: Vector = (1.0, -0.75, 3.0)
 _GRAD: Vector = (0.5, 2.0, -1.25)
 
-SIZES = (1, 2, 3, 7, 8, 9, 31, 33, 63, 65, 1023, 1025)
-"""Sizes around those of vectors, unrolled loops and small blocks."""
+SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 31, 32, 33, 63, 64, 65, 100, 1023, 1024, 1025)
+"""Sizes of vectors, unrolled loops and small blocks, and around them."""
 
-LARGE = (4097, 16385, 32769, 65537, 131073)
-"""One above the sizes of blocks that fit a cache."""
+LARGE = (4096, 4097, 16385, 65537)
+LARGER = (32768, 32769, 131073)
+"""Sizes of blocks that fit a cache, or one above."""
 
 _PERIOD = 3
 
@@ -108,17 +109,30 @@ def _changes(name: str, value: float) -> Scenario:
     return Scenario((Group(STRONG, (_THETA,)),), tuple(events))
 
 
+def long(supports: Supports) -> list[Scenario]:  # noqa: ARG001 - one signature
+    """Beyond what a counter of 8 bits holds, and one in float16."""
+    return [alternating(2100)]
+
+
+def alternating(steps: int) -> Scenario:
+    """A long life in which eta, mu and theta go on changing: the gradient's sign does."""
+    hyper = STRONG._replace(lr=0.25, lambd=2.0**-6, weight_decay=0.0, t0=12.0)
+    turns = (((1.0, -0.5),), ((-1.0, 0.75),))
+    return single(hyper, ((1.0, -0.75),), tuple(turns[t % 2] for t in range(steps)))
+
+
 def sizes(supports: Supports) -> list[Scenario]:  # noqa: ARG001 - one signature
     """Parameters of each size; each element repeats one of a few."""
     empty = single(STRONG, ((), _THETA), (((), _GRAD),) * 2)
-    small = tuple(size for size in SIZES if size < 100)
+    small = tuple(size for size in SIZES if size <= 100)
     # Large ones alone: a line of the protocol need not be longer than it must.
-    return [empty, _sized(small), *(_sized((size,)) for size in SIZES if size > 100)]
+    large = (*(size for size in SIZES if size > 100), *LARGE)
+    return [empty, _sized(small), *(_sized((size,)) for size in large)]
 
 
 def all_sizes(supports: Supports) -> list[Scenario]:
     """Also one above each size of block that kernels work in."""
-    return [*sizes(supports), *(_sized((size,)) for size in LARGE)]
+    return [*sizes(supports), *(_sized((size,)) for size in LARGER)]
 
 
 def _sized(chosen: tuple[int, ...]) -> Scenario:

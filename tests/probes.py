@@ -25,13 +25,11 @@ def gauged(hyper: Hyperparameters, theta: Vector, grads: tuple[Vector, ...]) -> 
 
 def gradient(supports: frozenset[str]) -> list[Scenario]:
     """E1: theta = theta - eta (s grad + weight_decay theta); once with lambd beside the penalty."""
-    hypers = [
-        _PLAIN,
-        _PLAIN._replace(weight_decay=0.25),
-        _PLAIN._replace(weight_decay=0.25, lambd=0.5, alpha=0.75),
-    ]
-    if "maximize" in supports:
-        hypers += [hyper._replace(maximize=True) for hyper in hypers]
+    turns = (False, True) if "maximize" in supports else (False,)
+    plain = [_PLAIN._replace(maximize=turn) for turn in turns]
+    # The decay is idle in all but the last, so that what fails before is not the decay's fault.
+    hypers = [*plain, *(hyper._replace(weight_decay=0.25) for hyper in plain)]
+    hypers += [hyper._replace(weight_decay=0.25, lambd=0.5, alpha=0.75) for hyper in plain]
     return [gauged(hyper, _THETA, (_GRAD, _GRAD, _GRAD)) for hyper in hypers]
 
 
@@ -52,7 +50,7 @@ def step_size(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one
     return [single(hyper, (zeros,), impulses) for hyper in hypers]
 
 
-def descend(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one signature
+def descend(supports: frozenset[str]) -> list[Scenario]:
     """E3: theta = theta - eta (grad + lambd theta), with and without a decay of eta."""
     still = (0.0,) * len(_THETA)
     grads = (_GRAD, still, _GRAD)
@@ -61,9 +59,14 @@ def descend(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one s
         _PLAIN._replace(lambd=0.25, alpha=0.75),
         _PLAIN._replace(lambd=3.0, alpha=0.5),
     )
+    scenarios = [gauged(hyper, _THETA, grads) for hyper in hypers]
+    if "maximize" in supports:
+        scenarios.append(gauged(hypers[1]._replace(maximize=True), _THETA, grads))
     # Longer than the vectors of any kernel by a few elements, which are its tail: 131 in all.
-    long = gauged(hypers[0], _ramp(130), (_ramp(130)[::-1],))
-    return [*(gauged(hyper, _THETA, grads) for hyper in hypers), long]
+    scenarios.append(gauged(hypers[0], _ramp(130), (_ramp(130)[::-1],)))
+    # Subnormal in float32, or in float64; those of float64 are zeros of float32.
+    small = (2.0**-130, -(2.0**-141), 2.0**-1030, -(2.0**-1061))
+    return [*scenarios, gauged(hypers[0], small, (small, small))]
 
 
 def averaging_weight(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one signature

@@ -1,31 +1,36 @@
 """Read-out: what a port computes, where no known rule fits.
 
-The designed impulses show it directly. Elements that are 0 until their one gradient, 1, show eta at
-each step, and afterwards the factor by which theta decays; one 1 that wanders through the elements
-shows the weight of every iterate in the average.
+The designed impulses show it directly. Elements that are 0 until their one gradient, 1, show eta
+at each step, and afterwards the factor by which theta decays; E3 solved for the gradient shows what
+was made of it; one 1 that wanders through the elements shows the weight of every iterate in the
+average. It is read with hyperparameters for which the port is wrong, wherever a designed scenario
+has such.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 
 import numpy as np
 
 from asgd.reference import formats
-from asgd.spec import Convention, Hyperparameters
+from asgd.spec import Hyperparameters
 
+from .effective import pulls
 from .judge import exact_step_size
-from .laws import LAWS
-from .port import Hello, Observation, Port
-from .probes import averaging_weight, step_size
-from .scenario import Group, Scenario, Set, Step, drive
+from .laws import LAWS, worst
+from .port import Observation
+from .runner import Failure, Subject, missing
+from .scenario import Group, Scenario, Set, Step
 
 _PRECISION = 128
-# A family's member must meet every number this well, in units of the dtype's roundoff: far looser
-# than any bound, and far tighter than another formula comes by chance.
-_GUESS = 2.0**10
+# A family's member must meet every number this well, in units of the dtype's roundoff: a constant
+# that is read from two numbers is off by a few, and its powers by some more.
+_GUESS = 2.0**6
+# Scaled runs may differ by this many roundoffs of the largest number, where results are subnormal.
+_SCALED = 2.0**6
 
 
 @dataclass(frozen=True)
@@ -35,17 +40,23 @@ class Readout:
     Attributes
     ----------
     hyper : str
-        Hyperparameters they were recovered with.
+        Hyperparameters that eta and the decay were recovered with.
     eta, true_eta : list of float
         Step size at steps 1, 2, ...
     decay, true_decay : list of float
         Factor by which theta shrinks at steps 2, 3, ... where its gradient is 0.
     weights : list of float
         Weight of theta_0, theta_1, ... in the last average; empty where that is not shown.
+    t0 : float
+        Hyperparameter that the weights were recovered with.
     guess : str
         Formula that the step sizes fit, of a small family, or "".
     linear : bool
-        Whether twice the parameters and gradients give exactly twice the result.
+        Whether multiples of the parameters and gradients give the same multiple of the result.
+    gradient, true_gradient : list of float
+        Gradient with sign and penalty at the first wrong step; empty where E1 holds.
+    given : str
+        Hyperparameters, theta and gradient that it was recovered with.
     """
 
     hyper: str
@@ -54,81 +65,138 @@ class Readout:
     decay: list[float]
     true_decay: list[float]
     weights: list[float]
+    t0: float
     guess: str
     linear: bool
+    gradient: list[float] = field(default_factory=list)
+    true_gradient: list[float] = field(default_factory=list)
+    given: str = ""
 
 
-def read_out(port: Port, hello: Hello, dtype: str, convention: Convention) -> Readout:
-    """Recover the step sizes, decay and averaging weights of ``port``."""
-    scenario = step_size(hello.supports)[0]
-    trace = drive(port, scenario, dtype)
+def read_out(subject: Subject, broken: Mapping[str, Failure]) -> Readout:
+    """Recover the step sizes, gradient, decay and averaging weights of a port.
+
+    Parameters
+    ----------
+    subject : Subject
+        The port.
+    broken : mapping of str to Failure
+        Laws that it breaks, by the name of the equation.
+    """
+    scenario = _telling(subject, "step_size", 0, broken)
+    trace = subject.trace(scenario)
     hyper = scenario.groups[0].hyper
     eta = [-seen.theta[0][t] for t, seen in enumerate(trace)]
     decay = [_ratio(later.theta[0][0], earlier.theta[0][0]) for earlier, later in pairwise(trace)]
-    clocks = [t - convention.eta_lag for t in range(1, len(trace) + 1)]
+    clocks = [t - subject.convention.eta_lag for t in range(1, len(trace) + 1)]
     true_eta = [true_step_size(t, hyper) for t in clocks]
-    weights: list[float] = []
-    if not LAWS["averaging_weight"].needs - hello.reads:
-        weights = _weights(port, averaging_weight(hello.supports)[2], dtype)
+    weights, t0 = _weights(subject, broken)
+    gradient, true_gradient, given = _gradients(subject, broken)
+    pull = hyper.lambd + hyper.weight_decay
     return Readout(
-        hyper=f"lr={hyper.lr}, lambd={hyper.lambd}, alpha={hyper.alpha}",
+        hyper=_words(hyper),
         eta=eta,
         true_eta=true_eta,
         decay=decay,
-        true_decay=[1 - hyper.lambd * x for x in true_eta[1:]],
+        true_decay=[1 - pull * x for x in true_eta[1:]],
         weights=weights,
-        guess=guess(eta, hyper.lr, hyper.lambd, dtype),
-        linear=is_linear(port, hello, dtype),
+        t0=t0,
+        guess=guess(eta, hyper.lr, hyper.lambd, subject.dtype),
+        linear=is_linear(subject, [failure.scenario for failure in broken.values()]),
+        gradient=gradient,
+        true_gradient=true_gradient,
+        given=given,
     )
 
 
-def _weights(port: Port, scenario: Scenario, dtype: str) -> list[float]:
-    """Weights w with average = sum of w_k theta_k, solved from as many elements as iterates."""
-    trace = drive(port, scenario, dtype)
+def _words(hyper: Hyperparameters) -> str:
+    words = f"lr={hyper.lr}, lambd={hyper.lambd}, alpha={hyper.alpha}"
+    return words + (f", weight_decay={hyper.weight_decay}" if hyper.weight_decay else "")
+
+
+def _telling(
+    subject: Subject, equation: str, ordinary: int, broken: Mapping[str, Failure]
+) -> Scenario:
+    """Designed scenario of a law in which the port is wrong, if any; else an ordinary one."""
+    law = LAWS[equation]
+    designed = law.designed(subject.hello.supports)
+    if equation in broken:
+        for scenario in designed:
+            # With lr = 0 there is nothing to be read.
+            trace = subject.trace(scenario)
+            wrong = worst(law.check(scenario, trace, subject.rule))[0] is not None
+            if wrong and (scenario.groups[0].hyper.lr > 0 or equation != "step_size"):
+                return scenario
+        hyper = broken[equation].scenario.groups[0].hyper
+        if equation == "step_size" and hyper.lr > 0:
+            groups = tuple(Group(hyper, g.params) for g in designed[ordinary].groups)
+            return Scenario(groups, designed[ordinary].events)
+    return designed[ordinary]
+
+
+def _weights(subject: Subject, broken: Mapping[str, Failure]) -> tuple[list[float], float]:
+    """Weights w with average = sum of w_k theta_k, solved from as many elements as iterates; t0."""
+    if missing(LAWS["averaging_weight"], subject.hello):
+        return [], 0.0
+    scenario = _telling(subject, "averaging_weight", 2, broken)
+    t0 = scenario.groups[0].hyper.t0
+    trace = subject.trace(scenario)
     shown = trace[-1].average[0]
     if shown is None:
-        return []
+        return [], t0
     iterates = np.array([scenario.params[0], *(seen.theta[0] for seen in trace)])
     if not np.isfinite(iterates).all() or not np.isfinite(shown).all():
-        return []
+        return [], t0
     solved: list[float] = np.linalg.lstsq(iterates.T, np.array(shown), rcond=None)[0].tolist()
-    return solved
+    return solved, t0
 
 
-def is_float32(port: Port, hello: Hello, equation: str) -> bool:
-    """Whether a float64 port's step sizes (E2) or averaging weights (E4) are float32 numbers.
+def _gradients(
+    subject: Subject, broken: Mapping[str, Failure]
+) -> tuple[list[float], list[float], str]:
+    """Gradients of the step in which E1's law first failed: taken, due, and from what."""
+    if "gradient" not in broken:
+        return [], [], ""
+    scenario = broken["gradient"].scenario
+    trace = subject.trace(scenario)
+    shown = dict(pulls(scenario, trace, subject.convention.eta_lag))
+    call = broken["gradient"].judgement.call
+    # The gauges behind them have theta 0 and gradients of 0 and 1.
+    chosen = [pull for (c, _, j), pull in shown.items() if c == call and j < _ELEMENTS]
+    if not chosen:
+        return [], [], ""
+    taken = [float(sum(pull.taken().bounds()) / 2) for pull in chosen]
+    due = [float(sum(pull.due().bounds()) / 2) for pull in chosen]
+    hyper = chosen[0].hyper
+    given = (
+        f"{_words(hyper)}{', maximize' if hyper.maximize else ''}, step {call}, "
+        f"theta {[pull.before for pull in chosen]}, gradient {[pull.grad for pull in chosen]}"
+    )
+    return taken, due, given
 
-    Impulses show them without a rounding: theta = -eta where theta was 0, and the average is mu
-    where it was 0 and theta is 1.
+
+_ELEMENTS = 3
+
+
+def is_linear(subject: Subject, scenarios: Sequence[Scenario] = ()) -> bool:
+    """Whether a scenario with every value multiplied gives results so multiplied.
+
+    All of ASGD is linear in theta_0 and the gradients, and multiplying by a power of two, or by -1,
+    is exact in floating point. Clipping, adaptive step sizes and algorithms of the same name are
+    not. A port that does not repeat itself is not called anything here.
     """
-    if equation == "step_size":
-        runs = [drive(port, s, "float64") for s in step_size(hello.supports)]
-        shown = [seen.theta[0][t] for run in runs for t, seen in enumerate(run)]
-    else:
-        shown = []
-        for scenario in averaging_weight(hello.supports):
-            before: Sequence[float] | None = None
-            for seen in drive(port, scenario, "float64"):
-                after = seen.average[0]
-                for j, theta in enumerate(seen.theta[0]):
-                    if before and after and theta == 1 and before[j] == 0:
-                        shown.append(after[j])
-                before = after
-    return all(x == float(np.float32(x)) for x in shown if math.isfinite(x))
-
-
-def is_linear(port: Port, hello: Hello, dtype: str) -> bool:
-    """Whether a scenario with every value doubled gives exactly doubled results.
-
-    All of ASGD is linear in theta_0 and the gradients, and doubling is exact in floating point.
-    Clipping, adaptive step sizes and algorithms of the same name are not.
-    """
-    scenario = LAWS["step"].designed(hello.supports)[0]
+    ordinary = LAWS["step"].designed(subject.hello.supports)[0]
     # The numbers of the scenario are around 1; these are where a clip or a norm would show.
-    for scale in (2.0, 2.0**10, 2.0**-10):
-        one = drive(port, scenario, dtype)
-        other = drive(port, scaled(scenario, scale), dtype)
-        if not all(_is_scaled(a, b, scale) for a, b in zip(one, other, strict=True)):
+    runs = [(ordinary, scale) for scale in (2.0, -1.0, 2.0**10, 2.0**-10)]
+    # Where a port was found wrong, it may be so for the numbers' sizes alone.
+    runs += [(scenario, scale) for scenario in scenarios for scale in (-1.0, 2.0**10, 2.0**-30)]
+    for scenario, scale in runs:
+        one = subject.trace(scenario)
+        if repr(one) != repr(subject.trace(scenario)):
+            return True
+        other = subject.trace(scaled(scenario, scale))
+        u = formats[subject.dtype].u
+        if not all(_is_scaled(a, b, scale, u) for a, b in zip(one, other, strict=True)):
             return False
     return True
 
@@ -149,15 +217,19 @@ def scaled(scenario: Scenario, scale: float) -> Scenario:
     return Scenario(groups, tuple(events))
 
 
-def _is_scaled(one: Observation, other: Observation, scale: float) -> bool:
-    pairs = [*zip(one.theta, other.theta, strict=True)]
-    pairs += [
+def _is_scaled(one: Observation, other: Observation, scale: float, u: float) -> bool:
+    rows = [*zip(one.theta, other.theta, strict=True)]
+    rows += [
         (a, b)
         for a, b in zip(one.average, other.average, strict=True)
         if a is not None and b is not None
     ]
-    numbers = [(x, y) for a, b in pairs for x, y in zip(a, b, strict=True)]
-    return all(scale * x == y for x, y in numbers if math.isfinite(x))
+    for row in rows:
+        pairs = [(scale * x, y) for x, y in zip(*row, strict=True) if math.isfinite(x)]
+        largest = max((abs(x) for x, _ in pairs), default=0.0)
+        if not all(abs(x - y) <= _SCALED * u * largest for x, y in pairs):
+            return False
+    return True
 
 
 def guess(eta: Sequence[float], lr: float, lambd: float, dtype: str) -> str:

@@ -13,6 +13,7 @@ from asgd.reference.tolerance import Arithmetic
 from asgd.spec import EQUATIONS, policy
 
 from . import wire
+from .lives import Life
 from .readout import Readout
 from .runner import Failure
 from .scenario import Scenario, Step
@@ -74,6 +75,21 @@ def scenario_json(scenario: Scenario, dtype: str) -> list[dict[str, Any]]:
     return requests
 
 
+def exchange(deviation: Deviation) -> list[dict[str, Any]]:
+    """The requests that show a deviation; more than one life where it takes these."""
+    scenario, dtype = deviation.failure.scenario, deviation.dtype
+    requests = scenario_json(scenario, dtype)
+    if deviation.law == "repeat" and isinstance(scenario, Life):
+        return [*requests, *scenario_json(scenario.other(), dtype), *requests]
+    if deviation.resumed is not None and isinstance(scenario, Life):
+        rest, state = deviation.resumed
+        begun = 1 + scenario.pause
+        first, *after = scenario_json(rest, dtype)
+        load = {"op": "load", "state": state}
+        return [*requests[:begun], {"op": "save"}, *requests[begun:], first, load, *after]
+    return requests
+
+
 def divergence(failure: Failure, equation: str, dtype: str, policy_name: str) -> dict[str, Any]:
     """Where a failure shows: step, parameter, element, quantity; expected and got."""
     judgement = failure.judgement
@@ -108,7 +124,7 @@ def _deviation(deviation: Deviation, policy_name: str) -> dict[str, Any]:
             "first_divergence": divergence(
                 deviation.failure, deviation.equation, deviation.dtype, policy_name
             ),
-            "requests": scenario_json(deviation.failure.scenario, deviation.dtype),
+            "requests": exchange(deviation),
         },
         "coincides_with": list(deviation.coincides),
         "waived": deviation.waived,
@@ -128,6 +144,10 @@ def readout_json(readout: Readout) -> dict[str, Any]:
         "decay": numbers(readout.decay),
         "true_decay": numbers(readout.true_decay),
         "weights": numbers(readout.weights),
+        "t0": float(readout.t0).hex(),
+        "gradient": numbers(readout.gradient),
+        "true_gradient": numbers(readout.true_gradient),
+        "given": readout.given,
         "guess": readout.guess,
         "linear": readout.linear,
     }
@@ -204,8 +224,7 @@ def report(result: Result, script: str | None = None) -> dict[str, Any]:
 def write_requests(result: Result, path: Path) -> None:
     """Write the requests that show the first deviation, to be redirected into the program."""
     deviation = next(iter([d for d in result.deviations if not d.waived] or result.deviations))
-    exchange = scenario_json(deviation.failure.scenario, deviation.dtype)
-    lines = [wire.hello(), *exchange, {"op": "close"}]
+    lines = [wire.hello(), *exchange(deviation), {"op": "close"}]
     path.write_bytes(b"".join(wire.line(request) for request in lines))
 
 

@@ -105,7 +105,14 @@ def missing(law: Law, hello: Hello) -> tuple[str, ...]:
     return tuple(sorted(law.needs - hello.reads))
 
 
-def hold(law: Law, subject: Subject, *, examples: int, seed: int) -> Outcome:
+def hold(
+    law: Law,
+    subject: Subject,
+    *,
+    examples: int,
+    seed: int,
+    first: Sequence[Scenario] = (),
+) -> Outcome:
     """Hold a port to a law: first the designed scenarios, then drawn ones.
 
     Parameters
@@ -118,6 +125,8 @@ def hold(law: Law, subject: Subject, *, examples: int, seed: int) -> Outcome:
         Drawn scenarios at most.
     seed : int
         The same seed draws the same scenarios.
+    first : sequence of Scenario
+        Scenarios that come before all others: those in which the law is known to have failed.
 
     Returns
     -------
@@ -132,7 +141,7 @@ def hold(law: Law, subject: Subject, *, examples: int, seed: int) -> Outcome:
     outcome = Outcome(law, not_observable=missing(law, subject.hello))
     if outcome.not_observable:
         return outcome
-    for scenario in law.designed(subject.hello.supports):
+    for scenario in (*first, *law.designed(subject.hello.supports)):
         outcome.failure = outcome.failure or _attempt(law, subject, scenario, outcome)
     if outcome.failure is None and examples:
         outcome.failure = _search(law, subject, outcome, examples, seed)
@@ -260,7 +269,23 @@ def identify(traces: DesignedRuns, dtype: str, policies: Sequence[Policy]) -> li
         return min(matches, key=lambda m: len(m.broken))
 
     matches = [match(convention) for convention in CONVENTIONS.values()]
-    return sorted(matches, key=lambda m: len(m.broken))
+    matches.sort(key=lambda m: len(m.broken))
+    first = [m for m in matches if len(m.broken) == len(matches[0].broken)]
+    if first[0].fits or len(first) == 1:
+        return matches
+    # None fits, and several come as near: the one that fewest numbers contradict is the nearest.
+    first.sort(key=lambda m: _contradictions(traces, dtype, m))
+    return [*first, *matches[len(first) :]]
+
+
+def _contradictions(traces: DesignedRuns, dtype: str, match: Match) -> int:
+    """How many numbers contradict a convention."""
+    rule = Rule(match.convention, Arithmetic(formats[dtype], match.policy))
+    return sum(
+        judgement.verdict == "fail"
+        for law, scenario, trace in traces
+        for judgement in law.check(scenario, trace, rule)
+    )
 
 
 def _broken(traces: DesignedRuns, rule: Rule) -> Iterator[str]:

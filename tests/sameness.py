@@ -101,4 +101,4 @@ def untouched(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> I
     for call, (event, seen) in enumerate(zip(steps, trace, strict=True), 1):
         for i, grad in enumerate(event.grads):
             assert grad is not None
-            yield from _equal("grad", call, i, grad, seen.theta[i])
+            yield from _equal("gradient", call, i, grad, seen.theta[i])

@@ -15,10 +15,21 @@ from .scenario import Group, Scenario, Set, Step, Vector
 _ATTEMPTS = 120
 
 
-def shrink(failure: Failure, subject: Subject) -> Failure:
-    """Simplest failure found near ``failure``, in theta or the average where these fail too."""
+_SHOWS = {
+    "gradient": ({"theta"},),
+    "step_size": ({"theta"}, {"eta"}),
+    "descend": ({"theta"},),
+    "averaging_weight": ({"average"}, {"mu"}),
+    "average": ({"average"},),
+    "step": ({"theta"}, {"average"}, {"eta"}, {"mu"}),
+}
+"""Quantities that show a broken equation, the plainest first."""
+
+
+def shrink(failure: Failure, subject: Subject, equation: str = "step") -> Failure:
+    """Simplest failure found near ``failure``, in a quantity that shows the equation."""
     best = None
-    for quantities in ({"theta"}, {"average"}, {"eta"}, {"mu"}):
+    for quantities in _SHOWS[equation]:
         best = _attempt(failure.scenario, subject, frozenset(quantities))
         if best is not None:
             break

@@ -1,5 +1,6 @@
 """What people see: a result and the entries of the spec, on a terminal."""
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -72,7 +73,9 @@ def show(result: Result, console: Console, script: str | None = None) -> None:
     if result.verdict != "conforms":
         say(f"again: {escape(command(result))}")
     if script is not None:
-        say(f"without asgd: python {escape(script)}")
+        program = result.options.program
+        words = f"{shlex.join(program)} < {shlex.quote(script)}" if program else f"python {script}"
+        say(f"without asgd: {escape(words)}")
 
 
 def _laws(result: Result) -> Table:
@@ -158,15 +161,22 @@ def _show_readout(readout: Readout, say: Callable[[str], None]) -> None:
     if not readout.linear:
         say("  it is not linear in the parameters and gradients, as ASGD is: clipping, an adaptive")
         say("  step, or another algorithm of the same name; so what follows holds near 1 only")
-    say(f"  what it computes, with {readout.hyper}, read from impulses, at steps 1, 2, ...")
+    say("  what it computes, read from impulses:")
+    say(f"  with {readout.hyper}, at steps 1, 2, ...")
     say(f"    eta          {row(readout.eta)}")
     say(f"    should be    {row(readout.true_eta)}")
     if readout.guess:
-        say(f"    eta fits     {readout.guess}")
+        say(f"    eta fits     {readout.guess}, at steps 1 to {len(readout.eta)}")
     say(f"    decay                  {row(readout.decay[:5])}")
     say(f"    should be              {row(readout.true_decay[:5])}")
+    if readout.gradient:
+        say(f"  with {readout.given}")
+        say(f"    gradient     {row(readout.gradient)}")
+        say(f"    should be    {row(readout.true_gradient)}")
     if readout.weights:
-        say("  weights of theta_0, theta_1, ... in the average after 8 steps, with t0=2")
+        steps = len(readout.weights) - 1
+        where = f"after {steps} steps, with t0={readout.t0}"
+        say(f"  weights of theta_0, theta_1, ... in the average {where}")
         say(f"    {' '.join(f'{w:.4f}' for w in readout.weights)}")
 
 
@@ -208,5 +218,7 @@ def explain(entry: Equation | Convention | Fault | Policy, console: Console) -> 
         console.print(escape(entry.text))
         return
     for name, value in vars(entry).items():
+        if value in {"", ()}:
+            continue  # What is not said is nothing to show.
         text = "; ".join(value) if isinstance(value, tuple) else str(value)
         console.print(f"[bold]{name}[/]: {escape(text)}", soft_wrap=True)

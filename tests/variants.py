@@ -39,8 +39,9 @@ class Moment:
     first_t, past_first_t : int
         Steps of the first parameter that has a gradient in this call; the same at this parameter's
         step before.
-    now, past, opened, first : Hyper
-        Hyperparameters in force; at the parameter's step before; at construction; of group 0.
+    now, past, opened, first, last : Hyper
+        Hyperparameters in force; at the parameter's step before; at construction; of the first
+        group; of the last one.
     grad, theta, average, start : Number
         Gradient; theta and average before the step; the initial theta.
     """
@@ -55,6 +56,7 @@ class Moment:
     past: Hyper | None
     opened: Hyper
     first: Hyper
+    last: Hyper
     grad: Number
     theta: Number
     average: Number

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from asgd.spec import (
     CONVENTIONS,
@@ -17,28 +18,23 @@ from asgd.spec import (
 )
 
 from .bias import Finding, biases
+from .blame import Named, names, plain
 from .diagnose import Explanation, Traces, explain
+from .effective import in_gradient
+from .kinds import interruption, kind
 from .laws import LAWS
-from .life import LifeLaw, live
+from .life import LifeLaw, live, loosest
 from .limits import spoiled_average, stopped_counter
+from .long_life import equation_of
+from .partial import Parts, parts
 from .port import Hello, Port, PortError, greet
-from .readout import Readout, is_float32, read_out
+from .readout import Readout, read_out
 from .runner import LEVELS, Failure, Outcome, Subject, hold, identify, looser, run_designed
+from .scenario import Scenario
 from .shrink import shrink
 
-# Who is to blame when several laws are broken: the whole step fails whenever a part does, the
-# average's weight cannot be seen where the average itself is another one, and the penalty's law has
-# a scenario in which theta also decays.
-HIDES = {
-    "average": {"averaging_weight", "step"},
-    "gradient": {"step"},
-    "step_size": {"step"},
-    "descend": {"gradient", "step"},
-    "averaging_weight": {"step"},
-    "step": set(),
-}
 NOT_LINEAR = "not-linear"
-_STORED = {"step_size": "eta-float32-stored", "averaging_weight": "mu-float32-stored"}
+_UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -72,6 +68,10 @@ class Deviation:
         Whether it was said beforehand that this is known.
     coincides : tuple of str
         Other explanations of the port that nothing seen tells from this one.
+    law : str
+        Law of life that it breaks, if it is one of these.
+    resumed : (Scenario, state) or None
+        What a program was opened with after an interruption, and the state that it loaded.
     """
 
     id: str
@@ -82,6 +82,8 @@ class Deviation:
     failure: Failure
     waived: bool = False
     coincides: tuple[str, ...] = ()
+    law: str = ""
+    resumed: tuple[Scenario, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -98,12 +100,15 @@ class Identity:
         Other conventions that nothing seen tells it from.
     explanations : tuple of Explanation
         Where it does not fit: its simplest explanations, none if it is unknown.
+    parts : Parts
+        Where there are none: what can be named all the same.
     """
 
     convention: Convention
     fits: bool
     also: tuple[str, ...] = ()
     explanations: tuple[Explanation, ...] = ()
+    parts: Parts = field(default_factory=Parts)
 
 
 @dataclass
@@ -231,8 +236,10 @@ def find_identity(port: Port, hello: Hello, dtype: str, name: str, required: Pol
     # The laws of whole steps tell most rules apart: they come first.
     runs = tuple((scenario, trace) for _, scenario, trace in reversed(traces))
     found = tuple(explain(Traces(dtype, runs), list(conventions)))
-    chosen = found[0].convention if found else best.convention
-    return Identity(chosen, fits=False, explanations=found)
+    if found:
+        return Identity(found[0].convention, fits=False, explanations=found)
+    chosen = best.convention
+    return Identity(chosen, fits=False, parts=parts(traces, dtype, chosen))
 
 
 def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> DtypeResult:
@@ -240,115 +247,142 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
     identity = find_identity(port, hello, dtype, options.convention, required)
     subject = Subject(port, hello, dtype, identity.convention, required)
     examples = LEVELS[options.level]
+    outcomes, precision_only = _hold_equations(subject, examples, options.seed)
+    broken = {o.law.equation: o.failure for o in outcomes if o.failure is not None}
+    wrong = set(broken) - precision_only
+    lives = live(subject, examples=examples, seed=options.seed, truth=not wrong)
+    deviations = _broken_lives(lives, subject, options.waived)
+    readout = None
+    # What differs from run to run says nothing of the equations.
+    if not any(deviation.id == "not-repeatable" for deviation in deviations):
+        named = names(broken, precision_only, identity.explanations, identity.parts, subject)
+        ours = [_deviation(one, named, subject, options.waived) for one in named]
+        if any(deviation.id == _UNKNOWN for deviation in ours):
+            readout = read_out(subject, {n.equation: n.failure for n in named if n.id == _UNKNOWN})
+            if not readout.linear:
+                ours = _not_linear(ours, options.waived)
+        deviations = [*ours, *deviations]
+    floor = sum(
+        len(law.designed(hello.supports)) + examples // 2
+        for law, outcome in zip(LAWS.values(), outcomes, strict=True)
+        if not outcome.not_observable
+    )
+    findings = _findings(subject, lives, deviations)
+    return DtypeResult(
+        dtype, identity, [*outcomes, *lives], deviations, floor, readout, tuple(findings)
+    )
+
+
+def _hold_equations(subject: Subject, examples: int, seed: int) -> tuple[list[Outcome], set[str]]:
+    """Outcomes of the equations' laws, and the equations that hold but for eta's precision."""
     outcomes, precision_only = [], set()
+    loose = looser(subject.policy)[-1]
     for law in LAWS.values():
-        outcome = hold(law, subject, examples=examples, seed=options.seed)
+        outcome = hold(law, subject, examples=examples, seed=seed)
         outcomes.append(outcome)
-        if outcome.failure is None or required == looser(required)[-1]:
+        if outcome.failure is None or subject.policy == loose:
             continue
         # Would it hold with eta and mu in float32? Then that, and nothing else, is the matter.
-        relaxed = replace(subject, policy=looser(required)[-1])
-        second = hold(law, relaxed, examples=examples, seed=options.seed)
+        second = hold(
+            law,
+            replace(subject, policy=loose),
+            examples=examples,
+            seed=seed,
+            first=(outcome.failure.scenario,),
+        )
         outcome.scenarios += second.scenarios
         outcome.judged += second.judged
         if second.failure is None:
             precision_only.add(law.equation)
         else:
             outcome.failure = second.failure
-    # Being right to float32's precision is one thing, being kept in float32 a cause: it must show.
-    theta = {o.law.equation for o in outcomes if o.failure} & {"gradient", "descend"}
-    stored = {e for e in precision_only & set(_STORED) if not theta and is_float32(port, hello, e)}
-    deviations = [
-        replace(deviation, failure=shrink(deviation.failure, subject))
-        for deviation in _deviations(outcomes, stored, identity, dtype, options.waived)
-    ]
-    wrong = {o.law.equation for o in outcomes if o.failure is not None} - precision_only
-    lives = live(subject, examples=examples, seed=options.seed, truth=not wrong)
-    lived = _broken_lives(lives, dtype)
-    floor = sum(
-        len(law.designed(hello.supports)) + examples // 2
-        for law, outcome in zip(LAWS.values(), outcomes, strict=True)
-        if not outcome.not_observable
+    return outcomes, precision_only
+
+
+def _deviation(
+    one: Named, named: Sequence[Named], subject: Subject, waived: frozenset[str]
+) -> Deviation:
+    failure = shrink(one.failure, subject, one.equation)
+    if one.equation == "gradient" and _eta_is_known(failure, named, subject):
+        failure = in_gradient(failure, subject)
+    return Deviation(
+        one.id,
+        one.equation,
+        subject.dtype,
+        *_say(one.id, one.equation),
+        failure=failure,
+        waived=one.id in waived,
+        coincides=one.coincides,
     )
-    readout = None
-    if any(deviation.id == "unknown" for deviation in deviations):
-        readout = read_out(port, hello, dtype, identity.convention)
-        if not readout.linear:
-            deviations = [_not_linear(deviations[0], options.waived)]
-    # Where theta's laws are broken, a bias of the decay has no meaning.
-    sound = not any(d.equation in {"gradient", "descend", "step"} for d in deviations)
+
+
+def _eta_is_known(failure: Failure, named: Sequence[Named], subject: Subject) -> bool:
+    """Whether the gradient follows from theta: E2 holds, or eta is seen to be lr."""
+    if all(other.equation != "step_size" for other in named):
+        return True
+    hyper = failure.scenario.groups[0].hyper
+    return hyper.lambd == 0 and hyper.alpha == 0 and plain(subject) is None
+
+
+def _findings(
+    subject: Subject, lives: Sequence[Outcome], deviations: Sequence[Deviation]
+) -> list[Finding]:
     findings = [*spoiled_average(subject), *stopped_counter(subject)]
     for outcome in lives:
         if outcome.accepted:
             text = f"{', '.join(outcome.accepted)} outside their domains are accepted"
             findings.append(Finding("bad-input-accepted", text, {}))
-    if sound:
+    # Where theta's laws are broken, a bias of the decay has no meaning.
+    theta = {"gradient", "step_size", "descend", "step"}
+    if not any(d.equation in theta for d in deviations):
         findings += biases(subject)
-    return DtypeResult(
-        dtype, identity, [*outcomes, *lives], [*deviations, *lived], floor, readout, tuple(findings)
-    )
+    return findings
 
 
-def _deviations(
-    outcomes: Sequence[Outcome],
-    stored: set[str],
-    identity: Identity,
-    dtype: str,
-    waived: frozenset[str],
-) -> list[Deviation]:
-    broken = {o.law.equation: o.failure for o in outcomes if o.failure is not None}
-    if not broken:
-        return []
-    named = identity.explanations[0] if identity.explanations else None
-    if named is not None and named.faults:
-        ids = [(ident, FAULTS[ident].equation) for ident in named.faults]
-        ids += [(_STORED[e], e) for e in stored if e in broken]
-        others = tuple(
-            e.convention.name
-            if e.faults == named.faults
-            else f"{e.convention.name} with {' and '.join(e.faults)}"
-            for e in identity.explanations[1:]
-        )
-    else:
-        hidden = {name for equation in broken for name in HIDES[equation]}
-        ids = [(_STORED[e] if e in stored else "unknown", e) for e in broken if e not in hidden]
-        others = ()
-    last = next(reversed(broken.values()))
-    return [
-        Deviation(
-            ident,
-            equation,
-            dtype,
-            *_say(ident, equation),
-            failure=broken.get(equation, last),
-            waived=ident in waived,
-            coincides=others,
-        )
-        for ident, equation in ids
-    ]
-
-
-def _not_linear(deviation: Deviation, waived: frozenset[str]) -> Deviation:
-    """The one thing to say of a port that is no linear rule, instead of what follows from it."""
-    title, explanation = _say(NOT_LINEAR, deviation.equation)
-    return replace(
-        deviation,
+def _not_linear(deviations: Sequence[Deviation], waived: frozenset[str]) -> list[Deviation]:
+    """The one thing to say of a port that is no linear rule, in the place of what is unknown."""
+    first = next(d for d in deviations if d.id == _UNKNOWN)
+    title, explanation = _say(NOT_LINEAR, first.equation)
+    said = replace(
+        first,
         id=NOT_LINEAR,
         title=title,
         explanation=explanation,
         waived=NOT_LINEAR in waived,
     )
+    return [said, *(d for d in deviations if d.id != _UNKNOWN)]
 
 
-def _broken_lives(lives: Sequence[Outcome], dtype: str) -> list[Deviation]:
+def _broken_lives(
+    lives: Sequence[Outcome], subject: Subject, waived: frozenset[str]
+) -> list[Deviation]:
     """Deviations in the life of an optimizer; each law says itself what is the matter."""
     deviations = []
     for outcome in lives:
         law, failure = outcome.law, outcome.failure
-        if failure is not None and isinstance(law, LifeLaw):
-            mend = f"To mend it: {law.mend}."
-            deviations.append(Deviation("unknown", "step", dtype, law.title, mend, failure))
-    return deviations
+        if failure is None or not isinstance(law, LifeLaw):
+            continue
+        ident = kind(law.name, failure, loosest(subject))
+        equation = equation_of(failure, loosest(subject)) if law.name == "long" else "step"
+        title, mend = law.title, f"To mend it: {law.mend}."
+        if ident in FAULTS:
+            equation = FAULTS[ident].equation
+            title, mend = _say(ident, equation)
+        deviations.append(
+            Deviation(
+                ident,
+                equation,
+                subject.dtype,
+                title,
+                mend,
+                failure,
+                waived=ident in waived,
+                law=law.name,
+                resumed=interruption(failure, subject) if law.name == "resume" else None,
+            )
+        )
+    # The others follow from it, or cannot be told from it.
+    return [d for d in deviations if d.id == "not-repeatable"] or deviations
 
 
 def _say(ident: str, equation: str) -> tuple[str, str]:
@@ -376,15 +410,16 @@ def versions(hello: Hello) -> dict[str, str]:
 def detectable(result: Result) -> tuple[int, int]:
     """Known faults that this run would have caught, and how many are known.
 
-    A fault shows in its equation's law, where the port shows what that law needs, and supports what
-    the fault needs to come to light.
+    A fault shows in its equation's law, or in the one that it names, where the port shows what that
+    law needs, and supports what the fault needs to come to light.
     """
     caught = 0
     for fault in FAULTS.values():
         for dtype in result.dtypes:
-            outcome = next(o for o in dtype.outcomes if o.law.key == fault.equation)
+            key = fault.law or fault.equation
+            outcome = next(o for o in dtype.outcomes if o.law.key == key)
             shown = not outcome.not_observable and set(fault.needs) <= result.hello.supports
-            if shown and (fault.id not in _STORED.values() or dtype.dtype == "float64"):
+            if shown and fault.dtype in {"", dtype.dtype}:
                 caught += 1
                 break
     return caught, len(FAULTS)

@@ -82,6 +82,7 @@ class Walk:
             past=self._past[i],
             opened=self._opened[self._owner[i]],
             first=self._now[0],
+            last=self._now[-1],
             grad=None,
             theta=None,
             average=None,

@@ -8,6 +8,7 @@ import pytest
 from separations import CLASSES
 
 from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES, convention
+from asgd.tests.blame import HIDES
 from asgd.tests.diagnose import Traces, explain
 from asgd.tests.faults import CHANGES, combine
 from asgd.tests.laws import LAWS
@@ -15,7 +16,7 @@ from asgd.tests.port import greet
 from asgd.tests.runner import Subject, hold, run_designed
 from asgd.tests.variant_port import VariantPort
 from asgd.tests.variants import Variant, step_size
-from asgd.tests.verify import HIDES, Options, verify
+from asgd.tests.verify import Options, verify
 
 DTYPES = ["float32", "float64"]
 

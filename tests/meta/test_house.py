@@ -15,6 +15,7 @@ from asgd.spec import EQUATIONS, FAULTS
 from asgd.tests import test_laws
 from asgd.tests.faults import CHANGES
 from asgd.tests.laws import LAWS
+from asgd.tests.life import LIFE, REFUSAL
 
 ROOT = Path(__file__).parents[2]
 FLOORS = {
@@ -93,8 +94,19 @@ def test_kernels_are_what_the_spec_states():
 
 def test_faults_are_data_and_code():
     """Every catalogued fault is a rule, but those that are found in another way."""
-    others = {"eta-float32-stored", "mu-float32-stored", "not-linear"}
+    others = {
+        *(
+            f"{name}-float32-stored"
+            for name in ("eta", "mu", "theta", "average", "hyperparameters")
+        ),
+        *(f"{name}-half-stored" for name in ("eta", "mu", "theta", "average")),
+        *("subnormals-flushed", "nonfinite-hidden", "not-linear", "counter-wraps"),
+        *("count-lost", "average-lost", "state-lost", "state-rounded", "state-aliased"),
+        *("not-repeatable", "state-shared", "gradient-modified", "size-dependent"),
+        *("bad-input-accepted", "eta-misreported"),
+    }
     assert set(FAULTS) == set(CHANGES) | others
+    assert {fault.law for fault in FAULTS.values()} <= {"", *EQUATIONS, *LIFE, REFUSAL.name}
     assert {fault.equation for fault in FAULTS.values()} <= set(EQUATIONS)
 
 

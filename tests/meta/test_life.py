@@ -174,6 +174,12 @@ class ShortWindow(Sound):
         return super().average(average, theta, np.maximum(mu, mu.dtype.type(1 / 6)))
 
 
+class ByteCount(Sound):
+    def one(self, p, grad):
+        p["t"] %= 255
+        return super().one(p, grad)
+
+
 class AcceptsAnything(Sound):
     def open(self, dtype, groups):
         good = [{**g, "lambd": abs(g["lambd"])} for g in groups]
@@ -193,6 +199,7 @@ FAULTS = [
     (SpreadingNan, "special"),
     (NanAverage, "special"),
     (ShortWindow, "window"),
+    (ByteCount, "long"),
     (AcceptsAnything, "refusal"),
 ]
 

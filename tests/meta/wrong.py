@@ -39,7 +39,7 @@ def update(port: Any, i: int, gradient: Array, eta: float, h: Any) -> Array:
 
 def weight(port: Any, i: int, t: int, h: Any) -> float:  # noqa: ARG001
     """E4, as ``documented`` reads it."""
-    return 1 / max(1.0, t + 1 - math.ceil(h.t0))
+    return 1 / max(1.0, t + 1 - (h.t0 if math.isinf(h.t0) else math.ceil(h.t0)))
 
 
 def mean(port: Any, i: int, theta: Array, mu: float, h: Any) -> Array:  # noqa: ARG001
@@ -174,6 +174,31 @@ CATALOGUED: dict[str, Plain] = {
     ),
     "hyperparameters-frozen": Plain(hyper=lambda p, i: p.opened[p.owner[i]]),
     "hyperparameters-of-first-group": Plain(hyper=lambda p, i: p.groups[0]),  # noqa: ARG005
+    "hyperparameters-of-last-group": Plain(hyper=lambda p, i: p.groups[-1]),  # noqa: ARG005
+    "eta-power-of-product": Plain(
+        **_eta(lambda h, t: h.lr / (1 + (h.lambd * h.lr * t) ** h.alpha))
+    ),
+    "eta-implicit": Plain(update=lambda p, i, g, e, h: (p.theta[i] - e * g) / (1 + e * h.lambd)),
+    "decay-halved": Plain(update=lambda p, i, g, e, h: p.theta[i] * (1 - e * h.lambd / 2) - e * g),
+    "maximize-flips-decay": Plain(
+        update=lambda p, i, g, e, h: p.theta[i] * (1 - e * h.lambd * (1 - 2 * h.maximize)) - e * g
+    ),
+    "weight-decay-decoupled": Plain(
+        total=lambda p, i, g, h: -g if h.maximize else g,  # noqa: ARG005
+        update=lambda p, i, g, e, h: (
+            p.theta[i] * (1 - h.lr * h.weight_decay) * (1 - e * h.lambd) - e * g
+        ),
+    ),
+    "weight-decay-decoupled-after": Plain(
+        total=lambda p, i, g, h: -g if h.maximize else g,  # noqa: ARG005
+        update=lambda p, i, g, e, h: update(p, i, g, e, h) * (1 - h.lr * h.weight_decay),
+    ),
+    "weight-decay-scaled-twice": Plain(
+        total=lambda p, i, g, h: (-g if h.maximize else g) + h.lr * (h.weight_decay * p.theta[i])
+    ),
+    "average-aliased": Plain(
+        mean=lambda p, i, theta, mu, h: theta if mu >= 0.5 else mean(p, i, theta, mu, h)
+    ),
 }
 
 
@@ -318,6 +343,137 @@ UNCATALOGUED: dict[str, Plain] = {
     "change-of-lambd-lost": Plain(changed=_only("lr", "alpha", "t0", "weight_decay")),
     "change-of-alpha-lost": Plain(changed=_only("lr", "lambd", "t0", "weight_decay")),
     "change-of-t0-lost": Plain(changed=_only("lr", "lambd", "alpha", "weight_decay")),
+}
+
+
+def _rounded(dtype: str) -> Callable[[Any], Any]:
+    return lambda x: np.asarray(x, dtype).astype(np.asarray(x).dtype)
+
+
+_single = _rounded("float32")
+
+
+def _flushed(x: Any) -> Any:
+    return np.where(abs(x) < np.finfo(x.dtype).smallest_normal, 0 * x, x)
+
+
+def _once(p: Any, i: int, theta: Array, mu: float, h: Any) -> Array:
+    """The mean of the step before, where mu is not 1: the first term of the window is right."""
+    return theta if mu == 1 else mean(p, i, p.old, mu, h)
+
+
+def _small_momentum(p: Any, i: int, g: Array, h: Any) -> Array:
+    p.memory["v", i] = velocity = total(p, i, g, h) + 0.01 * p.memory.get(("v", i), 0 * g)
+    return velocity  # type: ignore[no-any-return]
+
+
+def _clip_norm(p: Any, i: int, g: Array, h: Any) -> Array:
+    return total(p, i, g * min(1, 2 / (1e-300 + float(np.linalg.norm(g)))), h)
+
+
+# What is said of each port: names, the equations that they break, and the quantity that shows it.
+SAID: dict[str, tuple[Plain, set[tuple[str, str, str]]]] = {
+    "gradient-halved": (
+        Plain(total=lambda p, i, g, h: total(p, i, g / 2, h)),
+        {("unknown", "gradient", "gradient")},
+    ),
+    "gradient-grown-by-penalty": (
+        Plain(total=lambda p, i, g, h: (-g if h.maximize else g) * (1 + h.weight_decay)),  # noqa: ARG005
+        {("unknown", "gradient", "gradient")},
+    ),
+    "small-momentum": (
+        Plain(total=_small_momentum),
+        {("unknown", "gradient", "gradient")},
+    ),
+    "gradient-halved-where-negative": (
+        Plain(total=lambda p, i, g, h: total(p, i, np.where(g < 0, g / 2, g), h)),
+        {("not-linear", "gradient", "gradient")},
+    ),
+    "gradient-clipped-by-norm": (
+        Plain(total=_clip_norm),
+        {("not-linear", "gradient", "gradient")},
+    ),
+    "nan-zeroed": (
+        Plain(
+            total=lambda p, i, g, h: total(p, i, np.nan_to_num(g, posinf=np.inf, neginf=-np.inf), h)
+        ),
+        {("nonfinite-hidden", "gradient", "theta")},
+    ),
+    "penalty-doubled": (
+        Plain(
+            total=lambda p, i, g, h: total(p, i, g, _without(h, weight_decay=2 * h.weight_decay))
+        ),
+        {("weight-decay-doubled", "gradient", "gradient")},
+    ),
+    "three-in-theta": (
+        Plain(
+            **_eta(lambda h, t: h.lr / (1 + h.lambd * t) ** h.alpha),
+            total=lambda p, i, g, h: -g if h.maximize else g,  # noqa: ARG005
+            update=lambda p, i, g, e, h: p.theta[i] * (1 + e * h.lambd) - e * g,
+        ),
+        {
+            ("weight-decay-ignored", "gradient", "gradient"),
+            ("eta-lr-missing-inside", "step_size", "theta"),
+            ("decay-sign", "descend", "theta"),
+        },
+    ),
+    "known-in-theta-alone": (
+        Plain(
+            **_eta(lambda h, t: h.lr / (1 + h.lambd * h.lr * t**h.alpha)),
+            update=lambda p, i, g, e, h: p.theta[i] - e * g,  # noqa: ARG005
+            mean=_once,
+        ),
+        {
+            ("eta-power-inside", "step_size", "theta"),
+            ("decay-missing", "descend", "theta"),
+            ("unknown", "average", "average"),
+        },
+    ),
+    "known-in-the-average-alone": (
+        Plain(
+            **_eta(lambda h, t: h.lr / math.sqrt(t)),
+            weight=lambda p, i, t, h: 1 / (t + 1),  # noqa: ARG005
+        ),
+        {
+            ("unknown", "step_size", "theta"),
+            ("averaging-from-start", "averaging_weight", "average"),
+        },
+    ),
+    "theta-single": (
+        Plain(update=lambda p, i, g, e, h: _single(update(p, i, g, e, h))),
+        {("theta-float32-stored", "descend", "theta")},
+    ),
+    "theta-half": (
+        Plain(update=lambda p, i, g, e, h: _half(update(p, i, g, e, h))),
+        {("theta-half-stored", "descend", "theta")},
+    ),
+    "average-single": (
+        Plain(mean=lambda *a: _single(mean(*a))),
+        {("average-float32-stored", "average", "average")},
+    ),
+    "average-half": (
+        Plain(mean=lambda *a: _half(mean(*a))),
+        {("average-half-stored", "average", "average")},
+    ),
+    "eta-half": (
+        Plain(**_eta(lambda h, t: np.float16(size(0, 0, t, h)))),
+        {("eta-half-stored", "step_size", "theta")},
+    ),
+    "hyperparameters-single": (
+        Plain(
+            hyper=lambda p, i: SimpleNamespace(
+                **{
+                    k: v if k in {"t0", "maximize"} else float(np.float32(v))
+                    for k, v in hyper(p, i).__dict__.items()
+                }
+            )
+        ),
+        {("hyperparameters-float32-stored", "step_size", "theta")},
+    ),
+    "subnormals-flushed": (
+        Plain(update=lambda p, i, g, e, h: _flushed(update(p, i, g, e, h))),
+        {("subnormals-flushed", "descend", "theta")},
+    ),
 }
 
 # What only values at the ends of the domains show, and the law in which they do.

@@ -1,0 +1,133 @@
+"""Diagnosis in parts: what can be named of a port that no rule explains as a whole.
+
+Theta may follow a known rule where the average does not, or the reverse; and each law sees its own
+equation apart from the others (`laws.py`), so that one equation's fault can be named beside an
+unknown one of another.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from asgd.reference import formats
+from asgd.spec import FAULTS, Convention
+
+from .diagnose import AVERAGE_PARTS, THETA_PARTS, Traces, matching, moments, touching, updates
+from .faults import combine
+from .port import Observation
+from .runner import DesignedRuns
+from .running import Running
+from .scenario import Scenario
+from .variants import Variant
+
+Ids = tuple[str, ...]
+
+_OF_THETA = ("gradient", "step_size", "descend")
+_OF_AVERAGE = ("averaging_weight", "average")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Faults by the equations that they explain; an equation that is not there is not explained.
+
+    Attributes
+    ----------
+    faults : mapping of str to tuple of str
+        Ids by the name of an equation: none, where what is seen of it is right.
+    """
+
+    faults: Mapping[str, Ids] = field(default_factory=dict)
+
+
+def parts(runs: DesignedRuns, dtype: str, convention: Convention) -> Parts:
+    """What can be named of a port as a version of ``convention``.
+
+    Parameters
+    ----------
+    runs : list of (Law, Scenario, list of Observation)
+        The designed scenarios, and what was seen in them.
+    dtype : str
+        Of the parameters.
+    convention : Convention
+        What it is a version of.
+    """
+    base, u = Variant.of(convention), formats[dtype].u
+    whole = Traces(dtype, tuple((scenario, trace) for _, scenario, trace in reversed(runs)))
+    found: dict[str, Ids] = {}
+    of_theta = matching(base, THETA_PARTS, whole, u, theta=True)
+    if of_theta:
+        found |= dict.fromkeys(_OF_THETA, of_theta[0])
+    else:
+        found |= _by_law(runs, dtype, base)
+    of_average = matching(base, AVERAGE_PARTS, whole, u, theta=False)
+    if of_average:
+        found |= dict.fromkeys(_OF_AVERAGE, of_average[0])
+    return Parts(found)
+
+
+def _by_law(
+    runs: DesignedRuns, dtype: str, base: Variant
+) -> Iterator[tuple[str, Ids]] | dict[str, Ids]:
+    """Names of E1 to E3, each in the scenarios where the others are idle or measured."""
+    found: dict[str, Ids] = {}
+    impulses = [(s, t) for law, s, t in runs if law.key == "step_size"]
+    for (ident,) in _of(base, ("step_size",), 1):
+        variant = combine(base, ident)
+        if variant and all(_shows(variant, *run, dtype) for run in impulses):
+            found["step_size"] = (ident,)
+            break
+    gauged = [(s, t) for law, s, t in runs if law.key in {"gradient", "descend"}]
+    for count in (1, 2):
+        for ids in _of(base, ("gradient", "descend"), count):
+            variant = combine(base, *ids)
+            if variant and all(_follows(variant, *run, dtype) for run in gauged):
+                return found | {"gradient": ids, "descend": ids}
+    return found
+
+
+def _of(base: Variant, equations: Sequence[str], count: int) -> Iterator[Ids]:
+    ids = [i for i in touching(base, THETA_PARTS) if FAULTS[i].equation in equations]
+    return combinations(ids, count)
+
+
+def _shows(variant: Variant, scenario: Scenario, trace: Sequence[Observation], dtype: str) -> bool:
+    """Whether elements that were zero show the variant's eta."""
+    return _agree(variant, scenario, trace, dtype, measured=False)
+
+
+def _follows(
+    variant: Variant, scenario: Scenario, trace: Sequence[Observation], dtype: str
+) -> bool:
+    """Whether every element's update is the variant's, with the eta that one of them shows."""
+    return _agree(variant, scenario, trace, dtype, measured=True)
+
+
+def _agree(
+    variant: Variant,
+    scenario: Scenario,
+    trace: Sequence[Observation],
+    dtype: str,
+    *,
+    measured: bool,
+) -> bool:
+    u, tiny = formats[dtype].u, formats[dtype].tiny
+    before = list(scenario.params)
+    for moment, i, grad, call in moments(scenario, trace, u, skips=True):
+        old, new = before[i], trace[call].theta[i]
+        before[i] = new
+        if moment is None or grad is None:
+            continue
+        pairs = list(zip(old, grad, new, strict=True))
+        gauges = [(g, y) for x, g, y in pairs if x == 0 and abs(g) == 1]
+        if not gauges or not all(map(math.isfinite, (*old, *grad, *new))):
+            continue
+        if measured:
+            size = abs(gauges[0][1])
+            eta = Running(size, 8 * u * size, u)
+        else:
+            eta = variant.eta(moment)
+            pairs = [pair for pair in pairs if pair[0] == 0]
+        if not updates(variant, moment, eta, pairs, u, tiny):
+            return False
+    return True
