@@ -8,7 +8,7 @@ unknown one of another.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import chain, combinations
 
 from asgd.reference import formats
 from asgd.spec import FAULTS, Convention
@@ -38,6 +38,11 @@ class Parts:
     """
 
     faults: Mapping[str, Ids] = field(default_factory=dict)
+
+    @property
+    def explained(self) -> tuple[int, int]:
+        """How much is explained, and, the less the better, by how many faults."""
+        return len(self.faults), -len({i for ids in self.faults.values() for i in ids})
 
 
 def parts(runs: DesignedRuns, dtype: str, convention: Convention) -> Parts:
@@ -72,17 +77,16 @@ def _by_law(
     """Names of E1 to E3, each in the scenarios where the others are idle or measured."""
     found: dict[str, Ids] = {}
     impulses = [(s, t) for law, s, t in runs if law.key == "step_size"]
-    for (ident,) in _of(base, ("step_size",), 1):
-        variant = combine(base, ident)
+    for ids in chain(*(_of(base, ("step_size",), count) for count in (0, 1))):
+        variant = combine(base, *ids)
         if variant and all(_shows(variant, *run, dtype) for run in impulses):
-            found["step_size"] = (ident,)
+            found["step_size"] = ids
             break
     gauged = [(s, t) for law, s, t in runs if law.key in {"gradient", "descend"}]
-    for count in (1, 2):
-        for ids in _of(base, ("gradient", "descend"), count):
-            variant = combine(base, *ids)
-            if variant and all(_follows(variant, *run, dtype) for run in gauged):
-                return found | {"gradient": ids, "descend": ids}
+    for ids in chain(*(_of(base, ("gradient", "descend"), count) for count in (0, 1, 2))):
+        variant = combine(base, *ids)
+        if variant and all(_follows(variant, *run, dtype) for run in gauged):
+            return found | {"gradient": ids, "descend": ids}
     return found
 
 
