@@ -251,7 +251,7 @@ def _divisor_larger(average: Number, theta: Number, mu: Number, moment: Moment, 
     """The window's sum divided by one more than it has terms."""
     if moment.t < h.t0:
         return mean(average, theta, mu, moment, h)
-    if mu == 1:
+    if not mu < 1:  # a `Running` number is equal to no plain one
         return theta / 2
     return (average * (1 / mu) + theta) / (1 / mu + 1)
 
