@@ -167,15 +167,18 @@ def blamed(broken: Mapping[str, Failure], subject: Subject) -> dict[str, Failure
         direct = plain(subject)
         if direct is not None:
             kept["gradient"] = direct
-    elif "descend" in kept and "gradient" not in kept and _decays(subject, _hyper(kept["descend"])):
+    elif "descend" in kept and "gradient" not in kept and _rests(kept["descend"], subject):
         # Without the decay, where eta is lr: what is wrong there is the gradient's share.
         direct = _first(_idle(kept["descend"].scenario), subject)
         if direct is not None:
             kept["gradient"] = direct
             kept.pop("descend")
+    if "gradient" in kept and _direct(kept["gradient"]) and _moves(kept["gradient"], subject):
+        # Without any gradient theta moves all the same: it is the update.
+        kept.setdefault("descend", kept.pop("gradient"))
     hidden = {name for equation in kept for name in HIDES[equation]}
     if {"gradient", "descend"} <= set(kept) and _direct(kept["gradient"]):
-        if _decays(subject, _hyper(kept["descend"])):
+        if _rests(kept["descend"], subject):
             hidden |= {"descend"}
             hidden -= {"gradient"}
         elif plain(subject) is None:
@@ -211,6 +214,21 @@ def _decays(subject: Subject, hyper: Hyperparameters) -> bool:
     strong = hyper._replace(weight_decay=0.0, lambd=hyper.lambd or 0.5, alpha=hyper.alpha or 0.75)
     still = ((0.0,) * len(_START),)
     return _holds(single(strong, (_START,), (still,) * _STEPS), subject)
+
+
+def _rests(failure: Failure, subject: Subject) -> bool:
+    """Whether theta is right where there is no gradient."""
+    return not _moves(failure, subject) and _decays(subject, _hyper(failure))
+
+
+def _moves(failure: Failure, subject: Subject) -> bool:
+    """Whether theta moves with neither gradient nor decay nor penalty, from where it failed."""
+    scenario = _idle(failure.scenario)
+    groups = tuple(
+        replace(group, hyper=group.hyper._replace(weight_decay=0.0)) for group in scenario.groups
+    )
+    still = Step(tuple((0.0,) * len(p) for p in scenario.params))
+    return not _holds(Scenario(groups, (still,)), subject)
 
 
 def plain(subject: Subject) -> Failure | None:

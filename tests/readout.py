@@ -73,7 +73,9 @@ class Readout:
     given: str = ""
 
 
-def read_out(subject: Subject, broken: Mapping[str, Failure]) -> Readout:
+def read_out(
+    subject: Subject, broken: Mapping[str, Failure], scenarios: Sequence[Scenario] = ()
+) -> Readout:
     """Recover the step sizes, gradient, decay and averaging weights of a port.
 
     Parameters
@@ -81,9 +83,15 @@ def read_out(subject: Subject, broken: Mapping[str, Failure]) -> Readout:
     subject : Subject
         The port.
     broken : mapping of str to Failure
-        Laws that it breaks, by the name of the equation.
+        What is wrong and has no name, by the name of the equation; each in its simplest scenario.
+    scenarios : sequence of Scenario
+        Scenarios in which it was found.
     """
     scenario = _telling(subject, "step_size", 0, broken)
+    if "descend" in broken and "step_size" not in broken:
+        # Only the decay matters then; it is wrong with these hyperparameters.
+        hyper = broken["descend"].scenario.groups[0].hyper
+        scenario = Scenario((Group(hyper, scenario.params),), scenario.events)
     trace = subject.trace(scenario)
     hyper = scenario.groups[0].hyper
     eta = [-seen.theta[0][t] for t, seen in enumerate(trace)]
@@ -102,7 +110,7 @@ def read_out(subject: Subject, broken: Mapping[str, Failure]) -> Readout:
         weights=weights,
         t0=t0,
         guess=guess(eta, hyper.lr, hyper.lambd, subject.dtype),
-        linear=is_linear(subject, [failure.scenario for failure in broken.values()]),
+        linear=is_linear(subject, scenarios),
         gradient=gradient,
         true_gradient=true_gradient,
         given=given,
@@ -121,14 +129,17 @@ def _telling(
     law = LAWS[equation]
     designed = law.designed(subject.hello.supports)
     if equation in broken:
+        wrong = []
         for scenario in designed:
-            # With lr = 0 there is nothing to be read.
             trace = subject.trace(scenario)
-            wrong = worst(law.check(scenario, trace, subject.rule))[0] is not None
-            if wrong and (scenario.groups[0].hyper.lr > 0 or equation != "step_size"):
-                return scenario
+            if worst(law.check(scenario, trace, subject.rule))[0] is not None:
+                wrong.append(scenario)
+        # With lr = 0 there is little to be read.
+        wrong.sort(key=lambda scenario: scenario.groups[0].hyper.lr == 0)
+        if wrong:
+            return wrong[0]
         hyper = broken[equation].scenario.groups[0].hyper
-        if equation == "step_size" and hyper.lr > 0:
+        if equation == "step_size":
             groups = tuple(Group(hyper, g.params) for g in designed[ordinary].groups)
             return Scenario(groups, designed[ordinary].events)
     return designed[ordinary]

@@ -80,13 +80,15 @@ def script(
     where = f"parameter {judgement.parameter}, element {judgement.element}"
     middle = _middle(float(low), float(high)).hex()
     module, _, name = port.rpartition(":")
+    # Reading the averages after each step, as was done, may be what disturbs theta.
+    watch = kind == "numpy" and equation == "step" and quantity == "theta" and not law
     lines = [
         f"# {entry.id} {entry.name}: {quantity} of {where}, at step {judgement.call}.",
         (_TORCH if kind == "torch" else _NUMPY).format(dtype=dtype).rstrip(),
         *_load(module, name),
         "f = float.fromhex",
         *([_AVERAGE.rstrip()] if quantity == "average" else []),
-        *(_lives(failure, law) if law in LIVES else _plain(failure, law, lag)),
+        *(_lives(failure, law) if law in LIVES else _plain(failure, law, lag, watch=watch)),
         'print("exact ", repr(exact))'
         if law in LIVES
         else f'print("exact ", "{_decimal(failure)}")',
@@ -103,11 +105,21 @@ def _decimal(failure: Failure) -> str:
     return decimal(low)
 
 
-def _plain(failure: Failure, law: str, lag: int) -> list[str]:
+_WATCH = [
+    "step, read = optimizer.step, getattr(optimizer, 'averages', list)",
+    "optimizer.step = lambda: (read(), step())  # the averages are looked at between steps",
+]
+
+
+def _plain(failure: Failure, law: str, lag: int, *, watch: bool) -> list[str]:
     """The scenario once, and the number at its end."""
     judgement = failure.judgement
     i, j = judgement.parameter, judgement.element
-    lines = [*_optimizer(failure.scenario), *_events(failure.scenario.events, judgement.call)]
+    lines = [
+        *_optimizer(failure.scenario),
+        *(_WATCH if watch else []),
+        *_events(failure.scenario.events, judgement.call),
+    ]
     if judgement.quantity in _STORED:  # stored before the step that uses it
         lines.insert(-1, f'got = float(optimizer.state[params[{i}]]["{judgement.quantity}"])')
     elif judgement.quantity != "gradient":

@@ -156,7 +156,7 @@ def _show_readout(readout: Readout, say: Callable[[str], None]) -> None:
     """What the port computes, recovered from impulses, beside what it should."""
 
     def row(values: Sequence[float]) -> str:
-        return " ".join(f"{value:9.6f}" for value in values[:6])
+        return " ".join(f"{value:9.6g}" for value in values[:6])
 
     if not readout.linear:
         say("  it is not linear in the parameters and gradients, as ASGD is: clipping, an adaptive")

@@ -260,7 +260,9 @@ def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> Dty
         named = names(broken, precision_only, identity.explanations, identity.parts, subject)
         ours = [_deviation(one, named, subject, options.waived) for one in named]
         if any(deviation.id == _UNKNOWN for deviation in ours):
-            readout = read_out(subject, {n.equation: n.failure for n in named if n.id == _UNKNOWN})
+            unknown = {d.equation: d.failure for d in ours if d.id == _UNKNOWN}
+            found = [one.failure.scenario for one in named if one.id == _UNKNOWN]
+            readout = read_out(subject, unknown, found)
             if not readout.linear:
                 ours = _not_linear(ours, options.waived)
         deviations = [*ours, *deviations]

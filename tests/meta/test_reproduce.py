@@ -68,6 +68,11 @@ class Shared(ASGD):
         self.NEWEST[:] = [self]
     def averages(self): return self.NEWEST[0].ax
 
+class Swaps(ASGD):
+    def averages(self):
+        for p, average in zip(self.all, self.ax): p.data = average.copy()
+        return self.ax
+
 class Tail(ASGD):
     def size(self, data): return data.size // 1024 * 1024 or data.size
 
@@ -83,6 +88,7 @@ SAID = {
     "Modified": ("gradient-modified", "gradient"),
     "Forgets": ("count-lost", "theta"),
     "Shared": ("state-shared", "average"),
+    "Swaps": ("unknown", "theta"),
     "Tail": ("size-dependent", "theta"),
     "Byte": ("counter-wraps", "theta"),
 }

@@ -393,6 +393,10 @@ SAID: dict[str, tuple[Plain, set[tuple[str, str, str]]]] = {
         Plain(total=_clip_norm),
         {("not-linear", "gradient", "gradient")},
     ),
+    "theta-clamped": (
+        Plain(update=lambda p, i, g, e, h: np.clip(update(p, i, g, e, h), -100, 100)),
+        {("not-linear", "descend", "theta")},
+    ),
     "nan-zeroed": (
         Plain(
             total=lambda p, i, g, h: total(p, i, np.nan_to_num(g, posinf=np.inf, neginf=-np.inf), h)
