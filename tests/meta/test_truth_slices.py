@@ -117,6 +117,8 @@ def test_numbers_of_the_simple_engine_are_floored():
     assert error == 1
     assert integers(np.array([0.0, 0.75, -3.0]), np.array([-9, 2, 0]))[1] == 0
     assert integers(np.array([0.75]), np.array([1]))[1] == 1
+    assert integers(np.array([1 + 2.0**-52]), np.array([51]))[1] == 1
+    assert integers(np.array([3.0, 1.0]), np.array([60, 0]))[1] == 0
     for value, shift, got in zip(
         values.tolist(), shifts.tolist(), enclosures(values, 3, shifts.tolist()), strict=True
     ):

@@ -42,6 +42,15 @@ def test_mean_of_three_that_is_a_tie():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_a_theta_that_is_a_tie_behind_thirds(engine):
+    """With eta = 1/6 no interval is a point; fractions decide theta too."""
+    hyper = hyperparameters(lr=0.5, lambd=4.0, alpha=1.0)
+    (end,) = certify([0.0], [[6 * (1 + 2.0**-24)]], hyper, dtype="float32", engine=engine)
+    assert end.theta.rounded[0] == -1.0
+    assert end.theta.enclosure(0).bounds() == (-1 - Fraction(1, 2**24),) * 2
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_undecided_is_said(engine):
     """A tie behind irrational step sizes is proved by no engine; it is nan, never a value."""
     lambd, tie = 0.5, 1 + 2.0**-24
@@ -57,7 +66,7 @@ def test_undecided_for_want_of_bits():
     hyper = hyperparameters(lr=1.0, lambd=2.0**-400, alpha=0.75)
     problem = ([1 + 2.0**-24, 0.5], [[0.0, 0.0]], hyper)
     (low,) = certify(*problem, dtype="float32", highest=256)
-    (high,) = certify(*problem, dtype="float32", highest=1024)
+    (high,) = certify(*problem, dtype="float32", highest=512)
     assert low.theta.undecided.tolist() == [True, False]
     assert low.theta.candidates(0) == (1.0, 1 + 2.0**-23)
     assert high.theta.undecided.tolist() == [False, False]
