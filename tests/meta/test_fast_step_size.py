@@ -178,6 +178,83 @@ def test_awkward_step_sizes(dtype, t, lr, lambd, alpha):
     assert float(one) == float(block[0]) == rounded(t, lr, lambd, alpha, dtype == "float32")
 
 
+_MODULE = sys.modules[one_step_size.__module__]
+_CERTIFIED = 7.0
+
+
+def _both_ways(monkeypatch, single, high, low, exponent=0, error=2.0**-60):
+    """Results where the sum of two floats is what is given, and the certificate says 7."""
+    monkeypatch.setattr(_MODULE, "rounded", lambda *_: _CERTIFIED)
+
+    def given(t, **_):
+        if isinstance(t, float):
+            return high, low, exponent, error
+        return np.full(1, high), np.full(1, low), np.full(1, exponent), error
+
+    monkeypatch.setattr(double_double, "step_size", given)
+    one = one_step_size.__wrapped__(3, 0.5, 0.5, 0.5, single)
+    (many,) = _MODULE._block(np.array([3]), 0.5, 0.5, 0.5, single).tolist()
+    assert one == many
+    return one
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("last", [0, 1])
+def test_what_the_error_leaves_open_is_certified(monkeypatch, single, last):
+    """The midpoint after an even and after an odd number: only beyond the error is it trusted."""
+    error, bits = 2.0**-60, 23 if single else 52
+    below = 1 + last * 2.0**-bits
+    half = 2.0 ** -(bits + 1)
+    for offset in (-3, -1.25, -0.75, 0, 0.75, 1.25, 3):
+        high, low = double_double.two_sum(below, half)
+        got = _both_ways(monkeypatch, single, high, low + offset * error * high, 0, error)
+        if abs(offset) < 1 or (single and abs(offset) < 2.0**7):
+            # The ends are float64 numbers, and here the midpoint itself.
+            assert got == _CERTIFIED
+        else:
+            assert got == below + (offset > 0) * 2.0**-bits
+    if single:
+        for sign in (-1, 1):
+            got = _both_ways(monkeypatch, single, below + half, sign * 2.0**-53, 0, 2.0**-56)
+            assert got == _CERTIFIED
+            got = _both_ways(monkeypatch, single, below + half + sign * 2.0**-50, 0.0, 0, 2.0**-56)
+            assert got == below + (sign > 0) * 2.0**-bits
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_the_certificate_has_what_is_not_normal(monkeypatch, single):
+    """Results that may be subnormal, or overflow, and bounds too wide for a midpoint a side."""
+    lowest, highest = (-126, 128) if single else (-1022, 1024)
+    for exponent in range(-1100, 1021):
+        if _both_ways(monkeypatch, single, 1.0, 0.0, exponent) != _CERTIFIED:
+            # high is in [1/4, 4], and its low part must be normal too.
+            assert lowest <= exponent - 2
+            assert exponent + 2 <= highest
+            assert exponent - 60 > -1074
+        else:
+            assert not lowest + 70 < exponent < highest - 9
+    assert _both_ways(monkeypatch, single, 1.25, 0.0, error=2.0**-56) == 1.25
+    assert _both_ways(monkeypatch, single, 1.25, 0.0, error=2.0**-55) == _CERTIFIED
+
+
+def test_what_is_regular():
+    """Where the sums of two floats are proven: the domain that their docstring states."""
+    for irregular in (
+        (2**53 + 1, 0.5, 0.5, 0.5),
+        (3, 0.0, 0.5, 0.5),
+        (3, 0.5, 0.0, 0.5),
+        (3, 0.5, 0.5, 0.0),
+        (3, 0.5, 0.5, 2.0**16 + 1),
+        (3, 2.0**500, 2.0**500, 0.5),
+        (3, 1.0, 1.0, 506.0),  # 4^506 = exp(701.5)
+    ):
+        assert not _MODULE._is_regular(*irregular)
+    assert _MODULE._is_regular(2**53, 0.5, 0.5, 0.5)
+    assert _MODULE._is_regular(3, 2.0**-20, 2.0**-20, 2.0**16)
+    assert _MODULE._is_regular(3, 2.0**499, 2.0**499, 0.5)
+    assert _MODULE._is_regular(3, 1.0, 1.0, 504.0)
+
+
 def test_a_midpoint_of_float32_is_decided_by_the_certificate():
     """A tie of float32 rounds to even, a little less than it rounds down."""
     lr = 1 + 3 * 2.0**-24
