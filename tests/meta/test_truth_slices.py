@@ -14,6 +14,7 @@ from asgd.reference.integers import _Sum, enclosures, exponents_of, integers
 from asgd.reference.rounding import round_fraction
 from asgd.reference.single import weighted_sums
 from asgd.reference.slices import (
+    Coefficients,
     collect,
     cut_coefficients,
     cut_inputs,
@@ -139,7 +140,7 @@ def test_width_is_the_largest_exact_one(terms, depth):
     """No sum of products of slices exceeds 2**53, and one bit more could."""
     w = width(terms, depth)
     assert terms * depth * 2 ** (2 * w - 2) <= 2**53
-    assert terms * depth * 2 ** (2 * w) > 2**52
+    assert terms * depth * 2 ** (2 * w) > 2**53
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -182,6 +183,86 @@ def test_functionals_lie_in_their_balls(depth):
             )
             middle = (Fraction(high[i, j]) + Fraction(low[i, j])) * unit
             assert abs(exact - middle) <= Fraction(known) + Fraction(missed[i, j]) * unit
+
+
+def is_close_above(bound, exact):
+    """Whether a bound holds, and is as large as its own roundings make it, and no larger."""
+    return exact <= Fraction(float(bound)) <= exact * (1 + Fraction(1, 2**39))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5])
+def test_slices_of_coefficients_and_what_they_leave(depth):
+    """Slices, errors and sizes: certificate.md, "The sliced product", in fractions."""
+    draw = random.Random(depth)
+    w = width(5, depth)
+    rows = [
+        [
+            (draw.randint(-(1 << 90), 1 << 90) >> draw.randint(0, 95), draw.randint(0, 9))
+            for _ in range(5)
+        ]
+        for _ in range(4)
+    ]
+    rows += [[(0, 0)] * 5, [(0, 3)] * 5, [(1 << SCALE, 0)] * 5, [(5 << (SCALE - 3), 1)] * 5]
+    a = cut_coefficients(rows, SCALE, depth, w)
+    for i, row in enumerate(rows):
+        exponent = int(a.exponents[i])
+        total = 0
+        for j, (value, error) in enumerate(row):
+            parts = enumerate(a.slices[:, i, j].tolist())
+            made = sum(Fraction(x) * Fraction(2) ** (exponent + 1 - w - w * k) for k, x in parts)
+            unit = Fraction(2) ** (exponent + 1 - w * depth)
+            lost = Fraction(value, 1 << SCALE) - made
+            assert 0 <= lost < unit
+            total += Fraction(error, 1 << SCALE) + (unit if lost else 0)
+            assert is_close_above(a.sizes[i, j], Fraction(abs(value) + error, 1 << SCALE))
+        assert is_close_above(a.errors[i], total)
+        largest = max(abs(value) for value, _ in row)
+        assert Fraction(largest, 1 << SCALE) <= Fraction(2) ** exponent
+        assert not largest or Fraction(largest, 1 << SCALE) >= Fraction(2) ** (exponent - 2)
+    assert abs(a.slices).max() <= 2 ** (w - 1)
+    assert a.slices[-1].any()
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_slices_of_inputs_and_what_they_leave(depth):
+    """No more slices than are needed, and a rest of less than the last one's unit."""
+    rng = np.random.default_rng(depth)
+    w = 20
+    for scale in (-30, -5, 0):
+        y = rng.uniform(-1, 1, (4, 6)) * 2.0**scale
+        y[0] = np.rint(y[0] * 2.0**18) / 2.0**18
+        exact = [Fraction(x) for x in y.ravel().tolist()]
+        slices, rest = cut_inputs(y.copy(), depth, w)
+        flat = [part.ravel().tolist() for part in slices]
+        left = []
+        for i, x in enumerate(exact):
+            parts = [
+                Fraction(part[i]) * Fraction(2) ** (1 - w - w * k) for k, part in enumerate(flat)
+            ]
+            left.append(abs(x - sum(parts)))
+        assert max(left) <= Fraction(2) ** (-w * len(slices)) if rest else not any(left)
+        assert rest in (0.0, 2.0 ** (-w * depth))
+        assert max(abs(x) for part in flat for x in part) <= 2 ** (w - 1)
+    short, none = cut_inputs(np.array([[0.5, -1.0]]), depth, w)
+    assert (len(short), none) == (1, 0.0)
+
+
+def test_what_is_left_out_is_the_sum_of_the_pairs():
+    """Pairs of slices at the depth and beyond, each at most 2^exponent 2^(-w (k + l)) a term."""
+    w, terms = 20, 3
+    rng = np.random.default_rng(1)
+    for used, count, depth in product(range(1, 4), range(1, 4), range(1, 5)):
+        cut = rng.integers(-9, 9, (used, 2, terms)).astype(float)
+        a = Coefficients(cut, np.array([3, -2]), np.zeros(2), np.ones((2, terms)), w)
+        slices = list(rng.integers(-9, 9, (count, terms, 4)).astype(float))
+        sums, left_out = diagonals(a, slices, depth)
+        pairs = list(product(range(used), range(count)))
+        beyond = sum(Fraction(1, 2 ** (w * (k + m))) for k, m in pairs if k + m >= depth)
+        for i, exponent in enumerate((3, -2)):
+            assert is_close_above(left_out[i], terms * beyond * Fraction(2) ** exponent)
+        for d in range(depth):
+            exact = sum((cut[k] @ slices[m] for k, m in pairs if k + m == d), np.zeros((2, 4)))
+            assert np.array_equal(sums[d], exact)
 
 
 def test_short_numbers_are_points():
