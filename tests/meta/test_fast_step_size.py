@@ -89,6 +89,7 @@ def test_error_bound_of_the_sum_of_two_floats():
         arguments = (real(x, 300) for x in (lr, lambd, alpha))
         exact = exact_step_size(t, **dict(zip(("lr", "lambd", "alpha"), arguments, strict=True)))
         distance = abs(float(got / exact - 1))
+        assert error == alpha * 2.0**-73 + 2.0**-78
         assert distance <= error, (t, lr, lambd, alpha, distance / error)
         largest = max(largest, distance / error)
     assert largest > 2.0**-10
@@ -134,6 +135,7 @@ def test_the_parts_of_ln_2_multiply_exactly():
     """Each part times any count that occurs is a float64 number, and all of ln 2 is there."""
     mp = context(200)
     ln2, unit = mp.log(2), mp.log(2) / 256
+    assert [len(table) for table in double_double.tables()] == [256] * 5
     for part, bits in ((double_double._LN2_HIGH, 11), (double_double._UNIT_HIGH, 19)):
         assert Fraction(part) * (2**bits - 1) == Fraction(part * (2**bits - 1))
     middle = double_double._UNIT_MIDDLE
@@ -246,13 +248,13 @@ def test_what_is_regular():
         (3, 0.5, 0.5, 0.0),
         (3, 0.5, 0.5, 2.0**16 + 1),
         (3, 2.0**500, 2.0**500, 0.5),
-        (3, 1.0, 1.0, 506.0),  # 4^506 = exp(701.5)
+        (3, 1.0, 1.0, 504.95),  # 4^504.95 = exp(700.01)
     ):
         assert not _MODULE._is_regular(*irregular)
     assert _MODULE._is_regular(2**53, 0.5, 0.5, 0.5)
     assert _MODULE._is_regular(3, 2.0**-20, 2.0**-20, 2.0**16)
     assert _MODULE._is_regular(3, 2.0**499, 2.0**499, 0.5)
-    assert _MODULE._is_regular(3, 1.0, 1.0, 504.0)
+    assert _MODULE._is_regular(3, 1.0, 1.0, 504.94)  # exp(699.995)
 
 
 def test_a_midpoint_of_float32_is_decided_by_the_certificate():
