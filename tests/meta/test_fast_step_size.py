@@ -202,11 +202,12 @@ def _both_ways(monkeypatch, single, high, low, exponent=0, error=2.0**-60):
 
 @pytest.mark.parametrize("single", [False, True])
 @pytest.mark.parametrize("last", [0, 1])
-def test_what_the_error_leaves_open_is_certified(monkeypatch, single, last):
+@pytest.mark.parametrize("scale", [0.5, 1.0])
+def test_what_the_error_leaves_open_is_certified(monkeypatch, single, last, scale):
     """The midpoint after an even and after an odd number: only beyond the error is it trusted."""
     error, bits = 2.0**-60, 23 if single else 52
-    below = 1 + last * 2.0**-bits
-    half = 2.0 ** -(bits + 1)
+    below = (1 + last * 2.0**-bits) * scale
+    half = 2.0 ** -(bits + 1) * scale
     for offset in (-3, -1.25, -0.75, 0, 0.75, 1.25, 3):
         high, low = double_double.two_sum(below, half)
         got = _both_ways(monkeypatch, single, high, low + offset * error * high, 0, error)
@@ -214,13 +215,17 @@ def test_what_the_error_leaves_open_is_certified(monkeypatch, single, last):
             # The ends are float64 numbers, and here the midpoint itself.
             assert got == _CERTIFIED
         else:
-            assert got == below + (offset > 0) * 2.0**-bits
+            assert got == below + (offset > 0) * 2 * half
     if single:
         for sign in (-1, 1):
-            got = _both_ways(monkeypatch, single, below + half, sign * 2.0**-53, 0, 2.0**-56)
+            got = _both_ways(
+                monkeypatch, single, below + half, sign * 2.0**-53 * scale, 0, 2.0**-56
+            )
             assert got == _CERTIFIED
-            got = _both_ways(monkeypatch, single, below + half + sign * 2.0**-50, 0.0, 0, 2.0**-56)
-            assert got == below + (sign > 0) * 2.0**-bits
+            got = _both_ways(
+                monkeypatch, single, below + half + sign * 2.0**-50 * scale, 0.0, 0, 2.0**-56
+            )
+            assert got == below + (sign > 0) * 2 * half
 
 
 @pytest.mark.parametrize("single", [False, True])
@@ -373,12 +378,47 @@ def test_bits_do_not_depend_on_simd():
     assert len(outputs[0]) == 2 * 8 * 2000 + 1
 
 
-def test_bad_input_is_refused():
+@pytest.mark.parametrize("name", ["lr", "lambd", "alpha"])
+@pytest.mark.parametrize("value", [-1.0, math.inf, math.nan])
+def test_bad_hyperparameters_are_refused(name, value):
     """The message names the parameter, its domain and the value."""
-    with pytest.raises(ValueError, match=r"alpha must be in \[0, inf\), got -1.0"):
-        step_size(1, lr=0.1, lambd=0.1, alpha=-1.0)
-    with pytest.raises(ValueError, match=r"t must be integers in \[0, inf\)"):
-        step_size(np.array([1, -1]), lr=0.1, lambd=0.1, alpha=1.0)
+    given = {"lr": 0.1, "lambd": 0.1, "alpha": 1.0}
+    with pytest.raises(ValueError, match=rf"{name} must be in \[0, inf\), got {value}"):
+        step_size(1, **given | {name: value})
+
+
+def test_bad_input_is_refused():
+    """Steps that are none, and other dtypes."""
+    given = {"lr": 0.1, "lambd": 0.1, "alpha": 1.0}
+    for t in (np.array([1, -1]), 1.5, np.array([1.0])):
+        with pytest.raises(ValueError, match=r"t must be integers in \[0, inf\)"):
+            step_size(t, **given)
+    for dtype in ("float16", "int64"):
+        with pytest.raises(ValueError, match="dtype must be float32 or float64"):
+            step_size(1, **given, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_results_have_the_shape_of_t_and_the_dtype(dtype):
+    """Scalars, empty arrays, several blocks; and zeros are in the domain."""
+    given = {"lr": 0.1, "lambd": 0.1, "alpha": 1.0, "dtype": dtype}
+    one, none = step_size(3, **given), step_size(np.empty((2, 0), int), **given)
+    assert (one.dtype, one.shape, none.dtype, none.shape) == (dtype, (), dtype, (2, 0))
+    many = step_size(np.arange(2200).reshape(2, -1), **given)
+    assert (many.dtype, many.shape) == (dtype, (2, 1100))
+    assert many[1, 1099] == step_size(2199, **given)
+    lr = np.dtype(dtype).type(0.1)
+    for zero, expected in (("lr", 0), ("lambd", lr), ("alpha", lr)):
+        assert step_size(3, **given | {zero: 0.0}) == expected
+
+
+def test_a_block_is_regular_to_its_last_step():
+    """One step beyond the float64 integers, among others, is not rounded to one."""
+    rng = np.random.default_rng(10)
+    for lr in rng.uniform(0.5, 1, 8).tolist():
+        t = np.array([3, 2**53 + 1, 5])
+        got = step_size(t, lr=lr, lambd=1.0, alpha=1.0)
+        assert got.tolist() == [_truth(int(s), lr, 1.0, 1.0, "float64") for s in t]
 
 
 def test_one_step_size_is_cached():
