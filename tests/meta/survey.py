@@ -134,7 +134,9 @@ class Survey:
         if once or not chosen:
             files = {test.partition("::")[0] for test in ran}
             chosen = {test for test in self.seconds if test.partition("::")[0] in files}
-        return sorted(chosen, key=lambda test: self.seconds[test] * self.breadth[test] ** 2)
+        return sorted(
+            chosen, key=lambda test: self.seconds[test] * (self.breadth[test] or 999) ** 2
+        )
 
 
 class _Recorder:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from asgd.reference import Enclosure, formats, functionals
-from asgd.reference.balls import rounded, scaled
+from asgd.reference.balls import exact as exact_enclosure
+from asgd.reference.balls import rounded, scaled, unknown
 from asgd.reference.integers import _Sum, enclosures, exponents_of, integers
 from asgd.reference.rounding import round_fraction
 from asgd.reference.single import weighted_sums
@@ -301,16 +302,64 @@ def test_balls_round_as_fractions_do(name):
     high, low = two_sum(high, low)
     balls = scaled(high, low, radius, exponents)
     values, known = rounded(balls, name)
-    assert known.any()
+    single = name == "float32"
     for j in range(count):
         unit = Fraction(2) ** int(exponents[j])
         middle = (Fraction(high[j]) + Fraction(low[j])) * unit
         ends = [middle + sign * Fraction(radius[j]) * unit for sign in (-1, 1)]
         if known[j]:
             assert {round_fraction(end, fmt) for end in ends} == {float(values[j])}
+        # Twice what certificate.md pads the radius by is room enough.
+        pad = (
+            radius[j] * 2.0**-39
+            + abs(low[j]) * 2.0**-50
+            + abs(high[j]) * (2.0**-51 if single else 0)
+        )
+        wide = [middle + sign * (Fraction(radius[j]) + Fraction(pad)) * unit for sign in (-1, 1)]
+        if 2.0**-890 < abs(middle) < 2.0**990 and len({round_fraction(x, fmt) for x in wide}) == 1:
+            assert known[j]
         if np.isfinite(balls.radius[j]):
             enclosure = balls.enclosure(j)
             assert all(enclosure.contains(end) for end in ends)
+
+
+def test_balls_are_scaled_exactly_or_pay_for_it():
+    """A power of two costs nothing where nothing underflows; beyond the floats nothing is known."""
+    high, low = np.array([1.5, 0.0, -1.25]), np.array([2.0**-60, 0.0, 0.0])
+    radius = np.array([2.0**-100, 0.0, 2.0**-70])
+    for exponent in (-700, -60, 0, 500, 900):
+        got = scaled(high, low, radius, np.full(3, exponent))
+        assert np.array_equal(got.high, np.ldexp(high, exponent))
+        assert np.array_equal(got.low, np.ldexp(low, exponent))
+        assert np.array_equal(got.radius, np.ldexp(radius * (1 + 2.0**-40), exponent))
+    for exponent in (-1070, -990, -870):
+        got = scaled(high, low, radius, np.full(3, exponent))
+        assert got.radius[1] == 0
+        for j in (0, 2):
+            unit = Fraction(2) ** exponent
+            exact = (Fraction(high[j]) + Fraction(low[j])) * unit
+            off = abs(Fraction(got.high[j]) + Fraction(got.low[j]) - exact)
+            paid = Fraction(got.radius[j]) - Fraction(radius[j]) * unit
+            assert (
+                off
+                <= paid
+                <= Fraction(2) ** -1071 + Fraction(radius[j]) * unit * Fraction(1, 2**39)
+            )
+    far = scaled(high, low, radius, np.full(3, 1000))
+    assert far.radius.tolist() == [np.inf, 0.0, np.inf]
+    assert not far.high.any()
+    wide = scaled(np.zeros(1), np.zeros(1), np.array([1.0]), np.array([1000]))
+    assert wide.radius[0] == np.inf
+    with pytest.raises(ValueError, match="nothing is known of element 2"):
+        far.enclosure(2)
+    assert unknown(2).radius.tolist() == [np.inf] * 2
+
+
+def test_an_exact_fraction_is_a_point():
+    """Of any length."""
+    for x in (Fraction(-3, 8), Fraction(2**300 + 1, 2**7), Fraction(0), Fraction(5)):
+        assert exact_enclosure(x).bounds() == (x, x)
+        assert exact_enclosure(x).precision >= 128
 
 
 def test_single_steps_lie_in_their_balls():
