@@ -269,17 +269,50 @@ def test_bad_state(package):
         assert other.state_dict() == before
 
 
-def test_damaged_average():
-    """fast: an average of another size or dtype, or that is no base64, is refused."""
-    parameter, optimizer = _make(asgd.fast)
+@pytest.mark.parametrize(
+    ("package", "key", "value", "match"),
+    [
+        (asgd.fast, "high", "AAAA", "average must be 32 bytes in base64, got 3"),
+        (asgd.fast, "low", "AAAA", "average must be 32 bytes in base64, got 3"),
+        (asgd.fast, "high", "!", "base64"),
+        (asgd.fast, "high", "A" * 42 + "!!==", "base64"),
+        (asgd.fast, "high", 3, "an array must be float64 in base64, got 3"),
+        (asgd.fast, "low", None, "low does not fit an average of float64"),
+        (asgd.fast, "t0", -1.0, "t0 must be in"),
+        (asgd.fast, "more", 1, "must have the keys t0, high, low"),
+        (asgd.reference, "shape", [2, 2], "average must have shape"),
+        (asgd.reference, "mpf", [[0, 1, 0, 1]], "average must have shape"),
+        (asgd.reference, "more", 1, "must have the keys shape, mpf"),
+    ],
+)
+def test_damaged_average(package, key, value, match):
+    """An average of another size, or that is not encoded as it should be, is refused."""
+    parameter, optimizer = _make(package)
     _walk(parameter, optimizer, GRADS)
-    for key, value in [
-        ("base64", "AAAA"), ("base64", "!"), ("dtype", "float32"), ("shape", [2, 2]), ("base64", 3)
-    ]:  # fmt: skip
+    state = optimizer.state_dict()
+    state["state"][0]["average"][key] = value
+    with pytest.raises((TypeError, ValueError), match=match):
+        optimizer.load_state_dict(state)
+
+
+def test_an_average_of_another_kind_is_refused():
+    """fast: what float32 has no use for; and what is no average at all."""
+    states = []
+    for dtype in (np.float32, np.float64):
+        parameter = asgd.fast.Parameter(np.ones(4, dtype))
+        optimizer = asgd.fast.ASGD([parameter], **STRONG)
+        _walk(parameter, optimizer, GRADS.astype(dtype))
+        states.append((optimizer, optimizer.state_dict()["state"][0]["average"]))
+    (single, of_single), (double, of_double) = states
+    for optimizer, average in ((single, of_double), (double, of_single)):
         state = optimizer.state_dict()
-        state["state"][0]["average"][key] = value
-        with pytest.raises((TypeError, ValueError)):
+        state["state"][0]["average"] = average
+        with pytest.raises(ValueError, match="low does not fit an average of"):
             optimizer.load_state_dict(state)
+    state = single.state_dict()
+    state["state"][0]["average"] = 3
+    with pytest.raises(ValueError, match="must have the keys"):
+        single.load_state_dict(state)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
