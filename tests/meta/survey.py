@@ -7,6 +7,7 @@ tests alone that run its statement, and the quickest and sharpest go first.
 import difflib
 import gc
 import hashlib
+import importlib
 import importlib.util
 import json
 import os
@@ -110,10 +111,13 @@ class Survey:
         How long each test takes.
     lines : dict of str to (dict of str to set of int)
         By file of the mutated packages and by test: the lines that the test runs.
+    imported : dict of str to set of int
+        By file: the lines that are run when it is imported.
     """
 
     seconds: dict[str, float]
     lines: dict[str, dict[str, set[int]]]
+    imported: dict[str, set[int]]
 
     @cached_property
     def breadth(self) -> Counter[str]:
@@ -131,7 +135,7 @@ class Survey:
         """
         ran = self.lines.get(module, {})
         chosen = {test for test, there in ran.items() if not there.isdisjoint(lines)}
-        if once or not chosen:
+        if once or not chosen or not self.imported[module].isdisjoint(lines):
             files = {test.partition("::")[0] for test in ran}
             chosen = {test for test in self.seconds if test.partition("::")[0] in files}
         return sorted(
@@ -139,12 +143,30 @@ class Survey:
         )
 
 
+def _coverage() -> coverage.Coverage:
+    where = [str(ROOT / folder / "*.py") for folder in MUTATED]
+    return coverage.Coverage(data_file=None, include=where, config_file=False)
+
+
+def _import_all(out: Path) -> int:
+    """Import the packages, and write down the lines that were run."""
+    cover = _coverage()
+    cover.start()
+    sys.meta_path.insert(0, Checkout())
+    for module in _texts():
+        importlib.import_module(f"asgd.{module.removesuffix('.py').replace('/', '.')}")
+    cover.stop()
+    data = cover.get_data()
+    paths = {str(Path(path).relative_to(ROOT)): path for path in data.measured_files()}
+    out.write_text(json.dumps({module: data.lines(path) for module, path in paths.items()}))
+    return 0
+
+
 class _Recorder:
     """Plugin that notes the lines and the time of each test."""
 
     def __init__(self) -> None:
-        where = [str(ROOT / folder / "*.py") for folder in MUTATED]
-        self.coverage = coverage.Coverage(data_file=None, include=where, config_file=False)
+        self.coverage = _coverage()
         self.seconds: dict[str, float] = {}
 
     @pytest.hookimpl(wrapper=True)
@@ -183,13 +205,18 @@ def _moved(lines: list[int], before: str, after: str) -> list[int]:
     return [place[line] for line in lines if line in place]
 
 
-def _kept() -> dict[str, Any]:
-    """The last survey, for the packages as they are now."""
-    texts = {
+def _texts() -> dict[str, str]:
+    """Text of each file that is mutated."""
+    return {
         f"{folder}/{path.name}": path.read_text(encoding="utf-8")
         for folder in MUTATED
-        for path in (ROOT / folder).glob("*.py")
+        for path in sorted((ROOT / folder).glob("*.py"))
     }
+
+
+def _kept() -> dict[str, Any]:
+    """The last survey, for the packages as they are now."""
+    texts = _texts()
     if not _FILE.is_file():
         return {"sources": texts, "files": {}}
     kept: dict[str, Any] = json.loads(_FILE.read_text())
@@ -220,8 +247,11 @@ def survey() -> Survey:
             raise SystemExit(f"{name} fails without any change: python -m pytest -x {name}")
         kept["files"][name] = {"digest": digest, "tests": json.loads(out.read_text())}
         _FILE.write_text(json.dumps(kept))
-    out.unlink(missing_ok=True)
     _FILE.write_text(json.dumps(kept))
+    if os.waitpid(in_fork(lambda: _import_all(out)), 0)[1]:
+        raise SystemExit("the packages cannot be imported")
+    imported = {module: set(lines) for module, lines in json.loads(out.read_text()).items()}
+    out.unlink()
     seconds: dict[str, float] = {}
     lines: dict[str, dict[str, set[int]]] = {}
     for file in kept["files"].values():
@@ -229,7 +259,7 @@ def survey() -> Survey:
             seconds[test] = entry["seconds"]
             for module, ran in entry["lines"].items():
                 lines.setdefault(module, {})[test] = set(ran)
-    return Survey(seconds, lines)
+    return Survey(seconds, lines, imported)
 
 
 if __name__ == "__main__":
