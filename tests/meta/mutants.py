@@ -154,14 +154,16 @@ Log = dict[tuple[str, str, str, str], tuple[str, str]]
 
 
 def _try(module: str, trials: Trials, given: Any) -> Log:
-    """Try a module's mutants, or those that survived the last time."""
+    """Try a module's mutants, or those of which it is not known what becomes of them."""
     file = ROOT / ".mutants" / f"{module.replace('/', '-')}.json"
     found = mutants(ROOT, module)
     log: Log = {}
     if given.again and file.is_file():
         log = {(module, *n[:3]): (n[3], n[4]) for n in json.loads(file.read_text())}
         log = {m.key: log[m.key] for m in found if m.key in log}
+        argued = mutants_page.argued()[1]
         found = [m for m in found if log.get(m.key, ("survived",))[0] == "survived"]
+        found = [m for m in found if m.key not in log or m.key not in argued]
     start = time.monotonic()
     for done, result in enumerate(trials.run(found, given.workers), 1):
         log[result.mutant.key] = result.status, result.test
@@ -186,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("modules", nargs="*", help="such as fast/window.py; default: all")
     parser.add_argument("--workers", type=int, default=1, help="mutants tried at a time")
     parser.add_argument("--seconds", type=float, default=20, help="of tests for each mutant")
-    parser.add_argument("--again", action="store_true", help="only what survived the last time")
+    parser.add_argument("--again", action="store_true", help="only what is not killed or argued")
     given: Any = parser.parse_args(arguments)
     status = 0
     with tempfile.TemporaryDirectory() as folder:

@@ -2,7 +2,11 @@
 
 import copy
 import json
+import os
 import pickle
+import subprocess
+import sys
+import threading
 import tracemalloc
 from functools import partial
 from itertools import combinations
@@ -120,6 +124,75 @@ def test_blocks_threads_and_gathering_do_not_change_the_bits(dtype, monkeypatch)
     for k in range(2):
         assert np.concatenate(together[k]).tobytes() == expected[k][0].tobytes()
         assert np.concatenate([run[k][0] for run in alone]).tobytes() == expected[k][0].tobytes()
+
+
+@pytest.mark.parametrize(("cpus", "helpers"), [(1, 0), (4, 3), (100, 7)])
+def test_there_are_as_many_threads_as_cores_and_at_most_eight(cpus, helpers, monkeypatch):
+    """The caller's own is one of them; they are made once, and anew where they are forgotten."""
+    monkeypatch.setattr(threads, "_cpus", lambda: cpus)
+    pool = threads._Pool()
+    assert pool.helpers == helpers
+    if helpers:
+        first = pool.get()
+        assert first is pool.get()
+        assert first.submit(lambda: threading.current_thread().name).result().startswith("asgd")
+        pool.forget()
+        assert pool.get() is not first
+
+
+def test_the_cores_are_those_that_this_process_may_use(monkeypatch):
+    """Where the system can say so; else all there are, or one."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2}.difference([pid]), False)
+    assert threads._cpus() == 2
+    monkeypatch.delattr(os, "sched_getaffinity")
+    for count, expected in ((6, 6), (None, 1)):
+        monkeypatch.setattr(os, "cpu_count", lambda count=count: count)
+        assert threads._cpus() == expected
+
+
+@pytest.mark.parametrize(
+    ("elements", "helpers", "shared"),
+    [(threads.THREADED, 2, True), (threads.THREADED - 1, 2, False), (threads.THREADED, 0, False)],
+)
+def test_large_steps_are_shared_out(elements, helpers, shared, monkeypatch):
+    """Every job is run once, by whichever thread; small steps do not leave the caller's."""
+    pool = threads._Pool()
+    pool.helpers = helpers
+    monkeypatch.setattr(threads, "_POOL", pool)
+    ran = []
+
+    class Job:
+        def run(self, grads, scalars):
+            ran.append((grads, scalars))
+
+    threads.run_all([(Job(), i, -i) for i in range(20)], elements)
+    assert sorted(ran) == [(i, -i) for i in range(20)]
+    assert (pool.executor is not None) is shared
+
+
+_FORKS = """
+import os, signal, numpy as np
+from asgd.fast import ASGD, Parameter, threads
+threads.THREADED, threads._POOL.helpers = 0, 2
+p = Parameter(np.ones(2**20))
+optimizer = ASGD([p], lr=0.5, lambd=0.0)
+p.grad = np.ones(2**20)
+optimizer.step()
+child = os.fork()
+if not child:
+    signal.alarm(60)
+optimizer.step()
+if not child:
+    os._exit(0 if (p.data == 0).all() else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_process_has_threads_of_its_own():
+    """Those of its parent are not there, and would be waited for in vain."""
+    run = [sys.executable, "-W", "ignore", "-c", _FORKS]
+    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == "0\n"
 
 
 def test_gradient_that_is_theta_or_overlaps_it():

@@ -438,3 +438,28 @@ def test_defaults_of_step(package):
     assert package.gradient(one, one, weight_decay=number(0)) == 1
     for t, t0 in ((5, 4), (3, 4), (5, Fraction(9, 2))):
         assert package.averaging_weight(t, t0=number(t0)) == 1
+
+
+def test_terms_that_are_zero_do_not_meet_infinity():
+    """fast: without decay theta has no part in the gradient; a weight of 1 is theta itself."""
+    one, huge = np.array([1.0]), np.array([np.inf])
+    assert asgd.fast.gradient(one, huge, weight_decay=0.0) is one
+    assert asgd.fast.gradient(one, 3 * one, weight_decay=1.0) == 4
+    assert asgd.fast.descend(huge, one, eta=0.5, lambd=0.0) == np.inf
+    assert asgd.fast.descend(3 * one, one, eta=0.5, lambd=1.0) == 1
+    assert asgd.fast.average(huge, one, mu=1.0) is one
+    assert asgd.fast.average(3 * one, one, mu=0.0) == 3
+
+
+def test_step_takes_the_step_size_of_its_dtype():
+    """fast: rounded once, where rounding to float64 first would go the other way."""
+    zero = np.zeros(1, np.float32)
+    given = {
+        "lr": 1 + 3 * 2.0**-24,
+        "lambd": 2.0**-70,
+        "alpha": 0.5,
+        "t0": 9.0,
+        "weight_decay": 0.0,
+    }
+    theta, _ = asgd.fast.step(zero, zero, 1, zero - 1, **given)
+    assert theta == 1 + 2.0**-23
