@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from asgd.reference import Enclosure, formats, functionals
+from asgd.reference.balls import Balls, rounded, scaled, unknown
 from asgd.reference.balls import exact as exact_enclosure
-from asgd.reference.balls import rounded, scaled, unknown
 from asgd.reference.integers import _Sum, enclosures, exponents_of, integers
 from asgd.reference.rounding import round_fraction
 from asgd.reference.single import weighted_sums
@@ -321,6 +321,37 @@ def test_balls_round_as_fractions_do(name):
         if np.isfinite(balls.radius[j]):
             enclosure = balls.enclosure(j)
             assert all(enclosure.contains(end) for end in ends)
+
+
+@pytest.mark.parametrize("name", formats)
+def test_balls_beside_a_tie_are_known_beyond_what_they_are_padded_by(name):
+    """Twice the padding is beyond it; a radius that reaches the tie is not; a point is decided."""
+    fmt, single = formats[name], name == "float32"
+    for odd, exponent, wide in product((0, 1), (-90, 0, 40), (0.0, 2.0**-80, 2.0**-60)):
+        unit = 2.0 ** (exponent - fmt.digits + 1)
+        below = 2.0**exponent + odd * unit
+        radius = wide * below
+        middle = two_sum(np.float64(below), np.float64(unit / 2))
+        pad = radius * 2.0**-40 + unit * 2.0**-51 + single * below * 2.0**-51
+        for offset in (-2 * (radius + pad), -radius / 2, 0.0, radius / 2, 2 * (radius + pad)):
+            high, low = two_sum(middle[0], middle[1] + offset)
+            (value,), (known,) = rounded(Balls(*np.array([[high], [low], [radius]])), name)
+            exact = Fraction(float(high)) + Fraction(float(low))
+            if known:
+                ends = {round_fraction(exact + sign * Fraction(radius), fmt) for sign in (-1, 1)}
+                assert ends == {float(value)}
+            decided = not radius and (not single or not low)
+            assert known or not (decided or abs(offset) > radius)
+
+
+@pytest.mark.parametrize("name", formats)
+def test_balls_of_which_nothing_is_known(name):
+    """Zero is known where it is exact; beyond what floats bound well nothing is."""
+    high = np.array([0.0, 0.0, 2.0**-950, 2.0**1001, 2.0**-900, 1.0])
+    radius = np.array([0.0, 2.0**-1000, 0.0, 0.0, 0.0, 0.0])
+    values, known = rounded(Balls(high, np.zeros(6), radius), name)
+    assert known.tolist() == [True, False, False, False, True, True]
+    assert values[[0, 5]].tolist() == [0.0, 1.0]
 
 
 def test_balls_are_scaled_exactly_or_pay_for_it():
