@@ -1,6 +1,5 @@
 """Exactness of the sliced product, of balls, and of single steps; the tolerance on arrays."""
 
-import math
 import random
 from fractions import Fraction
 from itertools import product
@@ -8,10 +7,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from asgd.reference import Enclosure, formats, functionals
+from asgd.reference import Enclosure, formats
 from asgd.reference.balls import Balls, rounded, scaled, unknown
 from asgd.reference.balls import exact as exact_enclosure
-from asgd.reference.integers import _Sum, enclosures, exponents_of, integers
 from asgd.reference.rounding import round_fraction
 from asgd.reference.single import weighted_sums
 from asgd.reference.slices import (
@@ -33,106 +31,6 @@ from asgd.reference.tolerance import (
 from asgd.spec import POLICIES
 
 SCALE = 120
-
-
-def test_products_in_fixed_point_are_within_their_bounds():
-    """Every small pair: certificate.md's bound, which contains what the factors may be."""
-    pairs = list(product(range(-9, 10, 3), range(3)))
-    for (a, ea), (b, eb) in product(pairs, pairs):
-        value, error = functionals.product((a, ea), (b, eb), 2)
-        assert value == a * b // 4
-        ends = [Fraction((a + x) * (b + y), 4) for x, y in product((-ea, ea), (-eb, eb))]
-        assert all(abs(end - value) <= error for end in ends)
-        spread = abs(a) * eb + abs(b) * ea + ea * eb
-        assert error == (spread // 4 + 2 if spread else int(a * b % 4 != 0))
-    assert functionals.add((3, 1), (-5, 2)) == (-2, 3)
-
-
-def test_fixed_point_is_rounded_outward_once():
-    """The low end down, and the distance to the high end rounded up."""
-    for low, width_, exponent in product(range(-9, 10), range(3), range(-4, 3)):
-        value, error = functionals.fixed(Enclosure(low, low + width_, exponent), 2)
-        unit = Fraction(2) ** (exponent + 2)
-        assert value == math.floor(low * unit)
-        assert value + error == math.ceil((low + width_) * unit)
-
-
-def test_rows_of_exact_steps_are_exact():
-    """Coefficients over theta, the average and each gradient, against the recurrence itself."""
-    draw = random.Random(5)
-    columns = [[Fraction(draw.randint(-8, 8), 8) for _ in range(5)] for _ in range(4)]
-    steps = [functionals.Transition(*map(Enclosure.of, column)) for column in columns]
-    top = functionals.gain_exponent(steps)
-    fixed_steps = [functionals.to_fixed(step, SCALE, top) for step in steps]
-    largest = max(abs(column[1]) for column in columns)
-    assert largest <= Fraction(2) ** top <= 2 * largest
-    theta, mean = (basis(i, 6) for i in range(2))
-    for i, (decay, gain, old, before, new) in enumerate(columns, 2):
-        grad = basis(i, 6)
-        moved = [decay * x + gain * g for x, g in zip(theta, grad, strict=True)]
-        mean = [old * m + before * x + new * y for m, x, y in zip(mean, theta, moved, strict=True)]
-        theta = moved
-    for row, exact in (
-        (functionals.theta_row(fixed_steps, SCALE), theta),
-        (functionals.average_row(fixed_steps, SCALE), mean),
-    ):
-        units = [Fraction(1)] * 2 + [Fraction(2) ** top] * 4
-        got = [Fraction(value, 1 << SCALE) * u for (value, _), u in zip(row, units, strict=True)]
-        assert got == exact
-        assert not any(error for _, error in row)
-    assert functionals.gain_exponent([]) == 0
-    zero, some = Enclosure.of(0), Enclosure(0, 5, 0)
-    assert functionals.gain_exponent([functionals.Transition(zero, some, zero, zero, zero)]) == 3
-
-
-def test_sums_of_the_simple_engine_are_within_their_bounds():
-    """Each factor anywhere in what its own error allows: certificate.md, "Integer fixed point"."""
-    draw = random.Random(6)
-    for _ in range(300):
-        terms = [
-            ((draw.randint(-9, 9), draw.randint(0, 2)), draw.choices(range(-9, 10), k=3), bound)
-            for bound in draw.choices(range(3), k=draw.randint(1, 2))
-        ]
-        total = _Sum()
-        for coefficient, vector, bound in terms:
-            total.add(coefficient, np.array(vector, object), bound)
-        values, error = total.shifted(3, np.zeros(3, object))
-        spread = 0
-        for (a, ea), vector, bound in terms:
-            spread += abs(a) * bound + ea * (max(map(abs, vector)) + bound)
-        sums = [sum(a * vector[j] for (a, _), vector, _ in terms) for j in range(3)]
-        exact = not spread and not any(x % 8 for x in sums)
-        assert values.tolist() == [x // 8 for x in sums]
-        assert error == (0 if exact else spread // 8 + 2)
-    assert _Sum().shifted(3, np.array([5], object)) == (np.array([0]), 0)
-
-
-def test_numbers_of_the_simple_engine_are_floored():
-    """Floats in units of any size, and what is said of them; their enclosures say it again."""
-    rng = np.random.default_rng(8)
-    row = np.append(rng.standard_normal(40) * 2.0 ** rng.integers(-60, 60, 40), [0.0, 5e-324, -1.5])
-    shifts = rng.integers(-70, 130, row.size)
-    pairs = list(zip(row.tolist(), shifts.tolist(), strict=True))
-    exact = [Fraction(x) * Fraction(2) ** shift for x, shift in pairs]
-    values, error = integers(row, shifts)
-    assert values.tolist() == [math.floor(x) for x in exact]
-    assert error == 1
-    assert integers(np.array([0.0, 0.75, -3.0]), np.array([-9, 2, 0]))[1] == 0
-    assert integers(np.array([0.75]), np.array([1]))[1] == 1
-    assert integers(np.array([1 + 2.0**-52]), np.array([51]))[1] == 1
-    assert integers(np.array([3.0, 1.0]), np.array([60, 0]))[1] == 0
-    for value, shift, got in zip(
-        values.tolist(), shifts.tolist(), enclosures(values, 3, shifts.tolist()), strict=True
-    ):
-        unit = Fraction(2) ** -shift
-        assert got.bounds() == ((value - 3) * unit, (value + 3) * unit)
-    columns = np.array([[0.75, 0.0, 3.0, 5e-324], [-5.0, 0.0, 1.0, 0.0]])
-    assert exponents_of(columns).tolist() == [3, 0, 2, -1073]
-
-
-def basis(i, size):
-    """Unit vector."""
-    return [Fraction(int(i == j)) for j in range(size)]
 
 
 @pytest.mark.parametrize("terms", [1, 2, 5, 404, 516, 8191, 10**5])
@@ -420,6 +318,62 @@ def test_single_steps_lie_in_their_balls():
                 if abs(exact) > 2.0**-500:
                     assert balls.radius[t, j] <= 2.0**-95 * np.abs(inputs).max(axis=0)[t, j] * 2**60
     assert np.isfinite(balls.radius).any()
+
+
+@pytest.mark.parametrize("wide", [0, 1, 2**40])
+def test_radii_of_single_steps_are_those_of_the_page(wide):
+    """At least what coefficients may be off by, and no more than certificate.md adds to it."""
+    rng, draw = np.random.default_rng(7), random.Random(7)
+    count, rows, size = 3, 12, 5
+    lows = [[draw.randint(-(2**120), 2**120) for _ in range(rows)] for _ in range(count)]
+    coefficients = [[Enclosure(c, c + wide, -120) for c in column] for column in lows]
+    inputs = list(
+        rng.standard_normal((count, rows, size)) * 2.0 ** rng.integers(-9, 9, (count, 1, 1))
+    )
+    balls = weighted_sums(coefficients, inputs)
+    u = Fraction(1, 2**53)
+    for t, j in product(range(rows), range(size)):
+        xs = [Fraction(x[t, j]) for x in inputs]
+        middle = Fraction(balls.high[t, j]) + Fraction(balls.low[t, j])
+        products = [Fraction(lows[i][t], 2**120) * xs[i] for i in range(count)]
+        errors = [Fraction(wide, 2**120) * abs(x) for x in xs]
+        ends = [
+            sum(
+                p + s * Fraction(wide, 2**120) * x
+                for p, s, x in zip(products, signs, xs, strict=True)
+            )
+            for signs in product((0, 1), repeat=count)
+        ]
+        radius = Fraction(balls.radius[t, j])
+        assert all(abs(end - middle) <= radius for end in ends)
+        # Rounding errors of products and of sums, what coefficients have beyond a float, and beyond
+        # the second one.
+        magnitude = sum(map(abs, products))
+        small = 4 * count * u * (2 * count + 2) * u * magnitude + u * u * magnitude
+        assert radius <= (sum(errors) + small) * (1 + Fraction(1, 2**30)) + Fraction(1, 2**990)
+
+
+def test_single_steps_of_which_nothing_is_known():
+    """Numbers that cannot be split, or whose products' errors are no floats, in either place."""
+    good, great, tiny = 1.5, 2.0**481, 2.0**-800
+    for c, x, known in [
+        (good, good, True),
+        (great, good, False),
+        (good, great, False),
+        (2.0**300, 2.0**1000, False),
+        (tiny, tiny, False),
+        (0.0, tiny, True),
+        (tiny, 0.0, True),
+    ]:
+        for first in (True, False):
+            pairs = [(c, x), (good, good)] if first else [(good, good), (c, x)]
+            columns = [[Enclosure.of(a)] for a, _ in pairs]
+            ball = weighted_sums(columns, [np.array([[b]]) for _, b in pairs])
+            assert bool(np.isfinite(ball.radius[0, 0])) is known
+            if not known:
+                assert ball.high[0, 0] == ball.low[0, 0] == 0
+    nothing = weighted_sums([[Enclosure.of(0.3)]], [np.zeros((1, 2))])
+    assert not nothing.radius.any()
 
 
 @pytest.mark.parametrize("policy", POLICIES)
