@@ -126,6 +126,28 @@ def test_blocks_threads_and_gathering_do_not_change_the_bits(dtype, monkeypatch)
         assert np.concatenate([run[k][0] for run in alone]).tobytes() == expected[k][0].tobytes()
 
 
+def test_blocks_hold_each_element_once():
+    """None is larger than a block, empty parameters have none, and all small ones are gathered."""
+    small, most = blocks.SMALL, blocks.BLOCK
+    sizes = [0, 1, small, small + 1, most, most + 1, 2 * most + 5] + [small] * (most // small + 3)
+    thetas = [np.zeros(n, np.float32) for n in sizes]
+    seen = [[] for _ in sizes]
+    made = blocks.blocks(thetas)
+    for block in made:
+        assert 0 < block.size <= most
+        assert block.gathered is all(0 < sizes[i] <= small for i in block.members)
+        start = block.part.start
+        for i in block.members:
+            length = sizes[i] if block.gathered else block.size
+            seen[i].append((start if not block.gathered else 0, length))
+        assert block.size == sum(sizes[i] for i in block.members) or not block.gathered
+    for n, parts in zip(sizes, seen, strict=True):
+        assert sum(length for _, length in parts) == n
+        assert [start for start, _ in sorted(parts)] == list(range(0, n, most))
+    # 1 + (most // small + 4) small elements fill one block and begin another.
+    assert sum(block.gathered for block in made) == 2
+
+
 @pytest.mark.parametrize(("cpus", "helpers"), [(1, 0), (4, 3), (100, 7)])
 def test_there_are_as_many_threads_as_cores_and_at_most_eight(cpus, helpers, monkeypatch):
     """The caller's own is one of them; they are made once, and anew where they are forgotten."""
