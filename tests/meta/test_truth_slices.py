@@ -101,6 +101,7 @@ def test_slices_of_coefficients_and_what_they_leave(depth):
         ]
         for _ in range(4)
     ]
+    rows += [[((1 << (w * depth + extra)) - 1, 0)] * 5 for extra in range(-2, 3)]
     rows += [[(0, 0)] * 5, [(0, 3)] * 5, [(1 << SCALE, 0)] * 5, [(5 << (SCALE - 3), 1)] * 5]
     a = cut_coefficients(rows, SCALE, depth, w)
     for i, row in enumerate(rows):
@@ -144,6 +145,20 @@ def test_slices_of_inputs_and_what_they_leave(depth):
         assert max(abs(x) for part in flat for x in part) <= 2 ** (w - 1)
     short, none = cut_inputs(np.array([[0.5, -1.0]]), depth, w)
     assert (len(short), none) == (1, 0.0)
+
+
+def test_what_high_and_low_miss_is_said():
+    """Sums of slices that overlap far more than those of a product."""
+    rng = np.random.default_rng(2)
+    for w, depth in product((3, 20), (2, 4, 7)):
+        sums = rng.integers(-(2**53), 2**53, (depth, 40)).astype(float)
+        high, low, missed = collect(sums[:, None, :], w)
+        for j in range(40):
+            parts = enumerate(sums[:, j].tolist())
+            exact = sum(Fraction(x) * Fraction(1, 2 ** (w * d)) for d, x in parts)
+            lost = abs(exact - Fraction(high[0, j]) - Fraction(low[0, j]))
+            assert lost <= Fraction(missed[0, j])
+        assert not missed.any() or depth > 2
 
 
 def test_what_is_left_out_is_the_sum_of_the_pairs():
@@ -225,7 +240,9 @@ def test_balls_round_as_fractions_do(name):
 def test_balls_beside_a_tie_are_known_beyond_what_they_are_padded_by(name):
     """Twice the padding is beyond it; a radius that reaches the tie is not; a point is decided."""
     fmt, single = formats[name], name == "float32"
-    for odd, exponent, wide in product((0, 1), (-90, 0, 40), (0.0, 2.0**-80, 2.0**-60)):
+    # Radii next to each of the paddings, too.
+    radii = [0.0, 2.0**-104, 2.0**-80, 2.0**-60] + [2.0**-52] * single
+    for odd, exponent, wide in product((0, 1), (-90, 0, 40), radii):
         unit = 2.0 ** (exponent - fmt.digits + 1)
         below = 2.0**exponent + odd * unit
         radius = wide * below
@@ -274,6 +291,7 @@ def test_balls_are_scaled_exactly_or_pay_for_it():
                 <= paid
                 <= Fraction(2) ** -1071 + Fraction(radius[j]) * unit * Fraction(1, 2**39)
             )
+    assert not np.isfinite(scaled(high, low, radius, np.full(3, 1030)).radius[[0, 2]]).any()
     far = scaled(high, low, radius, np.full(3, 1000))
     assert far.radius.tolist() == [np.inf, 0.0, np.inf]
     assert not far.high.any()
