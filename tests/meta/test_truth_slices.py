@@ -11,7 +11,7 @@ from asgd.reference import Enclosure, formats
 from asgd.reference.balls import Balls, rounded, scaled, unknown
 from asgd.reference.balls import exact as exact_enclosure
 from asgd.reference.rounding import round_fraction
-from asgd.reference.single import weighted_sums
+from asgd.reference.single import _two_product, weighted_sums
 from asgd.reference.slices import (
     Coefficients,
     collect,
@@ -371,11 +371,23 @@ def test_radii_of_single_steps_are_those_of_the_page(wide):
         assert radius <= (sum(errors) + small) * (1 + Fraction(1, 2**30)) + Fraction(1, 2**990)
 
 
+def test_products_of_single_steps_lose_nothing():
+    """Product and error, of numbers with long and short runs of ones."""
+    rng = np.random.default_rng(3)
+    ones = 2.0**53 - 2.0 ** rng.integers(0, 50, 60)
+    a = np.concatenate([ones, 2.0**53 - ones, rng.standard_normal(60)])
+    for b in (a, a[::-1], rng.permutation(a)):
+        for x, y, p, e in zip(a, b, *_two_product(a, b), strict=True):
+            assert Fraction(x) * Fraction(y) == Fraction(p) + Fraction(e)
+
+
 def test_single_steps_of_which_nothing_is_known():
     """Numbers that cannot be split, or whose products' errors are no floats, in either place."""
     good, great, tiny = 1.5, 2.0**481, 2.0**-800
     for c, x, known in [
         (good, good, True),
+        (2.0**479, good, True),
+        (good, 2.0**479, True),
         (great, good, False),
         (good, great, False),
         (2.0**300, 2.0**1000, False),
