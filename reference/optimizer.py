@@ -4,6 +4,7 @@ from typing import Any
 
 import mpmath
 import numpy as np
+from mpmath.libmp.backend import MPZ
 from numpy.typing import NDArray
 
 from asgd.spec import Hyperparameters, Optimizer
@@ -121,6 +122,7 @@ class ASGD(Optimizer[Parameter]):
             raise ValueError(f"average must have shape {list(like.shape)}, got {data['shape']}")
         out = np.empty(like.shape, object)
         mp = like.flat[0].context if like.size else mpmath.mp
-        for i, parts in enumerate(data["mpf"]):
-            out.flat[i] = mp.make_mpf(tuple(parts))
+        for i, (sign, mantissa, exponent, bits) in enumerate(data["mpf"]):
+            # mpmath's own integers: with gmpy2 it accepts no others.
+            out.flat[i] = mp.make_mpf((sign, MPZ(mantissa), exponent, bits))
         return out

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgd.reference import Enclosure, decide, descend, formats, real, step_size
-from asgd.reference.enclosure import TooWideError
+from asgd.reference.enclosure import TooWideError, _binomial, _fractional_power
 from asgd.reference.numbers import PRECISION
 from asgd.reference.rounding import round_dyadic, round_fraction, ulp
 
@@ -127,6 +127,7 @@ def test_a_tie_stays_undecided():
     assert around.rounded(fmt) is None
     assert around.candidates(fmt) == (2.0**53, 2.0**53 + 2)
     assert decide(lambda _: around, fmt) is None
+    assert decide(lambda _: tie, fmt, precision=64, highest=64) == 2.0**53
 
 
 _FRACTIONS = st.fractions(max_denominator=10**6).flatmap(
@@ -244,6 +245,41 @@ def test_inclusion_of_powers(low, width, n, bits, steps):
     assert least**8 <= exact <= most**8
 
 
+def _lies_between(low, base, high, bits, count, scale):
+    """Whether low <= base**(bits / 2**count) <= high in fixed point, by integers alone."""
+    exact = base**bits << scale * (2**count - bits)
+    return low ** (2**count) <= exact <= high ** (2**count)
+
+
+@pytest.mark.parametrize("scale", [14, 24, 60])
+def test_fractional_powers_are_enclosed_to_the_last_unit(scale):
+    """Before the guard digits are rounded away, which would hide what is missing."""
+    rng, one = random.Random(scale), 1 << scale
+    for _ in range(400):
+        count = rng.randint(1, 6)
+        bits = rng.randrange(1, 2**count)
+        base = one + rng.choice(
+            [0, 1, one >> 12, one >> 11, 3 * one, 15 * one, rng.getrandbits(scale)]
+        )
+        base <<= rng.choice([0, 0, 1, 7])
+        low, high = _fractional_power(base, bits, count, scale)
+        assert _lies_between(low, base, high, bits, count, scale)
+    assert _fractional_power(16 * one, 3, 2, scale) == (8 * one, 8 * one)
+    low, high = _fractional_power(17 * one, 3, 2, scale)
+    assert low < high
+
+
+def test_the_binomial_series_is_enclosed():
+    """Of a root that is up to two units low."""
+    rng, scale = random.Random(1), 40
+    for _ in range(300):
+        count = rng.randint(1, 6)
+        bits, d = rng.randrange(1, 2**count), rng.getrandbits(rng.randint(0, 29))
+        low, high = _binomial(d, bits, count, scale)
+        for root in ((1 << scale) + d, (1 << scale) + d + 2):
+            assert _lies_between(low, root, high, bits, count, scale)
+
+
 def test_a_float_is_no_real():
     """A float does not leak into the arithmetic of the truth."""
     with pytest.raises(TypeError):
@@ -340,11 +376,13 @@ def test_comparisons_are_certain_or_refused():
 
 def test_magnitudes_are_rounded_up():
     """To a float, from subnormal numbers to beyond the largest."""
-    for low, high, exponent in product((-(2**80) - 1, -5, 0), (0, 3, 2**70 + 1), (-1200, -1074, 0)):
+    for low, high, exponent in product(
+        (-(2**80) - 1, -5, 0), (0, 3, 2**70 + 1), (-1200, -1076, -1075, -1074, 0)
+    ):
         x = Enclosure(low, high, exponent)
         largest = max(map(abs, x.bounds()))
         got = Fraction(x.magnitude())
-        assert largest <= got <= max(largest * (1 + Fraction(1, 2**50)), Fraction(1, 2**1073))
+        assert largest <= got <= largest * (1 + Fraction(1, 2**50)) + Fraction(1, 2**1073)
     assert Enclosure(1, 1, 1024).magnitude() == Enclosure(1, 1, 5000).magnitude() == math.inf
     assert Enclosure(1, 1, 1023).magnitude() == 2.0**1023
 
@@ -372,6 +410,8 @@ def test_what_an_enclosure_is_made_of():
             Enclosure.of(2) ** exponent
     with pytest.raises(ValueError, match="base >= 1"):
         Enclosure.of(0.75) ** Enclosure.of(0.5)
+    with pytest.raises(ValueError, match="base >= 1"):
+        Enclosure.of(2.0**-300) ** Enclosure.of(0.5)
     with pytest.raises(ValueError, match="at most high"):
         Enclosure(1, 0, 0)
 
@@ -382,5 +422,6 @@ def test_whole_powers_of_short_numbers_are_points():
         assert (Enclosure.of(-1.5) ** n).bounds() == (Fraction(-3, 2) ** n,) * 2
         assert (Enclosure.of(0.75) ** Enclosure.of(float(n))).bounds() == (Fraction(3, 4) ** n,) * 2
     assert (Enclosure.of(2) ** Enclosure.of(Fraction(3, 2) * 2)).bounds() == (8, 8)
+    assert (Enclosure.of(0.75) ** Enclosure(4, 4, -1)).bounds() == (Fraction(9, 16),) * 2
     assert (Enclosure.of(16) ** Enclosure.of(0.75)).bounds() == (8, 8)
     assert (Enclosure.of(1) ** Enclosure.of(0.3)).bounds() == (1, 1)

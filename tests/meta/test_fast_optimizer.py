@@ -5,12 +5,13 @@ import json
 import pickle
 import tracemalloc
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 import pytest
 
 from asgd import reference
-from asgd.fast import ASGD, Parameter, blocks, threads
+from asgd.fast import ASGD, Parameter, blocks, overlap, threads
 from asgd.fast.kernels import BLOCK, elements
 from asgd.spec import CONVENTIONS, policy
 from asgd.tests.adapters import NumpyPort
@@ -222,6 +223,72 @@ def test_parameters_that_share_memory_are_refused():
     window = np.lib.stride_tricks.as_strided(np.zeros(10), (8, 3), (8, 8))
     with pytest.raises(ValueError, match="elements must not share memory"):
         ASGD([Parameter(window)])
+
+
+def _views():
+    """Views of one buffer, each with the places of its elements."""
+    places = np.arange(24).reshape(4, 6)
+    buffer = np.zeros((4, 6), np.float32)
+    cuts = [np.s_[:, :2], np.s_[:, 2:4], np.s_[:, ::2], np.s_[:, 1::2], np.s_[::-1, 5], np.s_[1]]
+    cuts += [np.s_[2, ::3], np.s_[2, 1::3], np.s_[3, 4:], np.s_[0, :0], np.s_[0, 0:1]]
+    for cut in cuts:
+        yield buffer[cut], set(places[cut].ravel().tolist())
+
+
+def _refuses(*arrays):
+    try:
+        overlap.refuse_overlap(arrays)
+    except ValueError:
+        return True
+    return False
+
+
+def test_views_are_refused_where_they_share_an_element_and_only_there():
+    """Rows, columns that interleave, reversed and empty ones; two and three at a time."""
+    views = list(_views())
+    for (a, places), (b, others) in combinations(views, 2):
+        assert _refuses(a, b) is _refuses(b, a) is bool(places & others)
+    for three in combinations(views, 3):
+        shared = any(x[1] & y[1] for x, y in combinations(three, 2))
+        assert _refuses(*(view for view, _ in three)) is shared
+    assert not any(_refuses(view) for view, _ in views)
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides", "refused"),
+    [
+        ((3,), (4,), True),
+        ((3,), (8,), False),
+        ((3,), (9,), False),
+        ((3,), (-8,), False),
+        ((3,), (0,), True),
+        ((1,), (0,), False),
+        ((2, 3), (8, 8), True),
+        ((2, 3), (24, 8), False),
+        ((2, 3), (23, 8), True),
+        ((3, 2), (8, 24), False),
+        ((2, 2, 2), (32, 16, 8), False),
+        ((2, 2, 2), (24, 16, 8), True),
+        ((2, 1), (24, 0), False),
+    ],
+)
+def test_strides_that_meet_are_refused(shape, strides, refused):
+    """Elements of float64 that lie apart, or not."""
+    memory = np.zeros(200, np.uint8)[100:]
+    array = np.lib.stride_tricks.as_strided(memory.view()[:8].view(np.float64), shape, strides)
+    assert _refuses(array) is refused
+
+
+def test_what_is_too_hard_to_tell_is_refused(monkeypatch):
+    """The exact question has a limit, beyond which the answer is the safe one."""
+    memory = np.zeros((6, 6))
+    assert not _refuses(memory[:, ::2], memory[:, 1::2])
+    monkeypatch.setattr(overlap.np, "shares_memory", _too_hard)
+    assert _refuses(memory[:, ::2], memory[:, 1::2])
+
+
+def _too_hard(*_, **__):
+    raise np.exceptions.TooHardError
 
 
 def test_arrays_that_come_to_share_memory_are_refused_before_a_step():

@@ -89,6 +89,7 @@ def test_error_bound_of_the_sum_of_two_floats():
         arguments = (real(x, 300) for x in (lr, lambd, alpha))
         exact = exact_step_size(t, **dict(zip(("lr", "lambd", "alpha"), arguments, strict=True)))
         distance = abs(float(got / exact - 1))
+        assert error == alpha * 2.0**-73 + 2.0**-78
         assert distance <= error, (t, lr, lambd, alpha, distance / error)
         largest = max(largest, distance / error)
     assert largest > 2.0**-10
@@ -134,6 +135,7 @@ def test_the_parts_of_ln_2_multiply_exactly():
     """Each part times any count that occurs is a float64 number, and all of ln 2 is there."""
     mp = context(200)
     ln2, unit = mp.log(2), mp.log(2) / 256
+    assert [len(table) for table in double_double.tables()] == [256] * 5
     for part, bits in ((double_double._LN2_HIGH, 11), (double_double._UNIT_HIGH, 19)):
         assert Fraction(part) * (2**bits - 1) == Fraction(part * (2**bits - 1))
     middle = double_double._UNIT_MIDDLE
@@ -176,6 +178,88 @@ def test_awkward_step_sizes(dtype, t, lr, lambd, alpha):
         one = step_size(t, **hyper)
         block = step_size(np.array([t]), **hyper)
     assert float(one) == float(block[0]) == rounded(t, lr, lambd, alpha, dtype == "float32")
+
+
+_MODULE = sys.modules[one_step_size.__module__]
+_CERTIFIED = 7.0
+
+
+def _both_ways(monkeypatch, single, high, low, exponent=0, error=2.0**-60):
+    """Results where the sum of two floats is what is given, and the certificate says 7."""
+    monkeypatch.setattr(_MODULE, "rounded", lambda *_: _CERTIFIED)
+
+    def given(t, **_):
+        if isinstance(t, float):
+            return high, low, exponent, error
+        return np.full(1, high), np.full(1, low), np.full(1, exponent), error
+
+    monkeypatch.setattr(double_double, "step_size", given)
+    one = one_step_size.__wrapped__(3, 0.5, 0.5, 0.5, single)
+    (many,) = _MODULE._block(np.array([3]), 0.5, 0.5, 0.5, single).tolist()
+    assert one == many
+    return one
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("last", [0, 1])
+@pytest.mark.parametrize("scale", [0.5, 1.0])
+def test_what_the_error_leaves_open_is_certified(monkeypatch, single, last, scale):
+    """The midpoint after an even and after an odd number: only beyond the error is it trusted."""
+    error, bits = 2.0**-60, 23 if single else 52
+    below = (1 + last * 2.0**-bits) * scale
+    half = 2.0 ** -(bits + 1) * scale
+    for offset in (-3, -1.25, -0.75, 0, 0.75, 1.25, 3):
+        high, low = double_double.two_sum(below, half)
+        got = _both_ways(monkeypatch, single, high, low + offset * error * high, 0, error)
+        if abs(offset) < 1 or (single and abs(offset) < 2.0**7):
+            # The ends are float64 numbers, and here the midpoint itself.
+            assert got == _CERTIFIED
+        else:
+            assert got == below + (offset > 0) * 2 * half
+    if single:
+        for sign in (-1, 1):
+            got = _both_ways(
+                monkeypatch, single, below + half, sign * 2.0**-53 * scale, 0, 2.0**-56
+            )
+            assert got == _CERTIFIED
+            got = _both_ways(
+                monkeypatch, single, below + half + sign * 2.0**-50 * scale, 0.0, 0, 2.0**-56
+            )
+            assert got == below + (sign > 0) * 2 * half
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_the_certificate_has_what_is_not_normal(monkeypatch, single):
+    """Results that may be subnormal, or overflow, and bounds too wide for a midpoint a side."""
+    lowest, highest = (-126, 128) if single else (-1022, 1024)
+    for exponent in range(-1100, 1021):
+        if _both_ways(monkeypatch, single, 1.0, 0.0, exponent) != _CERTIFIED:
+            # high is in [1/4, 4], and its low part must be normal too.
+            assert lowest <= exponent - 2
+            assert exponent + 2 <= highest
+            assert exponent - 60 > -1074
+        else:
+            assert not lowest + 70 < exponent < highest - 9
+    assert _both_ways(monkeypatch, single, 1.25, 0.0, error=2.0**-56) == 1.25
+    assert _both_ways(monkeypatch, single, 1.25, 0.0, error=2.0**-55) == _CERTIFIED
+
+
+def test_what_is_regular():
+    """Where the sums of two floats are proven: the domain that their docstring states."""
+    for irregular in (
+        (2**53 + 1, 0.5, 0.5, 0.5),
+        (3, 0.0, 0.5, 0.5),
+        (3, 0.5, 0.0, 0.5),
+        (3, 0.5, 0.5, 0.0),
+        (3, 2.0**-20, 2.0**-20, 2.0**16 + 1),
+        (3, 2.0**500, 2.0**500, 0.5),
+        (3, 1.0, 1.0, 504.95),  # 4^504.95 = exp(700.01)
+    ):
+        assert not _MODULE._is_regular(*irregular)
+    assert _MODULE._is_regular(2**53, 0.5, 0.5, 0.5)
+    assert _MODULE._is_regular(3, 2.0**-20, 2.0**-20, 2.0**16)
+    assert _MODULE._is_regular(3, 2.0**499, 2.0**499, 0.5)
+    assert _MODULE._is_regular(3, 1.0, 1.0, 504.94)  # exp(699.995)
 
 
 def test_a_midpoint_of_float32_is_decided_by_the_certificate():
@@ -294,12 +378,47 @@ def test_bits_do_not_depend_on_simd():
     assert len(outputs[0]) == 2 * 8 * 2000 + 1
 
 
-def test_bad_input_is_refused():
+@pytest.mark.parametrize("name", ["lr", "lambd", "alpha"])
+@pytest.mark.parametrize("value", [-1.0, math.inf, math.nan])
+def test_bad_hyperparameters_are_refused(name, value):
     """The message names the parameter, its domain and the value."""
-    with pytest.raises(ValueError, match=r"alpha must be in \[0, inf\), got -1.0"):
-        step_size(1, lr=0.1, lambd=0.1, alpha=-1.0)
-    with pytest.raises(ValueError, match=r"t must be integers in \[0, inf\)"):
-        step_size(np.array([1, -1]), lr=0.1, lambd=0.1, alpha=1.0)
+    given = {"lr": 0.1, "lambd": 0.1, "alpha": 1.0}
+    with pytest.raises(ValueError, match=rf"{name} must be in \[0, inf\), got {value}"):
+        step_size(1, **given | {name: value})
+
+
+def test_bad_input_is_refused():
+    """Steps that are none, and other dtypes."""
+    given = {"lr": 0.1, "lambd": 0.1, "alpha": 1.0}
+    for t in (np.array([1, -1]), 1.5, np.array([1.0])):
+        with pytest.raises(ValueError, match=r"t must be integers in \[0, inf\)"):
+            step_size(t, **given)
+    for dtype in ("float16", "int64"):
+        with pytest.raises(ValueError, match="dtype must be float32 or float64"):
+            step_size(1, **given, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_results_have_the_shape_of_t_and_the_dtype(dtype):
+    """Scalars, empty arrays, several blocks; and zeros are in the domain."""
+    given = {"lr": 0.1, "lambd": 0.1, "alpha": 1.0, "dtype": dtype}
+    one, none = step_size(3, **given), step_size(np.empty((2, 0), int), **given)
+    assert (one.dtype, one.shape, none.dtype, none.shape) == (dtype, (), dtype, (2, 0))
+    many = step_size(np.arange(2200).reshape(2, -1), **given)
+    assert (many.dtype, many.shape) == (dtype, (2, 1100))
+    assert many[1, 1099] == step_size(2199, **given)
+    lr = np.dtype(dtype).type(0.1)
+    for zero, expected in (("lr", 0), ("lambd", lr), ("alpha", lr)):
+        assert step_size(3, **given | {zero: 0.0}) == expected
+
+
+def test_a_block_is_regular_to_its_last_step():
+    """One step beyond the float64 integers, among others, is not rounded to one."""
+    rng = np.random.default_rng(10)
+    for lr in rng.uniform(0.5, 1, 8).tolist():
+        t = np.array([3, 2**53 + 1, 5])
+        got = step_size(t, lr=lr, lambd=1.0, alpha=1.0)
+        assert got.tolist() == [_truth(int(s), lr, 1.0, 1.0, "float64") for s in t]
 
 
 def test_one_step_size_is_cached():

@@ -1,13 +1,15 @@
 """The threads of `fast`: every block once, errors told, helpers shared and found again."""
 
-import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
 import pytest
 
 from asgd.fast import ASGD, Parameter, blocks, threads
+from asgd.fast.kernels import elements
 
 SIZE = 1 << 17
 STEPS = 5
@@ -113,21 +115,106 @@ def test_waiting_ends_only_when_the_work_has(monkeypatch):
     assert len(calls) == 2
 
 
-@pytest.mark.skipif(not hasattr(os, "register_at_fork"), reason="processes are not forked here")
-@pytest.mark.filterwarnings("ignore:.*is multi-threaded:DeprecationWarning")
-def test_forked_process_makes_its_own(threaded):
-    """Threads do not survive a fork, and the lock on them may be held meanwhile."""
-    expected = _train(3)
-    os.register_at_fork(after_in_child=threaded.forget)
-    context = multiprocessing.get_context("fork")
-    same = context.Value("i", 0)
+_FORKS = """
+import os, signal, numpy as np
+from asgd.fast import ASGD, Parameter, blocks, threads
+from asgd.fast.kernels import elements
+blocks.THREADED, blocks.CORES, threads.POOL.size = 1, 3, 2
+p = Parameter(np.ones(2**20))
+optimizer = ASGD([p], lr=0.5, lambd=0.0)
+p.grad = np.ones(2**20)
+optimizer.step()
+assert len(threads.POOL.helpers) == 2
+with threads.POOL.free:
+    child = os.fork()
+if not child:
+    signal.alarm(60)
+optimizer.step()
+if not child:
+    os._exit(0 if (p.data == 0).all() and len(threads.POOL.helpers) == 2 else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
 
-    def train():
-        same.value = int(_train(3) == expected and len(threaded.helpers) == 2)
 
-    child = context.Process(target=train)
-    with threaded.free:
-        child.start()
-    child.join(60)
-    assert child.exitcode == 0
-    assert same.value
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_process_has_threads_of_its_own():
+    """Those of its parent are not there, and would be waited for in vain, as would their lock."""
+    run = [sys.executable, "-W", "ignore", "-c", _FORKS]
+    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == "0\n"
+
+
+def test_cores_are_those_that_this_process_may_use(monkeypatch):
+    """Where the system can say so; else all there are, or one; and at most eight."""
+    for count, expected in ((1, 1), (5, 5), (100, 8)):
+        monkeypatch.setattr(
+            os, "sched_getaffinity", lambda pid, n=count: range(n + pid), raising=False
+        )
+        assert blocks._cores() == expected
+    monkeypatch.delattr(os, "sched_getaffinity")
+    for count, expected in ((6, 6), (None, 1)):
+        monkeypatch.setattr(os, "cpu_count", lambda count=count: count)
+        assert blocks._cores() == expected
+
+
+@pytest.mark.parametrize(
+    ("cost", "cores", "expected"),
+    [(99, 8, 1), (100, 8, 2), (149, 8, 2), (150, 8, 3), (150, 2, 2), (10**6, 8, 8), (10**6, 1, 1)],
+)
+def test_threads_grow_with_the_cost(cost, cores, expected, monkeypatch):
+    """Two where it begins to be worth it, and each with half as much to do at least."""
+    monkeypatch.setattr(blocks, "THREADED", 100)
+    monkeypatch.setattr(blocks, "CORES", cores)
+    assert blocks.workers(cost) == expected
+
+
+@pytest.mark.parametrize(
+    ("cost", "size", "count", "helpers"),
+    [
+        (99, 2, 20, 0),
+        (100, 2, 20, 1),
+        (150, 2, 20, 2),
+        (10**6, 2, 20, 2),
+        (150, 0, 20, 0),
+        (150, 2, 2, 1),
+        (150, 2, 1, 0),
+    ],
+)
+def test_large_steps_are_shared_out(cost, size, count, helpers, threaded, monkeypatch):
+    """Every job is run once, by whichever thread; there are no more threads than there is work."""
+    monkeypatch.setattr(blocks, "THREADED", 100)
+    threaded.size = size
+    ran = []
+    threads.run_all([(_Block(i, ran), [], None) for i in range(count)], cost)
+    assert sorted(ran) == list(range(count))
+    assert len(threaded.helpers) == helpers
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_blocks_hold_each_element_once(dtype, monkeypatch):
+    """None is larger than a block, empty parameters have none, and all small ones are gathered."""
+    monkeypatch.setattr(blocks, "THREADED", 9 << 15)
+    small, most = blocks.SMALL, elements(dtype)
+    sizes = [0, 1, small, small + 1, most, most + 1, 2 * most + 5] + [small] * (most // small + 3)
+    thetas = [np.zeros(n, dtype) for n in sizes]
+    seen = [[] for _ in sizes]
+    made = blocks.blocks(thetas)
+    for block in made:
+        assert 0 < block.size <= most
+        assert block.gathered is all(0 < sizes[i] <= small for i in block.members)
+        for i in block.members:
+            length = sizes[i] if block.gathered else block.size
+            seen[i].append((0 if block.gathered else block.part.start, length))
+        assert block.size == sum(sizes[i] for i in block.members) or not block.gathered
+    for n, parts in zip(sizes, seen, strict=True):
+        end = 0
+        for start, length in sorted(parts):
+            assert start == end
+            assert start % 64 == 0
+            end = start + length
+        assert end == n
+    # 1 + (most // small + 4) small elements fill one block and begin another.
+    assert sum(block.gathered for block in made) == 2
+    # Six threads can share the last large one evenly.
+    lengths = [length for _, length in seen[6]]
+    assert len(lengths) % 6 == 0
+    assert max(lengths) - min(lengths) <= 64 * len(lengths)

@@ -42,6 +42,15 @@ def test_mean_of_three_that_is_a_tie():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_a_theta_that_is_a_tie_behind_thirds(engine):
+    """With eta = 1/6 no interval is a point; fractions decide theta too."""
+    hyper = hyperparameters(lr=0.5, lambd=4.0, alpha=1.0)
+    (end,) = certify([0.0], [[6 * (1 + 2.0**-24)]], hyper, dtype="float32", engine=engine)
+    assert end.theta.rounded[0] == -1.0
+    assert end.theta.enclosure(0).bounds() == (-1 - Fraction(1, 2**24),) * 2
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_undecided_is_said(engine):
     """A tie behind irrational step sizes is proved by no engine; it is nan, never a value."""
     lambd, tie = 0.5, 1 + 2.0**-24
@@ -57,7 +66,7 @@ def test_undecided_for_want_of_bits():
     hyper = hyperparameters(lr=1.0, lambd=2.0**-400, alpha=0.75)
     problem = ([1 + 2.0**-24, 0.5], [[0.0, 0.0]], hyper)
     (low,) = certify(*problem, dtype="float32", highest=256)
-    (high,) = certify(*problem, dtype="float32", highest=1024)
+    (high,) = certify(*problem, dtype="float32", highest=512)
     assert low.theta.undecided.tolist() == [True, False]
     assert low.theta.candidates(0) == (1.0, 1 + 2.0**-23)
     assert high.theta.undecided.tolist() == [False, False]
@@ -186,6 +195,33 @@ def test_bad_input_is_named(theta, grads, match):
     """Errors name the parameter, its domain and the value."""
     with pytest.raises(ValueError, match=match):
         certify(theta, grads, hyperparameters())
+
+
+def test_bad_names_are_refused():
+    """Of a dtype, an engine, a convention; and the default one is `documented`."""
+    problem = ([1.0], [[1.0], [2.0]], hyperparameters(t0=1.0))
+    for name, value in (("dtype", "float16"), ("engine", "abacus"), ("convention", "mine")):
+        given = {"theta0": problem[0], "grads": problem[1], **problem[2]._asdict(), name: value}
+        with pytest.raises(ValueError, match=f"{name} must be one of"):
+            list(trajectory(**given))
+    default = list(trajectory(*problem[:2], **problem[2]._asdict()))
+    for got, expected in zip(default, certify(*problem, "documented"), strict=True):
+        assert got.average.rounded == expected.average.rounded
+        assert (got.call, got.t) == (expected.call, expected.t)
+    with pytest.raises(ValueError, match="theta0 must be finite"):
+        certify([1.0, float("nan")], [[1.0, 1.0]], problem[2])
+
+
+def test_no_call_is_reported_and_maximize_may_change():
+    """An empty set of calls gives nothing; a change of sign is one of the hyperparameters."""
+    hyper = hyperparameters(lr=0.5, lambd=0.0, alpha=0.0)
+    assert certify([1.0], [[1.0], [1.0]], hyper, calls=set()) == []
+    assert certify([1.0], [], hyper) == []
+    moments = certify([1.0], [[1.0], None, [1.0]], hyper, changes={3: {"maximize": True}})
+    assert [m.theta.rounded[0] for m in moments] == [0.5, 0.5, 1.0]
+    assert [(m.call, m.t) for m in moments] == [(1, 1), (2, 1), (3, 2)]
+    (only,) = certify([1.0], [None], hyper)
+    assert (only.t, only.theta.rounded[0], only.average.rounded[0]) == (0, 1.0, 1.0)
 
 
 @pytest.mark.parametrize(
