@@ -92,12 +92,10 @@ SAID = {
     "Tail": ("size-dependent", "theta"),
     "Byte": ("counter-wraps", "theta"),
 }
-_QUICK = ("Forgets",)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in _QUICK else pytest.mark.slow) for n in SAID]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAID)
 def test_script(name, tmp_path):
     """The script imports nothing of ours, and shows the number that the report has."""
     path = tmp_path / f"odd_{name}.py"

@@ -5,7 +5,7 @@ from wrong import SAID, Plain
 
 from asgd.tests.verify import Options, verify
 
-_QUICK = ("gradient-halved", "three-in-theta", "average-single")
+_QUICK = ("three-in-theta",)
 
 
 def said(port: Plain, dtype: str) -> set[tuple[str, str, str]]:
