@@ -234,7 +234,12 @@ def columns(
         rows: list[Sequence[float]] = [start]
         for event, seen in zip(steps, trace, strict=True):
             mean = seen.average[i]
-            rows += [g for g in (event.grads[i], seen.theta[i], mean) if g is not None]
+            # One nan for all: a number that is not equal to itself would be kept each time.
+            rows += [
+                [math.nan if math.isnan(x) else x for x in row]
+                for row in (event.grads[i], seen.theta[i], mean)
+                if row is not None
+            ]
         first: dict[tuple[float, ...], int] = {}
         for j, column in enumerate(zip(*rows, strict=True)):
             first.setdefault(column, j)

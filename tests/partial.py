@@ -45,8 +45,10 @@ class Parts:
         return len(self.faults), -len({i for ids in self.faults.values() for i in ids})
 
 
-def parts(runs: DesignedRuns, dtype: str, convention: Convention) -> Parts:
-    """What can be named of a port as a version of ``convention``.
+def parts(
+    runs: DesignedRuns, dtype: str, conventions: Sequence[Convention]
+) -> tuple[Convention, Parts]:
+    """What can be named of a port, and as a version of which convention.
 
     Parameters
     ----------
@@ -54,26 +56,27 @@ def parts(runs: DesignedRuns, dtype: str, convention: Convention) -> Parts:
         The designed scenarios, and what was seen in them.
     dtype : str
         Of the parameters.
-    convention : Convention
-        What it is a version of.
+    conventions : sequence of Convention
+        What it may be a version of; the first of those that explain as much is taken.
     """
-    base, u = Variant.of(convention), formats[dtype].u
+    u = formats[dtype].u
     whole = Traces(dtype, tuple((scenario, trace) for _, scenario, trace in reversed(runs)))
-    found: dict[str, Ids] = {}
-    of_theta = matching(base, THETA_PARTS, whole, u, theta=True)
-    if of_theta:
-        found |= dict.fromkeys(_OF_THETA, of_theta[0])
-    else:
-        found |= _by_law(runs, dtype, base)
-    of_average = matching(base, AVERAGE_PARTS, whole, u, theta=False)
-    if of_average:
-        found |= dict.fromkeys(_OF_AVERAGE, of_average[0])
-    return Parts(found)
+    theta: dict[tuple[int, bool], dict[str, Ids]] = {}
+    known = []
+    for convention in conventions:
+        base = Variant.of(convention)
+        # Conventions that read theta alike are asked once.
+        key = (base.eta_lag, base.stored)
+        if key not in theta:
+            found = matching(base, THETA_PARTS, whole, u, theta=True)
+            theta[key] = dict.fromkeys(_OF_THETA, found[0]) if found else _by_law(runs, dtype, base)
+        found = matching(base, AVERAGE_PARTS, whole, u, theta=False)
+        average = dict.fromkeys(_OF_AVERAGE, found[0]) if found else {}
+        known.append((convention, Parts(theta[key] | average)))
+    return max(known, key=lambda entry: entry[1].explained)
 
 
-def _by_law(
-    runs: DesignedRuns, dtype: str, base: Variant
-) -> Iterator[tuple[str, Ids]] | dict[str, Ids]:
+def _by_law(runs: DesignedRuns, dtype: str, base: Variant) -> dict[str, Ids]:
     """Names of E1 to E3, each in the scenarios where the others are idle or measured."""
     found: dict[str, Ids] = {}
     impulses = [(s, t) for law, s, t in runs if law.key == "step_size"]

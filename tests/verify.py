@@ -238,9 +238,7 @@ def find_identity(port: Port, hello: Hello, dtype: str, name: str, required: Pol
     found = tuple(explain(Traces(dtype, runs), list(conventions)))
     if found:
         return Identity(found[0].convention, fits=False, explanations=found)
-    # The convention as a version of which most is known of the port, with the fewest faults.
-    known = [(m.convention, parts(traces, dtype, m.convention)) for m in matches]
-    chosen, named = max(known, key=lambda entry: entry[1].explained)
+    chosen, named = parts(traces, dtype, [m.convention for m in matches])
     return Identity(chosen, fits=False, parts=named)
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from asgd.spec import CONVENTIONS, POLICIES, check_hyperparameter
 from asgd.spec.optimizer import check_group
+from asgd.tests import lives
 from asgd.tests.life import LIFE, REFUSAL, hold_life, live
-from asgd.tests.port import greet
+from asgd.tests.port import Observation, greet
 from asgd.tests.runner import Subject
 
 
@@ -230,3 +231,13 @@ def test_fault_breaks_its_law(port, law):
 def test_every_law_has_a_fault():
     """No law is there that no fault was seen to break."""
     assert {law for _, law in FAULTS} == {*LIFE, REFUSAL.name}
+
+
+def test_a_large_array_is_judged_by_its_few_different_elements():
+    """Also where they are not numbers: of those, too, one stands for all."""
+    scenario = next(s for s in lives.sizes(frozenset()) if s.params[0][1000:])
+    average = tuple(float("nan") for _ in scenario.params[0])
+    seen = [Observation((scenario.params[0],), (average,), (None,), (None,))] * scenario.steps
+    small, trace, places = lives.columns(scenario, seen)
+    assert len(small.params[0]) == len(places[0]) < 10
+    assert all(len(s.average[0]) == len(places[0]) for s in trace)
