@@ -212,6 +212,22 @@ def test_bad_names_are_refused():
         certify([1.0, float("nan")], [[1.0, 1.0]], problem[2])
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_coefficients_beyond_the_floats(engine):
+    """Where 1 - eta lambd is -10^600, integers say what becomes of 0, of 1 and of what cancels."""
+    hyper = hyperparameters(lr=1e300, lambd=1e300, alpha=0.0, t0=0.0)
+    theta, grads = [0.0, 1.0, 2.0**-600], [[0.0, 0.0, -1e300 * 2.0**-600]] * 2
+    for moment in certify(theta, grads, hyper, engine=engine):
+        decay = 1 - Fraction(1e300) ** 2
+        if moment.call == 1:
+            exact = [Fraction(0), decay, decay / 2**600 - Fraction(1e300) * Fraction(grads[0][2])]
+            expected = [round_fraction(x, formats["float64"]) for x in exact]
+            assert moment.theta.rounded.tolist() == expected
+            assert np.isfinite(expected).tolist() == [True, False, True]
+        assert not moment.theta.undecided.any()
+        assert not moment.average.undecided.any()
+
+
 def test_no_call_is_reported_and_maximize_may_change():
     """An empty set of calls gives nothing; a change of sign is one of the hyperparameters."""
     hyper = hyperparameters(lr=0.5, lambd=0.0, alpha=0.0)
