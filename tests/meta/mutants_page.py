@@ -89,7 +89,7 @@ def page(rows: dict[str, str]) -> str:
     found = {str(path.relative_to(ROOT)) for path in files if path.name != "__init__.py"}
     missing = ", ".join(f"`{module}`" for module in sorted(found - set(rows)))
     parts = [_HEAD, "\n".join(table), ""]
-    parts += [f"Not tried yet: {missing}.", ""] if missing else []
+    parts += [f"Not tried, or not argued, yet: {missing}.", ""] if missing else []
     why, names = argued()
     for name, text in why.items():
         mine = sorted(key for key, given in names.items() if given == name)
