@@ -146,7 +146,7 @@ class Trials:
         if code == 0:
             return Result(mutant, "survived", "")
         self.kills[mutant.function, test] += 1
-        return Result(mutant, "timed out" if code in _TIMED_OUT else "killed", test)
+        return Result(mutant, "killed" if test or code not in _TIMED_OUT else "timed out", test)
 
 
 Log = dict[tuple[str, str, str, str], tuple[str, str]]

@@ -28,7 +28,11 @@ Renewed, a module at a time, by
     nice python tests/meta/mutants.py reference/rounding.py
 
 which exits with 1 where a survivor is not argued in `tests/meta/mutants.toml`, or where one that is
-does not survive any longer.
+does not survive any longer. `--again` tries those alone that are neither killed nor argued, and
+`--workers 2` two at a time. A mutant that is killed costs half a second, one that survives as many
+seconds of tests as `--seconds` says (20); all modules take an hour and a half on two shared cores,
+and the first time ten minutes more, in which it is found out which test runs which line. So this is
+no part of continuous integration. Tests that run a process of their own see no mutant.
 
 Mutants are made by mutmut's operators (numbers one larger, operators and keywords exchanged,
 arguments left out, conditions always true or false, strings changed) and by three of ours: numbers
@@ -81,8 +85,12 @@ def page(rows: dict[str, str]) -> str:
     """The whole page, from the rows of its table and the arguments."""
     order = sorted(rows, key=lambda module: (module.startswith("fast"), module))
     table = [_line(_COLUMNS), "|---" * len(_COLUMNS) + "|", *(rows[module] for module in order)]
-    why, names = argued()
+    files = (path for folder in ("reference", "fast") for path in (ROOT / folder).glob("*.py"))
+    found = {str(path.relative_to(ROOT)) for path in files if path.name != "__init__.py"}
+    missing = ", ".join(f"`{module}`" for module in sorted(found - set(rows)))
     parts = [_HEAD, "\n".join(table), ""]
+    parts += [f"Not tried, or not argued, yet: {missing}.", ""] if missing else []
+    why, names = argued()
     for name, text in why.items():
         mine = sorted(key for key, given in names.items() if given == name)
         if mine:

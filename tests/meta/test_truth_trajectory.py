@@ -83,6 +83,13 @@ def test_what_is_undefined_stays_so():
     assert literal_average(Fraction(1), None, Fraction(1), 6, Fraction(1)) is None
 
 
+def test_a_step_size_next_to_a_tie():
+    """What is decided at more than 200 bits of the step size is decided so."""
+    hyper = hyperparameters(lr=1 + 3 * 2.0**-24, lambd=2.0**-200, alpha=0.75)
+    (end,) = certify([0.0], [[-1.0]], hyper, dtype="float32")
+    assert end.theta.rounded[0] == 1 + 2.0**-23
+
+
 def test_a_t0_next_to_a_step():
     """What the first precision cannot tell from t0 = 0 is told by a higher one."""
     hyper = hyperparameters(lambd=0.0, t0=2.0**-1074)
@@ -224,8 +231,8 @@ def test_coefficients_beyond_the_floats(engine):
             expected = [round_fraction(x, formats["float64"]) for x in exact]
             assert moment.theta.rounded.tolist() == expected
             assert np.isfinite(expected).tolist() == [True, False, True]
-        assert not moment.theta.undecided.any()
-        assert not moment.average.undecided.any()
+        for quantity in (moment.theta, moment.average):
+            assert quantity.undecided.tolist() == [False] * 3
 
 
 def test_no_call_is_reported_and_maximize_may_change():
