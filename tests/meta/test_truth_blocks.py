@@ -351,21 +351,21 @@ def test_nothing_known_stays_unknown():
         assert after.average.radius.tolist() == [np.inf, 0.0]
 
 
+@pytest.mark.parametrize("piece", [0, 1])
 @pytest.mark.parametrize(("columns", "numbers"), [(16, 5), (16, 16 * 5), (20, 20 * 5 + 4)])
-def test_pieces_of_a_block(monkeypatch, columns, numbers):
-    """Each has its own slices: what is short in the second piece is a point, unlike the first."""
+def test_pieces_of_a_block(monkeypatch, columns, numbers, piece):
+    """Each has its own slices: what is short is a point, beside a piece of long numbers."""
     monkeypatch.setattr(blocks, "_PIECE", numbers)
     rng = np.random.default_rng(1)
     n = 2 * columns + 3
-    high = rng.uniform(0.5, 1, n)
-    high[columns:] = np.arange(columns + 3)
-    state = State(balls(high), balls(high, 0.0, 2.0**-40))
-    state.average.radius[columns:] = 0.0
+    long = np.arange(n) // columns == piece
+    high = np.where(long, rng.uniform(0.5, 1, n), np.arange(n))
+    state = State(balls(high), balls(high, 0.0, np.where(long, 2.0**-40, 0.0)))
     grads = rng.integers(-9, 9, (1, n)).astype(float)
     assert used(state, grads, [step()], (1,), 2) > 0
     (after,) = advance(state, grads, [step()], (1,), 2)
     for ball in (after.theta, after.average):
-        assert (ball.radius > 0).tolist() == [j < columns for j in range(n)]
+        assert (ball.radius > 0).tolist() == long.tolist()
 
 
 @pytest.mark.parametrize(("dtype", "first"), [("float32", 3), ("float64", 4)])
