@@ -77,7 +77,7 @@ def update(
 
 
 def accumulate(
-    high: NDArray[Any], low: NDArray[Any] | None, theta: NDArray[Any], scratch: NDArray[Any] | None
+    high: NDArray[Any], low: NDArray[Any] | None, theta: NDArray[Any], scratch: NDArray[Any]
 ) -> None:
     """Add theta to the sum of its window, in place (E5).
 
@@ -87,10 +87,10 @@ def accumulate(
         The sum, as in `Window`.
     theta : (n,) array
         The newest iterate.
-    scratch : (2, n) array of float64, or None
-        Overwritten; None where ``low`` is.
+    scratch : (2, n) array of float64
+        Overwritten; not used where ``low`` is None.
     """
-    if low is None or scratch is None:
+    if low is None:
         np.add(high, theta, high)
         return
     # Knuth's TwoSum, exact whichever is larger: an average near zero has no large sum to add to.
@@ -124,16 +124,16 @@ class Scratch(threading.local):
     """
 
     def __init__(self) -> None:
-        self.arrays: dict[str, tuple[NDArray[Any], NDArray[Any] | None]] = {}
+        self.arrays: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
         self.gathers: dict[Any, tuple[NDArray[Any], NDArray[Any]]] = {}
         # Cutting an array costs as much as a short kernel: parts that were cut are kept.
-        self.parts: dict[tuple[str, int], tuple[NDArray[Any], NDArray[Any] | None]] = {}
+        self.parts: dict[tuple[str, int], tuple[NDArray[Any], NDArray[Any]]] = {}
         # A context that keeps the error state is entered faster than the state is set.
         self.context = contextvars.Context()
         self.context.run(np.seterr, all="ignore")
         self.context.run(np.setbufsize, _CONVERTED)
 
-    def of(self, key: tuple[str, int]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    def of(self, key: tuple[str, int]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Scratch of `update` and of `accumulate`; the key is a dtype's letter and a size."""
         found = self.parts.get(key)
         if found is None:
@@ -141,14 +141,15 @@ class Scratch(threading.local):
                 self.parts.clear()
             char, size = key
             first, second = self.arrays.get(char) or self._new(char)
-            found = first[:size], None if second is None else second[:, :size]
-            self.parts[key] = found
+            found = self.parts[key] = first[:size], second[:, :size]
         return found
 
-    def _new(self, char: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    def _new(self, char: str) -> tuple[NDArray[Any], NDArray[Any]]:
         most = elements(char)
-        double = aligned(2 * most, char).reshape(2, most) if char == "d" else None
-        found = self.arrays[char] = aligned(most, char), double
+        # Only a sum in two floats takes scratch.
+        double = most if char == "d" else 0
+        found = aligned(most, char), aligned(2 * double, char).reshape(2, double)
+        self.arrays[char] = found
         return found
 
     def gathered(self, dtype: Any, size: int) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -201,6 +201,7 @@ def test_blocks_hold_each_element_once(dtype, monkeypatch):
     for block in made:
         assert 0 < block.size <= most
         assert block.gathered is all(0 < sizes[i] <= small for i in block.members)
+        assert block.gathered or block.whole is (block.size == sizes[block.members[0]])
         for i in block.members:
             length = sizes[i] if block.gathered else block.size
             seen[i].append((0 if block.gathered else block.part.start, length))
@@ -218,3 +219,11 @@ def test_blocks_hold_each_element_once(dtype, monkeypatch):
     lengths = [length for _, length in seen[6]]
     assert len(lengths) % 6 == 0
     assert max(lengths) - min(lengths) <= 64 * len(lengths)
+
+
+def test_middle_of_three_blocks_is_not_the_whole(monkeypatch):
+    """It begins where as much lies before it as after it."""
+    monkeypatch.setattr(blocks, "CORES", 1)
+    made = blocks.blocks([np.zeros(3 * elements(np.float64))])
+    assert [block.whole for block in made] == [False] * 3
+    assert blocks.blocks([np.zeros(elements(np.float64))])[0].whole
