@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from asgd.fast.kernels import accumulate
 from asgd.fast.window import Window, mean, open_window, opening
 from asgd.spec import convention
 
@@ -76,3 +77,15 @@ def test_mean_where_the_rest_is_no_number():
     """Then the sum alone counts."""
     window = Window(0.0, np.array([6.0, np.inf]), np.array([np.nan, np.nan]))
     assert mean(window, 3.0, np.dtype(np.float64)).tolist() == [2.0, np.inf]
+
+
+def test_sum_in_two_floats_loses_nothing():
+    """Whichever of the two that are added is the larger one, and where they cancel."""
+    terms = [2.0**-40, 1.0, 3.0, -(2.0**-41), 2.0**70, -(2.0**70), 0.75]
+    high, low, scratch = np.zeros(2), np.zeros(2), np.empty((2, 2))
+    total = Fraction(0)
+    for term in terms:
+        accumulate(high, low, np.array([term, -term]), scratch)
+        total += Fraction(term)
+        for sign, x, y in zip((1, -1), high, low, strict=True):
+            assert Fraction(float(x)) + Fraction(float(y)) == sign * total
