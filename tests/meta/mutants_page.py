@@ -32,7 +32,8 @@ does not survive any longer. `--again` tries those alone that are neither killed
 `--workers 2` two at a time. A mutant that is killed costs half a second, one that survives as many
 seconds of tests as `--seconds` says (20); all modules take an hour and a half on two shared cores,
 and the first time ten minutes more, in which it is found out which test runs which line. So this is
-no part of continuous integration. Tests that run a process of their own see no mutant.
+no part of continuous integration. Tests that run a process of their own see no mutant. Where a
+change makes two threads wait for each other, a trial takes minutes: `fast/threads.py` is left out.
 
 Mutants are made by mutmut's operators (numbers one larger, operators and keywords exchanged,
 arguments left out, conditions always true or false, strings changed) and by three of ours: numbers

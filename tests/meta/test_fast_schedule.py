@@ -59,7 +59,7 @@ def test_steps_in_any_order(asked):
     """Back and forth, as after loading a state, within and beyond what is there."""
     sizes = Schedule()
     sizes.set(*DOUBLE)
-    for t in [*range(1, 80), 5, 80, 63, 64, 1086, 1087, 1088, 1089, 9000, 9001, 3, 0]:
+    for t in [*range(1, 80), 5, 80, 4, 63, 64, 1086, 1087, 1088, 1089, 9000, 9001, 3, 0]:
         assert sizes.at(t) == one_step_size(t, *DOUBLE)
     assert asked[0] == (64, 1024)
 
