@@ -130,7 +130,9 @@ def blocks(thetas: Sequence[NDArray[Any]]) -> list[Block]:
     """Blocks of a cohort's parameters, flat arrays of one dtype; empty ones have none."""
     out, gathered, size = [], list[int](), 0
     for i, theta in enumerate(thetas):
-        if 0 < theta.size <= SMALL:
+        if not theta.size:
+            continue
+        if theta.size <= SMALL:
             if size + theta.size > elements(theta.dtype):
                 out.append(_gather(gathered, thetas))
                 gathered, size = [], 0
@@ -149,10 +151,10 @@ def blocks(thetas: Sequence[NDArray[Any]]) -> list[Block]:
 
 def _evenly(theta: NDArray[Any]) -> int:
     """Size of the blocks that ``theta`` is cut into, so that all threads have as much to do."""
-    count = max(1, -(-theta.size // elements(theta.dtype)))
+    count = -(-theta.size // elements(theta.dtype))
     share = workers(cost(theta, averaged=True))
     count = -(-count // share) * share
-    return max(1, -(-theta.size // (count * _GRAIN))) * _GRAIN
+    return -(-theta.size // (count * _GRAIN)) * _GRAIN
 
 
 def _gather(members: Sequence[int], thetas: Sequence[NDArray[Any]]) -> Block:

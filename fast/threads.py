@@ -87,7 +87,10 @@ class _Pool:
     def get(self, count: int) -> list[_Helper]:
         while len(self.helpers) < count:
             helper = _Helper()
-            helper.start()
+            try:
+                helper.start()
+            except RuntimeError:  # No more threads are to be had: those that are there must do.
+                break
             self.helpers.append(helper)
         return self.helpers[:count]
 

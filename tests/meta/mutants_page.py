@@ -29,9 +29,8 @@ Renewed, a module at a time, by
 
 which exits with 1 where a survivor is not argued in `tests/meta/mutants.toml`, or where one that is
 does not survive any longer. `--again` tries those alone that are neither killed nor argued, and
-`--workers 2` two at a time. A mutant that is killed costs half a second, one that survives as many
-seconds of tests as `--seconds` says (20); all modules take an hour and a half on two shared cores,
-and the first time ten minutes more, in which it is found out which test runs which line. So this is
+`--workers 2` two at a time. A mutant that survives costs as many seconds of tests as `--seconds`
+says (20), and the first run finds out which test runs which line. So this is
 no part of continuous integration. Tests that run a process of their own see no mutant. Where a
 change makes two threads wait for each other, a trial takes minutes: `fast/threads.py` is left out.
 

@@ -115,6 +115,18 @@ def test_waiting_ends_only_when_the_work_has(monkeypatch):
     assert len(calls) == 2
 
 
+def test_where_no_thread_can_be_started_the_caller_does_all(threaded, monkeypatch):
+    """As while the interpreter ends, or where a limit is reached."""
+
+    def refuse(_helper):
+        raise RuntimeError("can't start new thread")
+
+    expected = _alone(0, threaded)
+    monkeypatch.setattr(threads._Helper, "start", refuse)
+    assert _train(0) == expected
+    assert threaded.helpers == []
+
+
 _FORKS = """
 import os, signal, numpy as np
 from asgd.fast import ASGD, Parameter, blocks, threads
