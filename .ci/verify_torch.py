@@ -22,7 +22,7 @@ def main() -> None:
         folder = Path(name)
         (folder / "paths.py").write_text(PORTS)
         for port in ("torch.optim:ASGD", "paths:foreach", "paths:loop"):
-            command = [sys.executable, "-m", "asgd.tests.command", "verify", port]
+            command = [sys.executable, "-m", "asgd", "verify", port]
             done = subprocess.run(
                 [*command, "--json", "r.json"], cwd=folder, check=False, env=os.environ
             )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from asgd.spec import Hyperparameters, Optimizer, check_hyperparameter
 
-from .overlap import refuse_overlap
+from .aliasing import refuse_overlap
 from .plan import Plan
 from .window import Window, mean, terms
 

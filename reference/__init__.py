@@ -4,12 +4,12 @@
 values; called with `Enclosure` they give intervals of integers that contain the exact result.
 """
 
-from .enclosure import Enclosure, decide
+from .certified.enclosure import Enclosure, decide
+from .certified.trajectory import trajectory
 from .equations import average, averaging_weight, descend, gradient, step, step_size
 from .numbers import Real, real
 from .optimizer import ASGD, Parameter
 from .rounding import Format, formats, ulp
-from .trajectory import trajectory
 
 __all__ = [
     "ASGD",

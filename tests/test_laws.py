@@ -1,21 +1,24 @@
-"""The laws under pytest: one test an equation, for whatever port ``--port`` names."""
+"""The laws under pytest: one test an equation, for whatever port ``--asgd-port`` names."""
 
 import pytest
+from pytest_asgd import setting
 
-from asgd.tests.laws import LAWS
-from asgd.tests.plugin import setting
-from asgd.tests.runner import LEVELS, Subject, hold
-from asgd.tests.sentence import sentence
+from asgd.tests.laws.equations import LAWS
+from asgd.tests.laws.outcome import LEVELS, Subject
+from asgd.tests.laws.scale import hold_equation
+from asgd.tests.report.failure_message import sentence
+
+pytest_plugins = ("asgd.tests.plugin",)
 
 
 @pytest.fixture
 def check(subject: Subject, request: pytest.FixtureRequest):  # type: ignore[no-untyped-def] # noqa: ANN201
     """Hold the subject to the law of an equation."""
-    level = setting(request.config, "--asgd-level", "quick")
-    seed = int(setting(request.config, "--asgd-seed", "0"))
+    level = setting(request.config, "level", "quick")
+    seed = int(setting(request.config, "seed", "0"))
 
     def run(equation: str) -> None:
-        outcome = hold(LAWS[equation], subject, examples=LEVELS[level], seed=seed)
+        outcome = hold_equation(LAWS[equation], subject, examples=LEVELS[level], seed=seed)
         if outcome.not_observable:
             pytest.skip(f"not observable: the port does not show {outcome.not_observable}")
         if outcome.failure is not None:

@@ -3,15 +3,17 @@
 import json
 
 import pytest
+from pytest_asgd import setting
 
-from asgd.tests.loading import DEFAULT
-from asgd.tests.plugin import setting
-from asgd.tests.soak import Plan, make_plan, run_unit
+from asgd.tests.ports.loading import DEFAULT
+from asgd.tests.soak.units import Plan, make_plan, run_unit
+
+pytest_plugins = ("asgd.tests.plugin",)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make a test of each unit asked for."""
-    units = int(setting(metafunc.config, "--asgd-units", "1"))
+    units = int(setting(metafunc.config, "units", "1"))
     metafunc.parametrize("unit", range(units))
 
 
@@ -20,10 +22,10 @@ def plan(request: pytest.FixtureRequest) -> Plan:
     """Plan of the soak, for the port under test."""
     config = request.config
     return make_plan(
-        setting(config, "--port", DEFAULT),
-        seed=int(setting(config, "--asgd-seed", "0")),
-        name=setting(config, "--asgd-convention", "auto"),
-        policy_name=setting(config, "--asgd-policy", "native"),
+        setting(config, "port", DEFAULT),
+        seed=int(setting(config, "seed", "0")),
+        name=setting(config, "convention", "auto"),
+        policy_name=setting(config, "policy", "native"),
     )
 
 

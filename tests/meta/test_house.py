@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,9 @@ import asgd.reference
 import asgd.spec
 from asgd.spec import EQUATIONS, FAULTS
 from asgd.tests import test_laws
-from asgd.tests.faults import CHANGES
-from asgd.tests.laws import LAWS
-from asgd.tests.life import LIFE, REFUSAL
+from asgd.tests.faults.catalogue import CHANGES
+from asgd.tests.laws.equations import LAWS
+from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS, REFUSAL
 
 ROOT = Path(__file__).parents[2]
 FLOORS = {
@@ -26,17 +27,101 @@ FLOORS = {
 }
 FILES = [(floor, path) for floor in FLOORS for path in sorted((ROOT / floor).rglob("*.py"))]
 
+LAYERS = (
+    {"ports"},
+    {"scenarios", "oracle", "faults", "bench"},
+    {"laws"},
+    {"diagnosis"},
+    {"verify", "soak"},
+    {"report", "artifacts"},
+    {"command", "plugin", "test_laws", "test_lifecycle", "test_soak"},
+    {"door", "pytest_asgd"},
+)
+LAYER = {name: number for number, names in enumerate(LAYERS, 1) for name in names}
+SHIPPED = [
+    path
+    for path in sorted((ROOT / "tests").rglob("*.py"))
+    if path.relative_to(ROOT / "tests").parts[0] != "meta" and path.parent != ROOT / "tests"
+]
+SHIPPED += [path for path in sorted((ROOT / "tests").glob("*.py")) if path.stem != "__init__"]
+# Loaded late: the extras, and in the two doors and the entry point all that they open to.
+EXTRAS = {"click", "rich", "torch", "matplotlib", "distributed", "jinja2", "numba", "jax"}
+DOORS = ("door/__init__.py", "pytest_asgd/__init__.py", "command/__init__.py")
+# One place each, with the time that loading late saves.
+LATE = {"hypothesis", "mpmath"}
 
-def _imports(path):
-    """Absolute modules that a file imports."""
-    for node in ast.walk(ast.parse(path.read_text())):
+
+def imports(text, package=()):
+    """Absolute modules that a source text imports, and whether inside a function."""
+    tree = ast.parse(text)
+    inner = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    }
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names = [alias.name for alias in node.names]
-            yield from (
-                (f"{node.module}.{n}" for n in names) if node.module == "asgd" else [node.module]
-            )
+            for alias in node.names:
+                yield alias.name, id(node) in inner
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            whole = not node.module or node.module == "asgd"
+            names = [f"{module}.{alias.name}" for alias in node.names] if whole else [module]
+            for name in names:
+                yield name, id(node) in inner
+
+
+def package_of(path):
+    """Package of a shipped file of ``tests/``, as it is installed."""
+    inside = path.relative_to(ROOT / "tests").parts[:-1]
+    if inside[:1] == ("door",):
+        return ("asgd",)
+    return ("pytest_asgd",) if inside[:1] == ("pytest_asgd",) else ("asgd", "tests", *inside)
+
+
+def room(module):
+    """Package of ``tests/`` that a module lives in, or None for what lives elsewhere."""
+    parts = module.split(".")
+    if parts[0] == "pytest_asgd":
+        return "pytest_asgd"
+    return parts[2] if parts[:2] == ["asgd", "tests"] and len(parts) > 2 else None
+
+
+def upward(text, path):
+    """Imports of a file that break the layers."""
+    here = path.relative_to(ROOT / "tests").with_suffix("").parts[0]
+    for module, _ in imports(text, package_of(path)):
+        there = room(module)
+        if there is None or there == here:
+            continue
+        if there == "pytest_asgd" and LAYER[here] == LAYER["plugin"]:
+            continue  # The options, which import nothing of ours.
+        if LAYER[there] >= LAYER[here]:
+            yield module
+
+
+def late(text, path):
+    """Imports inside functions that have no reason to be there."""
+    if path.relative_to(ROOT / "tests").as_posix() in DOORS:
+        return
+    extras = {"report.terminal"}
+    for module, inner in imports(text, package_of(path)):
+        first = module.partition(".")[0]
+        needs_extra = any(module == f"asgd.tests.{name}" for name in extras)
+        if inner and first not in EXTRAS | LATE and not needs_extra:
+            yield module
+
+
+def circles(graph):
+    """Modules that import themselves by way of others."""
+    reach = {name: set(graph[name]) for name in graph}
+    for middle in graph:
+        for name in graph:
+            if middle in reach[name]:
+                reach[name] |= reach[middle]
+    return sorted(name for name in graph if name in reach[name])
 
 
 def test_the_checkout_is_complete():
@@ -47,12 +132,77 @@ def test_the_checkout_is_complete():
 @pytest.mark.parametrize(("floor", "path"), FILES, ids=lambda x: getattr(x, "name", x))
 def test_imports(floor, path):
     """A floor imports only what stands below it, and never by its bare folder name."""
-    for module in _imports(path):
+    package = package_of(path) if floor == "tests" and "meta" not in path.parts else ("asgd", floor)
+    if floor != "tests":
+        package = ("asgd", *path.relative_to(ROOT).parts[:-1])
+    for module, _ in imports(path.read_text(), package):
         first, _, rest = module.partition(".")
         assert first not in FLOORS, f"{path.name} imports {module} by its folder name"
-        if first == "asgd":
+        if first == "asgd" and package[:1] == ("asgd",) and package != ("asgd",):
             other = rest.partition(".")[0]
-            assert other in FLOORS[floor] | {floor}, f"{path.name} imports {module}"
+            public = floor == "tests" and other not in FLOORS
+            assert public or other in FLOORS[floor] | {floor}, f"{path.name} imports {module}"
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.relative_to(ROOT / "tests").as_posix())
+def test_layers(path):
+    """A package of `tests/` imports only packages of lower layers, and nothing late."""
+    assert not list(upward(path.read_text(), path))
+    assert not list(late(path.read_text(), path))
+
+
+def test_no_circles():
+    """No module of the house imports itself by way of others."""
+    names = {}
+    for floor in FLOORS:
+        for path in (ROOT / floor).rglob("*.py"):
+            if "meta" in path.parts or path.parts[-2] in {"door", "pytest_asgd", "ports_examples"}:
+                continue
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            parts = parts[:-1] if parts[-1] == "__init__" else parts
+            names[".".join(("asgd", *parts))] = path
+    graph = {}
+    for name, path in names.items():
+        package = tuple(name.split("."))
+        package = package if path.name == "__init__.py" else package[:-1]
+        wanted = set()
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                base = package[: len(package) - node.level + 1] if node.level else ()
+                module = ".".join([*base, *([node.module] if node.module else [])])
+                for alias in node.names:
+                    inside = f"{module}.{alias.name}"
+                    wanted.add(inside if inside in names else module)
+        graph[name] = {other for other in wanted if other in names and other != name}
+    assert circles(graph) == []
+
+
+def test_the_layers_can_fail():
+    """Each rule of the layers rejects a file that breaks it."""
+    port = ROOT / "tests" / "ports" / "wire.py"
+    law = ROOT / "tests" / "laws" / "hold.py"
+    assert list(upward("from ..verify.run import verify", port))
+    assert list(upward("from asgd.tests.diagnosis import bias", law))
+    assert list(upward("from ..oracle import stepwise", ROOT / "tests" / "scenarios" / "x.py"))
+    assert not list(upward("from ..ports.wire import number", law))
+    assert list(late("def f():\n    from ..ports.wire import number", law))
+    assert list(late("def f():\n    import json", law))
+    assert not list(late("def f():\n    import torch", law))
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == ["a", "b", "c"]
+
+
+def test_packages_are_the_folders():
+    """pyproject.toml lists exactly the packages that there are."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    places = {"asgd": "tests/door", "pytest_asgd": "tests/pytest_asgd"}
+    found = set(places)
+    for floor in FLOORS:
+        for path in (ROOT / floor).rglob("__init__.py"):
+            folder = path.parent.relative_to(ROOT)
+            if folder.as_posix() not in places.values() and "meta" not in folder.parts:
+                found.add(".".join(("asgd", *folder.parts)))
+    assert set(declared["packages"]) == found
 
 
 @pytest.mark.parametrize("path", [p for _, p in FILES], ids=lambda p: p.name)
@@ -106,7 +256,12 @@ def test_faults_are_data_and_code():
         *("bad-input-accepted", "eta-misreported"),
     }
     assert set(FAULTS) == set(CHANGES) | others
-    assert {fault.law for fault in FAULTS.values()} <= {"", *EQUATIONS, *LIFE, REFUSAL.name}
+    assert {fault.law for fault in FAULTS.values()} <= {
+        "",
+        *EQUATIONS,
+        *LIFECYCLE_LAWS,
+        REFUSAL.name,
+    }
     assert {fault.equation for fault in FAULTS.values()} <= set(EQUATIONS)
 
 

@@ -1,0 +1,1 @@
+"""Proved enclosures of the equations: interval, step size, trajectory."""

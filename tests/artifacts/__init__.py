@@ -1,0 +1,1 @@
+"""What maintainers write: frozen vectors and the ledger."""

@@ -1,0 +1,216 @@
+"""`asgd soak` and `asgd soak merge`."""
+
+import itertools
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from asgd.spec import CONVENTIONS, POLICIES
+
+from ..ports import loading
+from ..ports.protocol import DTYPES, PortError
+from ..soak.dask import run_units
+from ..soak.units import (
+    Plan,
+    Result,
+    Results,
+    SoakError,
+    Summary,
+    make_plan,
+    merge,
+    run_unit,
+    summary,
+)
+from ..soak.units import shard as units_of
+from .exit_codes import EXIT
+
+
+def _both_numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
+    """Both numbers of i/n."""
+    index, _, count = value.partition("/")
+    if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+        raise click.BadParameter(f"must be i/n with 1 <= i <= n, got {value!r}", ctx, param)
+    return int(index), int(count)
+
+
+class _PortOrCommand(click.Group):
+    """Group whose first argument is a command, or else the PORT."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Put `run` before what is no command."""
+        if args and args[0] not in self.commands:
+            args = ["run", *args]
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Without a command, it is `run`."""
+        if not args or (args[0] not in self.commands and args[0] not in ("-h", "--help")):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("soak", cls=_PortOrCommand)
+def soak() -> None:
+    """Verify with random input until told to stop: `asgd soak [PORT]`; `asgd soak merge FILES`."""
+
+
+@soak.command("run")
+@click.argument("port", required=False)
+@click.option("--convention", type=click.Choice(["auto", *CONVENTIONS]), default="auto")
+@click.option("--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES))
+@click.option("--policy", type=click.Choice(list(POLICIES)), default="native", show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--shard",
+    metavar="I/N",
+    default="1/1",
+    show_default=True,
+    callback=_both_numbers,
+    help="Part I of N.",
+)
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Results; an existing file is continued.  [default: asgd-soak-I-of-N.jsonl]",
+)
+@click.option("--units", type=click.IntRange(min=0), help="Only the units below this number.")
+@click.option("--seconds", type=click.FloatRange(min=0), help="Begin no unit after so long.")
+@click.option("--dask", metavar="ADDRESS", help="Scheduler of a Dask cluster that runs the units.")
+@click.pass_obj
+def run_command(
+    program: list[str] | None,
+    port: str | None,
+    convention: str,
+    dtypes: tuple[str, ...],
+    policy: str,
+    seed: int,
+    shard: tuple[int, int],
+    path: Path | None,
+    units: int | None,
+    seconds: float | None,
+    dask: str | None,
+) -> None:
+    """Verify PORT (default: asgd.fast:ASGD) until interrupted, and write what is found as it goes.
+
+    Exit code: 0 conforms, 1 deviates, 2 no verdict.
+    """
+    if program is not None:
+        raise click.UsageError("programs behind -- are not supported yet: give an import path")
+    path = path or Path(f"asgd-soak-{shard[0]}-of-{shard[1]}.jsonl")
+    start = time.monotonic()
+    try:
+        plan = make_plan(
+            port or loading.DEFAULT, seed=seed, name=convention, policy_name=policy, dtypes=dtypes
+        )
+        with Results(path, plan) as results, _told_to_stop() as told:
+            todo = _todo(units_of(*shard), units, results.done, start, seconds)
+            for result in _run(plan, itertools.takewhile(lambda _: not told.is_set(), todo), dask):
+                results.add(result)
+                _say(result, len(results.done), time.monotonic() - start)
+            if told.is_set():
+                click.echo("stopped; the same command continues", err=True)
+            _end(summary(results.done.values()), path)
+    except (PortError, SoakError) as error:
+        click.echo(f"asgd: no verdict: {error}", err=True)
+        sys.exit(EXIT["error"])
+
+
+@soak.command("merge")
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option("--into", type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
+def merge_command(files: tuple[Path, ...], into: Path | None) -> None:
+    """Put the results of shards together, and say what they amount to."""
+    try:
+        header, results = merge(files)
+    except SoakError as error:
+        click.echo(f"asgd: cannot merge: {error}", err=True)
+        sys.exit(EXIT["error"])
+    if into is not None:
+        into.write_text("".join(json.dumps(line) + "\n" for line in (header, *results)), "utf-8")
+    _end(summary(results), into)
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[threading.Event]:
+    """Event that is set by the first Ctrl-C or SIGTERM; the second one interrupts as usual.
+
+    A unit is never broken off: an exception that is thrown into the libraries which run it may come
+    out as another one, or as a finding.
+    """
+    told = threading.Event()
+
+    def stop(signum: int, frame: Any) -> None:
+        if told.is_set():
+            signal.default_int_handler(signum, frame)
+        told.set()
+        click.echo("\nstopping after this unit; once more to stop at once", err=True)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield told
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield told
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _todo(
+    units: Iterator[int],
+    below: int | None,
+    done: Iterable[int],
+    start: float,
+    seconds: float | None,
+) -> Iterator[int]:
+    already = set(done)
+    for unit in itertools.takewhile(lambda u: below is None or u < below, units):
+        if seconds is not None and time.monotonic() - start >= seconds:
+            return
+        if unit not in already:
+            yield unit
+
+
+def _run(plan: Plan, units: Iterator[int], dask: str | None) -> Iterator[Result]:
+    if dask is None:
+        yield from (run_unit(plan, unit) for unit in units)
+        return
+    try:
+        from distributed import Client  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise SoakError('--dask needs its extra: pip install "asgd[dask]"') from None
+
+    with Client(dask) as client:
+        yield from run_units(client, plan, units)
+
+
+def _say(result: Result, done: int, seconds: float) -> None:
+    if result["failure"]:
+        place = {k: result["failure"][k] for k in ("quantity", "call", "parameter", "element")}
+        click.echo(f"unit {result['unit']}: {result['kind']} {result['dtype']} deviates: {place}")
+    elif sys.stderr.isatty():
+        click.echo(f"\r{done} units, {seconds:.0f} s", nl=False, err=True)
+
+
+def _end(total: Summary, path: Path | None) -> None:
+    click.echo(
+        f"{total.verdict}: {total.units} units, {total.scenarios} scenarios, "
+        f"{total.judged} numbers, {total.undecided} undecided, {len(total.failures)} units with "
+        f"deviations, largest error {total.largest:.2f} of the bound"
+        + (f"; {path}" if path else "")
+    )
+    sys.exit(EXIT[total.verdict])

@@ -1,0 +1,1 @@
+"""Which convention, which fault, where, how small."""

@@ -1,0 +1,119 @@
+"""Which convention a port computes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from asgd.reference import formats
+from asgd.reference.tolerance import Arithmetic
+from asgd.spec import CONVENTIONS, Convention, Policy, convention
+
+from ..laws.hold import DesignedRuns, run_designed
+from ..laws.law import worst
+from ..laws.outcome import looser
+from ..oracle.stepwise import Rule
+from ..ports.protocol import Hello, Port
+from .match import Explanation, Traces, explain
+from .per_equation import Parts, parts
+
+
+@dataclass(frozen=True)
+class Match:
+    """How well one convention explains a port: laws broken by its designed scenarios."""
+
+    convention: Convention
+    policy: Policy
+    broken: frozenset[str]
+
+    @property
+    def fits(self) -> bool:
+        """Whether nothing contradicts the convention."""
+        return not self.broken
+
+
+def identify(traces: DesignedRuns, dtype: str, policies: Sequence[Policy]) -> list[Match]:
+    """Conventions, the one that explains the designed traces best first.
+
+    Each trace is judged against every convention, under each policy in turn until one fits.
+    """
+
+    def match(convention: Convention) -> Match:
+        matches = []
+        for policy in policies:
+            rule = Rule(convention, Arithmetic(formats[dtype], policy))
+            broken = frozenset(_broken(traces, rule))
+            matches.append(Match(convention, policy, broken))
+            if not broken:
+                break
+        return min(matches, key=lambda m: len(m.broken))
+
+    matches = [match(convention) for convention in CONVENTIONS.values()]
+    matches.sort(key=lambda m: len(m.broken))
+    first = [m for m in matches if len(m.broken) == len(matches[0].broken)]
+    if first[0].fits or len(first) == 1:
+        return matches
+    # None fits, and several come as near: the one that fewest numbers contradict is the nearest.
+    first.sort(key=lambda m: _contradictions(traces, dtype, m))
+    return [*first, *matches[len(first) :]]
+
+
+def _contradictions(traces: DesignedRuns, dtype: str, match: Match) -> int:
+    """How many numbers contradict a convention."""
+    rule = Rule(match.convention, Arithmetic(formats[dtype], match.policy))
+    return sum(
+        judgement.verdict == "fail"
+        for law, scenario, trace in traces
+        for judgement in law.check(scenario, trace, rule)
+    )
+
+
+def _broken(traces: DesignedRuns, rule: Rule) -> Iterator[str]:
+    broken = set()
+    for law, scenario, trace in traces:
+        if law.equation not in broken and worst(law.check(scenario, trace, rule))[0]:
+            broken.add(law.equation)
+            yield law.equation
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which rule a port computes, as far as the designed scenarios tell.
+
+    Attributes
+    ----------
+    convention : Convention
+        What it is judged against.
+    fits : bool
+        Whether nothing contradicts that convention, precision aside.
+    also : tuple of str
+        Other conventions that nothing seen tells it from.
+    explanations : tuple of Explanation
+        Where it does not fit: its simplest explanations, none if it is unknown.
+    parts : Parts
+        Where there are none: what can be named all the same.
+    """
+
+    convention: Convention
+    fits: bool
+    also: tuple[str, ...] = ()
+    explanations: tuple[Explanation, ...] = ()
+    parts: Parts = field(default_factory=Parts)
+
+
+def find_identity(port: Port, hello: Hello, dtype: str, name: str, required: Policy) -> Identity:
+    """Identity of a port, among all conventions (``auto``) or as a variant of the one named."""
+    traces = run_designed(port, hello, dtype)
+    matches = identify(traces, dtype, looser(required))
+    if name != "auto":
+        matches = [m for m in matches if m.convention.name == name]
+    best = matches[0]
+    if best.fits:
+        also = tuple(m.convention.name for m in matches[1:] if m.fits)
+        return Identity(best.convention, fits=True, also=also)
+    conventions = CONVENTIONS.values() if name == "auto" else [convention(name)]
+    # The laws of whole steps tell most rules apart: they come first.
+    runs = tuple((scenario, trace) for _, scenario, trace in reversed(traces))
+    found = tuple(explain(Traces(dtype, runs), list(conventions)))
+    if found:
+        return Identity(found[0].convention, fits=False, explanations=found)
+    chosen, named = parts(traces, dtype, [m.convention for m in matches])
+    return Identity(chosen, fits=False, parts=named)

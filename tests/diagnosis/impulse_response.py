@@ -1,0 +1,288 @@
+"""Read-out: what a port computes, where no known rule fits.
+
+The designed impulses show it directly. Elements that are 0 until their one gradient, 1, show eta
+at each step, and afterwards the factor by which theta decays; E3 solved for the gradient shows what
+was made of it; one 1 that wanders through the elements shows the weight of every iterate in the
+average. It is read with hyperparameters for which the port is wrong, wherever a designed scenario
+has such.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+
+from asgd.reference import formats
+from asgd.spec import Hyperparameters
+
+from ..laws.equations import LAWS
+from ..laws.law import missing, worst
+from ..laws.outcome import Failure, Subject
+from ..oracle.stepwise import true_step_size
+from ..ports.protocol import Observation
+from ..ports.scenario import Group, Scenario, Set, Step
+from .effective_gradient import effective_gradients
+
+_PRECISION = 128
+# A family's member must meet every number this well, in units of the dtype's roundoff: a constant
+# that is read from two numbers is off by a few, and its powers by some more.
+_GUESS = 2.0**6
+# Scaled runs may differ by this many roundoffs of the largest number, where results are subnormal.
+_SCALED = 2.0**6
+
+
+@dataclass(frozen=True)
+class Readout:
+    """Numbers recovered from a port, beside the true ones of a convention.
+
+    Attributes
+    ----------
+    hyper : str
+        Hyperparameters that eta and the decay were recovered with.
+    eta, true_eta : list of float
+        Step size at steps 1, 2, ...
+    decay, true_decay : list of float
+        Factor by which theta shrinks at steps 2, 3, ... where its gradient is 0.
+    weights : list of float
+        Weight of theta_0, theta_1, ... in the last average; empty where that is not shown.
+    t0 : float
+        Hyperparameter that the weights were recovered with.
+    guess : str
+        Formula that the step sizes fit, of a small family, or "".
+    linear : bool
+        Whether multiples of the parameters and gradients give the same multiple of the result.
+    gradient, true_gradient : list of float
+        Gradient with sign and penalty at the first wrong step; empty where E1 holds.
+    given : str
+        Hyperparameters, theta and gradient that it was recovered with.
+    """
+
+    hyper: str
+    eta: list[float]
+    true_eta: list[float]
+    decay: list[float]
+    true_decay: list[float]
+    weights: list[float]
+    t0: float
+    guess: str
+    linear: bool
+    gradient: list[float] = field(default_factory=list)
+    true_gradient: list[float] = field(default_factory=list)
+    given: str = ""
+
+
+def read_out(
+    subject: Subject, broken: Mapping[str, Failure], scenarios: Sequence[Scenario] = ()
+) -> Readout:
+    """Recover the step sizes, gradient, decay and averaging weights of a port.
+
+    Parameters
+    ----------
+    subject : Subject
+        The port.
+    broken : mapping of str to Failure
+        What is wrong and has no name, by the name of the equation; each in its simplest scenario.
+    scenarios : sequence of Scenario
+        Scenarios in which it was found.
+    """
+    scenario = _telling(subject, "step_size", 0, broken)
+    if "descend" in broken and "step_size" not in broken:
+        # Only the decay matters then; it is wrong with these hyperparameters.
+        hyper = broken["descend"].scenario.groups[0].hyper
+        scenario = Scenario((Group(hyper, scenario.params),), scenario.events)
+    trace = subject.trace(scenario)
+    hyper = scenario.groups[0].hyper
+    eta = [-seen.theta[0][t] for t, seen in enumerate(trace)]
+    decay = [_ratio(later.theta[0][0], earlier.theta[0][0]) for earlier, later in pairwise(trace)]
+    clocks = [t - subject.convention.eta_lag for t in range(1, len(trace) + 1)]
+    true_eta = [true_step_size(t, hyper) for t in clocks]
+    weights, t0 = _weights(subject, broken)
+    gradient, true_gradient, given = _gradients(subject, broken)
+    pull = hyper.lambd + hyper.weight_decay
+    return Readout(
+        hyper=_words(hyper),
+        eta=eta,
+        true_eta=true_eta,
+        decay=decay,
+        true_decay=[1 - pull * x for x in true_eta[1:]],
+        weights=weights,
+        t0=t0,
+        guess=guess(eta, hyper.lr, hyper.lambd, subject.dtype),
+        linear=is_linear(subject, scenarios),
+        gradient=gradient,
+        true_gradient=true_gradient,
+        given=given,
+    )
+
+
+def _words(hyper: Hyperparameters) -> str:
+    words = f"lr={hyper.lr}, lambd={hyper.lambd}, alpha={hyper.alpha}"
+    return words + (f", weight_decay={hyper.weight_decay}" if hyper.weight_decay else "")
+
+
+def _telling(
+    subject: Subject, equation: str, ordinary: int, broken: Mapping[str, Failure]
+) -> Scenario:
+    """Designed scenario of a law in which the port is wrong, if any; else an ordinary one."""
+    law = LAWS[equation]
+    designed = law.designed(subject.hello.supports)
+    if equation in broken:
+        wrong = []
+        for scenario in designed:
+            trace = subject.trace(scenario)
+            if worst(law.check(scenario, trace, subject.rule))[0] is not None:
+                wrong.append(scenario)
+        # With lr = 0 there is little to be read.
+        wrong.sort(key=lambda scenario: scenario.groups[0].hyper.lr == 0)
+        if wrong:
+            return wrong[0]
+        hyper = broken[equation].scenario.groups[0].hyper
+        if equation == "step_size":
+            groups = tuple(Group(hyper, g.params) for g in designed[ordinary].groups)
+            return Scenario(groups, designed[ordinary].events)
+    return designed[ordinary]
+
+
+def _weights(subject: Subject, broken: Mapping[str, Failure]) -> tuple[list[float], float]:
+    """Weights w with average = sum of w_k theta_k, solved from as many elements as iterates; t0."""
+    if missing(LAWS["averaging_weight"], subject.hello):
+        return [], 0.0
+    scenario = _telling(subject, "averaging_weight", 2, broken)
+    t0 = scenario.groups[0].hyper.t0
+    trace = subject.trace(scenario)
+    shown = trace[-1].average[0]
+    if shown is None:
+        return [], t0
+    iterates = np.array([scenario.params[0], *(seen.theta[0] for seen in trace)])
+    if not np.isfinite(iterates).all() or not np.isfinite(shown).all():
+        return [], t0
+    solved: list[float] = np.linalg.lstsq(iterates.T, np.array(shown), rcond=None)[0].tolist()
+    return solved, t0
+
+
+def _gradients(
+    subject: Subject, broken: Mapping[str, Failure]
+) -> tuple[list[float], list[float], str]:
+    """Gradients of the step in which E1's law first failed: taken, due, and from what."""
+    if "gradient" not in broken:
+        return [], [], ""
+    scenario = broken["gradient"].scenario
+    trace = subject.trace(scenario)
+    shown = dict(effective_gradients(scenario, trace, subject.convention.eta_lag))
+    call = broken["gradient"].judgement.call
+    # The gauges behind them have theta 0 and gradients of 0 and 1.
+    chosen = [pull for (c, _, j), pull in shown.items() if c == call and j < _ELEMENTS]
+    if not chosen:
+        return [], [], ""
+    taken = [float(sum(pull.taken().bounds()) / 2) for pull in chosen]
+    due = [float(sum(pull.due().bounds()) / 2) for pull in chosen]
+    hyper = chosen[0].hyper
+    given = (
+        f"{_words(hyper)}{', maximize' if hyper.maximize else ''}, step {call}, "
+        f"theta {[pull.before for pull in chosen]}, gradient {[pull.grad for pull in chosen]}"
+    )
+    return taken, due, given
+
+
+_ELEMENTS = 3
+
+
+def is_linear(subject: Subject, scenarios: Sequence[Scenario] = ()) -> bool:
+    """Whether a scenario with every value multiplied gives results so multiplied.
+
+    All of ASGD is linear in theta_0 and the gradients, and multiplying by a power of two, or by -1,
+    is exact in floating point. Clipping, adaptive step sizes and algorithms of the same name are
+    not. A port that does not repeat itself is not called anything here.
+    """
+    ordinary = LAWS["step"].designed(subject.hello.supports)[0]
+    # The numbers of the scenario are around 1; these are where a clip or a norm would show.
+    runs = [(ordinary, scale) for scale in (2.0, -1.0, 2.0**10, 2.0**-10)]
+    # Where a port was found wrong, it may be so for the numbers' sizes alone.
+    runs += [(scenario, scale) for scenario in scenarios for scale in (-1.0, 2.0**10, 2.0**-30)]
+    for scenario, scale in runs:
+        one = subject.trace(scenario)
+        if repr(one) != repr(subject.trace(scenario)):
+            return True
+        other = subject.trace(scaled(scenario, scale))
+        u = formats[subject.dtype].u
+        if not all(_is_scaled(a, b, scale, u) for a, b in zip(one, other, strict=True)):
+            return False
+    return True
+
+
+def scaled(scenario: Scenario, scale: float) -> Scenario:
+    """``scenario`` with initial values and gradients multiplied by a power of two."""
+
+    def times(values: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(scale * x for x in values)
+
+    groups = tuple(Group(g.hyper, tuple(times(p) for p in g.params)) for g in scenario.groups)
+    events: list[Step | Set] = [
+        Step(tuple(None if g is None else times(g) for g in event.grads))
+        if isinstance(event, Step)
+        else event
+        for event in scenario.events
+    ]
+    return Scenario(groups, tuple(events))
+
+
+def _is_scaled(one: Observation, other: Observation, scale: float, u: float) -> bool:
+    rows = [*zip(one.theta, other.theta, strict=True)]
+    rows += [
+        (a, b)
+        for a, b in zip(one.average, other.average, strict=True)
+        if a is not None and b is not None
+    ]
+    for row in rows:
+        pairs = [(scale * x, y) for x, y in zip(*row, strict=True) if math.isfinite(x)]
+        largest = max((abs(x) for x, _ in pairs), default=0.0)
+        if not all(abs(x - y) <= _SCALED * u * largest for x, y in pairs):
+            return False
+    return True
+
+
+def guess(eta: Sequence[float], lr: float, lambd: float, dtype: str) -> str:
+    """Formula of a small family that all step sizes fit, its one constant read from two of them."""
+    u = formats[dtype].u
+    if len(eta) < 4 or not all(math.isfinite(x) and x > 0 for x in eta):
+        return ""
+    for text, formula in _families(eta, lr, lambd):
+        if all(abs(x - formula(t)) <= _GUESS * u * abs(x) for t, x in enumerate(eta, 1)):
+            return text
+    return ""
+
+
+def _families(
+    eta: Sequence[float], lr: float, lambd: float
+) -> Iterator[tuple[str, Callable[[int], float]]]:
+    first, second, third = eta[:3]
+    yield f"{_short(first)}, constant", lambda _: first
+    power = -math.log2(second / first)
+    yield f"{_short(first)} / t^{_short(power)}", lambda t: first * t**-power
+    ratio = second / first
+    yield f"{_short(first)} * {_short(ratio)}^(t - 1)", lambda t: first * ratio ** (t - 1)
+    slope = 1 / second - 1 / first
+    start = 1 / first - slope
+    yield f"1 / ({_short(start)} + {_short(slope)} t)", lambda t: 1 / (start + slope * t)
+    for lag, at in ((0, "t"), (1, "(t - 1)"), (-1, "(t + 1)")):
+        # lr / (1 + lambd lr (t - lag))^p, with p read from the third step.
+        base = 1 + lambd * lr * (3 - lag)
+        if lr > 0 and base > 1:
+            p = -math.log(third / lr) / math.log(base)
+            decay = partial(_decay, lr=lr, z=lambd * lr, lag=lag, p=p)
+            yield f"lr / (1 + lambd lr {at})^{_short(p)}", decay
+
+
+def _decay(t: int, *, lr: float, z: float, lag: int, p: float) -> float:
+    return lr / math.pow(1 + z * (t - lag), p)
+
+
+def _short(x: float) -> str:
+    return f"{x:.6g}"
+
+
+def _ratio(x: float, y: float) -> float:
+    return x / y if y else math.nan

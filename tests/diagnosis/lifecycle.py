@@ -1,0 +1,209 @@
+"""Names for what goes wrong in the life of an optimizer, where what is seen pins the kind."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..laws.metamorphic import Resumed
+from ..laws.outcome import Failure, Subject
+from ..oracle.lifecycle import replays_equal
+from ..oracle.stepwise import judge
+from ..ports.adapters import OptimizerPort
+from ..ports.program import ProgramPort
+from ..ports.protocol import Observation
+from ..ports.scenario import PausedScenario, Scenario, Step, in_force
+from ..scenarios.lifecycle import paused
+from .nonfinite import hides_nonfinite
+
+_NAMES = {
+    "sizes": "size-dependent",
+    "repeat": "not-repeatable",
+    "twins": "state-shared",
+    "gradients": "gradient-modified",
+    "refusal": "bad-input-accepted",
+}
+# Steps in which a counter of 7, 8, 15 or 16 bits begins anew, or one in float16 stands still; a
+# convention may see it one step later, or two.
+_WIDTHS = frozenset(2**bits + late for bits in (7, 8, 11, 15, 16) for late in (0, 1, 2))
+# A number kept in half precision differs from what it was by less than this share.
+_SHARE = 2.0**-6
+_UNKNOWN = "unknown"
+
+
+def lifecycle_fault(law: str, failure: Failure, subject: Subject) -> str:
+    """Id of what broke a law of life, or "unknown".
+
+    Parameters
+    ----------
+    law : str
+        Name of the law.
+    failure : Failure
+        Where it shows.
+    subject : Subject
+        The port, judged under the loosest policy.
+    """
+    if law == "resume":
+        return _resumed(failure, subject)
+    if law == "long" and failure.judgement.t in _WIDTHS:
+        return "counter-wraps"
+    if law in {"special", "window"} and hides_nonfinite(failure):
+        return "nonfinite-hidden"
+    return _NAMES.get(law, _UNKNOWN)
+
+
+class _Copied(Resumed):
+    """Goes back to a copy of what was saved."""
+
+    def trace(self, scenario: Scenario) -> list[Observation]:
+        """Trace of all runs, one behind the other."""
+        return Resumed(
+            _Copies(self.port),
+            self.hello,
+            self.dtype,
+            self.convention,
+            self.policy,
+        ).trace(scenario)
+
+
+class _Copies:
+    """A port whose saved state is copied at once."""
+
+    def __init__(self, port: Any) -> None:
+        self._port = port
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+    def save(self) -> Any:
+        return copy.deepcopy(self._port.save())
+
+
+def _resumed(failure: Failure, subject: Subject) -> str:
+    """What was lost on the way through save and load, in every life that shows a loss."""
+    designed = [life for life in paused(subject.hello.supports) if isinstance(life, PausedScenario)]
+    # With t0 = 0 the average matters at every step, so that its loss and the count's differ.
+    designed += [_at_once(life) for life in designed]
+    scenario = failure.scenario
+    assert isinstance(scenario, PausedScenario)
+    if _is_aliased(subject, scenario):
+        return "state-aliased"
+    dressed = Resumed(
+        subject.port, subject.hello, subject.dtype, subject.convention, subject.policy
+    )
+    possible = None
+    for life in (scenario, *designed):
+        trace = dressed.trace(life)
+        if all(j.verdict == "pass" for j in replays_equal(life, trace, subject.rule)):
+            continue
+        seen = set(_losses(life, trace, subject))
+        possible = seen if possible is None else possible & seen
+    return next((name for name in _LOSSES if name in (possible or ())), _UNKNOWN)
+
+
+def _at_once(life: PausedScenario) -> PausedScenario:
+    groups = tuple(replace(group, hyper=group.hyper._replace(t0=0.0)) for group in life.groups)
+    return replace(life, groups=groups)
+
+
+# The first that explains everything is the one to be named.
+_LOSSES = ("count-lost", "state-lost", "average-lost", "state-rounded")
+
+
+def _losses(
+    scenario: PausedScenario, trace: Sequence[Observation], subject: Subject
+) -> Iterator[str]:
+    """Names of what may have been lost in one life."""
+    first, second = trace[: scenario.steps], trace[scenario.steps :]
+    begun = len(first) - len(second)
+    expected = first[begun:]
+    theta = first[begun - 1].theta if begun else scenario.params
+    before, after = scenario.events[: scenario.pause], scenario.events[scenario.pause :]
+    rest = Scenario(in_force(scenario, before, theta), after)
+    counts = _counts(scenario, before)
+    kept = first[begun - 1].average if begun else scenario.params
+    averages = [a if a is not None else p for a, p in zip(kept, theta, strict=True)]
+    if _true(rest, second, subject, [(0, p) for p in theta]):
+        yield "state-lost"
+    if _true(rest, second, subject, [(0, a) for a in averages]):
+        yield "count-lost"
+    if all(a.theta == b.theta for a, b in zip(expected, second, strict=True)):
+        zeros = [tuple(0.0 for _ in p) for p in theta]
+        starts = (theta, zeros, scenario.params)
+        if any(_true(rest, second, subject, list(zip(counts, s, strict=True))) for s in starts):
+            yield "average-lost"
+    if _near(expected, second):
+        yield "state-rounded"
+
+
+class _Noted:
+    """A port whose saved state is noted."""
+
+    def __init__(self, port: Any) -> None:
+        self._port = port
+        self.state: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+    def save(self) -> Any:
+        self.state = self._port.save()
+        return self.state
+
+
+def interruption(failure: Failure, subject: Subject) -> tuple[Scenario, Any] | None:
+    """What a program is opened with after an interruption, and the state that it then loads.
+
+    None for other ports, whose state need not be JSON.
+    """
+    scenario = failure.scenario
+    if not isinstance(subject.port, ProgramPort) or not isinstance(scenario, PausedScenario):
+        return None
+    noted: Any = _Noted(subject.port)
+    dressed = Resumed(noted, subject.hello, subject.dtype, subject.convention, subject.policy)
+    trace = dressed.trace(scenario)
+    before, after = scenario.events[: scenario.pause], scenario.events[scenario.pause :]
+    steps = sum(isinstance(event, Step) for event in before)
+    theta = trace[steps - 1].theta if steps else scenario.params
+    return Scenario(in_force(scenario, before, theta), after), noted.state
+
+
+def _is_aliased(subject: Subject, scenario: Scenario) -> bool:
+    # Adapters of optimizers and of programs copy what is saved.
+    if isinstance(subject.port, OptimizerPort | ProgramPort):
+        return False
+    copied = _Copied(subject.port, subject.hello, subject.dtype, subject.convention, subject.policy)
+    trace = copied.trace(scenario)
+    return all(j.verdict == "pass" for j in replays_equal(scenario, trace, subject.rule))
+
+
+def _counts(scenario: Scenario, events: Sequence[Any]) -> list[int]:
+    """Steps of each parameter in ``events``."""
+    steps = [event for event in events if isinstance(event, Step)]
+    return [sum(s.grads[i] is not None for s in steps) for i in range(len(scenario.params))]
+
+
+def _true(
+    scenario: Scenario,
+    trace: Sequence[Observation],
+    subject: Subject,
+    start: Sequence[tuple[int, Sequence[float]]],
+) -> bool:
+    """Whether a run is right that begins with these counts and averages."""
+    judged = list(judge(scenario, trace, subject.rule, frozenset({"theta", "average"}), start))
+    return bool(judged) and all(judgement.verdict == "pass" for judgement in judged)
+
+
+def _near(one: Sequence[Observation], other: Sequence[Observation]) -> bool:
+    """Whether two runs differ by no more than a rounding of the state."""
+    for a, b in zip(one, other, strict=True):
+        rows = [*zip(a.theta, b.theta, strict=True), *zip(a.average, b.average, strict=True)]
+        for x, y in rows:
+            if x is None or y is None:
+                if x is not y:
+                    return False
+                continue
+            scale = max(map(abs, x), default=0.0)
+            if any(abs(p - q) > _SHARE * scale for p, q in zip(x, y, strict=True)):
+                return False
+    return True

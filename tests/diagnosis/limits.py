@@ -1,0 +1,55 @@
+"""Findings at the limits: a step counter that stops, and an infinity that spoils the average."""
+
+import math
+
+from ..laws.counter import HYPER, count_beyond
+from ..laws.outcome import Finding, Subject
+from ..ports.protocol import PortError, observe
+from ..ports.scenario import Scenario, drive, single
+
+_EDGES = {
+    2.0**24: "kept in float32 it stops at 2^24, and eta and mu with it",
+    2.0**31: "kept in 32 bits it begins anew at 2^31, and eta and mu with it",
+}
+
+
+def spoiled_average(subject: Subject) -> list[Finding]:
+    """Whether one infinity of theta spoils the average for good, also while mu = 1 (E5).
+
+    An infinite step is taken, and the state loaded into a fresh optimizer whose theta is finite, as
+    when a run is mended by hand. While mu = 1 the average is then theta, if that is copied.
+    """
+    if not {"save", "average"} <= subject.hello.supports | subject.hello.reads:
+        return []
+    push = single(HYPER, ((1.0,),), (((math.inf,),),))
+    try:
+        drive(subject.port, push, subject.dtype)
+        state = subject.port.save()
+        drive(subject.port, Scenario(push.groups, ()), subject.dtype)
+        subject.port.load(state)
+        seen = observe(subject.port, subject.dtype, [(0.0,)], [1])
+    except PortError:
+        raise
+    except Exception:  # noqa: BLE001 - a state that cannot be loaded says nothing
+        return []
+    average = seen.average[0]
+    if average is None or not math.isfinite(seen.theta[0][0]) or math.isfinite(average[0]):
+        return []
+    return [
+        Finding(
+            "average-infinity-to-nan",
+            "one infinity of theta spoils the average for good: average + 1 (theta - average) "
+            "is computed where mu = 1 and theta should be copied",
+            {},
+        )
+    ]
+
+
+def stopped_counter(subject: Subject) -> list[Finding]:
+    """Whether the step counter goes on beyond 2^24 and 2^31 (E6)."""
+    for edge, why in _EDGES.items():
+        reached = count_beyond(subject, edge)
+        if reached is not None and reached != edge + 2:
+            text = f"the step counter stands at {reached:.0f} after step {edge + 2:.0f}: {why}"
+            return [Finding("counter-stops", text, {"reached": reached, "due": edge + 2})]
+    return []

@@ -1,0 +1,277 @@
+"""Who is to blame when several laws are broken.
+
+A fault in one equation breaks the laws of others as a consequence. Which these are is partly
+fixed, and partly seen: where theta decays rightly without a gradient, eta and the decay are right,
+and what is wrong with a gradient is the gradient's own fault.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from asgd.spec import EQUATIONS, FAULTS, Hyperparameters
+
+from ..laws.outcome import Failure, Subject
+from ..oracle.stepwise import judge
+from ..ports.scenario import Scenario, Step, single
+from ..scenarios.designed import gradient as gradient_probes
+from ..scenarios.designed import step_size as step_size_probes
+from .match import Explanation
+from .nonfinite import hides_nonfinite
+from .per_equation import Parts
+from .precision import flushes, narrow, rounds_hyperparameters
+
+# The whole step fails whenever a part does, the average's weight cannot be seen where the average
+# itself is another one, and the penalty's law has a scenario in which theta also decays.
+MASKS = {
+    "average": {"averaging_weight", "step"},
+    "gradient": {"step"},
+    "step_size": {"step"},
+    "descend": {"gradient", "step"},
+    "averaging_weight": {"step"},
+    "step": set(),
+}
+_UNKNOWN = "unknown"
+_OF_THETA = ("gradient", "step_size", "descend")
+_THETA = frozenset({"theta"})
+# A decay that is off by so many roundoffs of theta is beyond every bound.
+_VISIBLE = 2.0**6
+_START = (1.0, -0.75, 3.0)
+_STEPS = 6
+
+
+@dataclass(frozen=True)
+class RootCause:
+    """A fault of a port: what it is called, which equation it breaks, and where it shows."""
+
+    id: str
+    equation: str
+    failure: Failure
+    coincides: tuple[str, ...] = ()
+
+
+def root_causes(
+    broken: Mapping[str, Failure],
+    precision_only: set[str],
+    explanations: Sequence[Explanation],
+    parts: Parts,
+    subject: Subject,
+) -> list[RootCause]:
+    """Name what is wrong in the equations.
+
+    Parameters
+    ----------
+    broken : mapping of str to Failure
+        Broken laws, by the name of the equation.
+    precision_only : set of str
+        Those that hold where eta and mu are no better than float32.
+    explanations : sequence of Explanation
+        Rules that the port may compute.
+    parts : Parts
+        What can be named of a port that no rule explains.
+    subject : Subject
+        The port.
+
+    Returns
+    -------
+    list of RootCause
+        In the order of the spec; "unknown" where there is no name.
+    """
+    if not broken:
+        return []
+    if flushes(subject, list(broken.values()), list(broken)):
+        ident = "subnormals-flushed"
+        return [RootCause(ident, FAULTS[ident].equation, next(iter(broken.values())))]
+    named = explanations[0] if explanations else None
+    if named is None or not named.faults:
+        return list(_unexplained(broken, precision_only, parts, subject))
+    ids = [(ident, FAULTS[ident].equation) for ident in named.faults]
+    kept = precision_only & set(broken)
+    found = [(_precision(subject, e), e) for e in kept]
+    ids += [(ident, e) for ident, e in found if ident is not None]
+    others = tuple(
+        e.convention.name
+        if e.faults == named.faults
+        else f"{e.convention.name} with {' and '.join(e.faults)}"
+        for e in explanations[1:]
+    )
+    last = list(broken.values())[-1]
+    return [RootCause(ident, e, broken.get(e, last), others) for ident, e in ids]
+
+
+def _precision(subject: Subject, equation: str) -> str | None:
+    """Id of a fault of precision, if that is what breaks the equation's law."""
+    ident = narrow(subject, equation)
+    if ident is None and equation == "step_size" and rounds_hyperparameters(subject):
+        return "hyperparameters-float32-stored"
+    return ident
+
+
+def _unexplained(
+    broken: Mapping[str, Failure], precision_only: set[str], parts: Parts, subject: Subject
+) -> list[RootCause]:
+    """Names of the broken equations, one by one, where no rule explains the whole port."""
+    found: dict[tuple[str, str], RootCause] = {}
+    theta = set(broken) & set(_OF_THETA)
+    rounded = narrow(subject, "descend") if theta - precision_only else None
+    if rounded is not None:
+        first = next(e for e in ("descend", *_OF_THETA) if e in broken)
+        found[rounded, "descend"] = RootCause(rounded, "descend", broken[first])
+        broken = {e: f for e, f in broken.items() if e not in theta | {"step"}}
+    culprits = blamed(broken, subject)
+    if "step_size" in broken and "step_size" not in culprits:
+        # What eta's gauge showed was not eta: names that rest on it say nothing.
+        measured = {e: ids for e, ids in parts.faults.items() if e not in {"gradient", "descend"}}
+        parts = Parts(measured)
+    for equation, failure in culprits.items():
+        for ident in _names_of(equation, failure, parts, subject):
+            where = equation if ident == _UNKNOWN else FAULTS[ident].equation
+            one = RootCause(
+                ident, where, failure if where == equation else broken.get(where, failure)
+            )
+            found.setdefault((ident, where), one)
+    order = list(EQUATIONS)
+    return sorted(found.values(), key=lambda one: order.index(one.equation))
+
+
+def _names_of(equation: str, failure: Failure, parts: Parts, subject: Subject) -> tuple[str, ...]:
+    if equation == "step_size" and _misreported(failure, subject):
+        return ("eta-misreported",)
+    precise = _precision(subject, equation)
+    if precise is not None:
+        return (precise,)
+    known = parts.faults.get(equation, ())
+    if known:
+        return known
+    return ("nonfinite-hidden",) if hides_nonfinite(failure) else (_UNKNOWN,)
+
+
+def blamed(broken: Mapping[str, Failure], subject: Subject) -> dict[str, Failure]:
+    """The broken laws that are not broken as a consequence of another's fault.
+
+    Parameters
+    ----------
+    broken : mapping of str to Failure
+        By the name of the equation, in the order of the spec.
+    subject : Subject
+        The port.
+
+    Returns
+    -------
+    dict of str to Failure
+        A part of ``broken``, or E1 or E3 in the place of E2.
+    """
+    kept = dict(broken)
+    if "step_size" in kept and _is_gradient(kept["step_size"], subject):
+        failure = kept.pop("step_size")
+        if not {"gradient", "descend"} & set(kept):
+            kept["descend"] = failure
+        direct = plain(subject)
+        if direct is not None:
+            kept["gradient"] = direct
+    elif "descend" in kept and "gradient" not in kept and _rests(kept["descend"], subject):
+        # Without the decay, where eta is lr: what is wrong there is the gradient's share.
+        direct = _first(_idle(kept["descend"].scenario), subject)
+        if direct is not None:
+            kept["gradient"] = direct
+            kept.pop("descend")
+    if "gradient" in kept and _direct(kept["gradient"]) and _moves(kept["gradient"], subject):
+        # Without any gradient theta moves all the same: it is the update.
+        kept.setdefault("descend", kept.pop("gradient"))
+    hidden = {name for equation in kept for name in MASKS[equation]}
+    if {"gradient", "descend"} <= set(kept) and _direct(kept["gradient"]):
+        if _rests(kept["descend"], subject):
+            hidden |= {"descend"}
+            hidden -= {"gradient"}
+        elif plain(subject) is None:
+            # What is wrong shows with a penalty alone: it is another thing than the decay.
+            hidden -= {"gradient"}
+    return {name: kept[name] for name in EQUATIONS if name in kept and name not in hidden}
+
+
+def _hyper(failure: Failure) -> Hyperparameters:
+    return failure.scenario.groups[0].hyper
+
+
+def _direct(failure: Failure) -> bool:
+    """Whether E1's law failed where E3's decay was idle."""
+    return _hyper(failure).lambd == 0
+
+
+def _holds(scenario: Scenario, subject: Subject) -> bool:
+    return _first(scenario, subject) is None
+
+
+def _first(scenario: Scenario, subject: Subject) -> Failure | None:
+    """First wrong theta."""
+    trace = subject.trace(scenario)
+    for judgement in judge(scenario, trace, subject.rule, _THETA):
+        if judgement.verdict == "fail":
+            return Failure(judgement, scenario)
+    return None
+
+
+def _decays(subject: Subject, hyper: Hyperparameters) -> bool:
+    """Whether theta decays rightly where there is no gradient: then eta and the decay are right."""
+    strong = hyper._replace(weight_decay=0.0, lambd=hyper.lambd or 0.5, alpha=hyper.alpha or 0.75)
+    still = ((0.0,) * len(_START),)
+    return _holds(single(strong, (_START,), (still,) * _STEPS), subject)
+
+
+def _rests(failure: Failure, subject: Subject) -> bool:
+    """Whether theta is right where there is no gradient."""
+    return not _moves(failure, subject) and _decays(subject, _hyper(failure))
+
+
+def _moves(failure: Failure, subject: Subject) -> bool:
+    """Whether theta moves with neither gradient nor decay nor penalty, from where it failed."""
+    scenario = _idle(failure.scenario)
+    groups = tuple(
+        replace(group, hyper=group.hyper._replace(weight_decay=0.0)) for group in scenario.groups
+    )
+    still = Step(tuple((0.0,) * len(p) for p in scenario.params))
+    return not _holds(Scenario(groups, (still,)), subject)
+
+
+def plain(subject: Subject) -> Failure | None:
+    """First wrong theta where eta is lr, and neither decay nor penalty is at work."""
+    found = (_first(scenario, subject) for scenario in gradient_probes(subject.hello.supports)[:1])
+    return next((failure for failure in found if failure is not None), None)
+
+
+def _is_gradient(failure: Failure, subject: Subject) -> bool:
+    """Whether what looks like another eta is the gradient's share alone."""
+    hyper = _hyper(failure)
+    if hyper.lr == 0 or failure.judgement.quantity != "theta":
+        return False
+    if hyper.weight_decay == 0:
+        return _would_show(failure, subject) and _decays(subject, hyper)
+    # E2's law holds without a penalty: does the penalty change eta, or scale the gradient? With
+    # alpha = 0 every bracket is 1.
+    first = next(event for event in failure.scenario.events if isinstance(event, Step))
+    return not _holds(_idle(Scenario(failure.scenario.groups, (first,))), subject)
+
+
+def _misreported(failure: Failure, subject: Subject) -> bool:
+    """Whether the eta that is shown is wrong, and theta is right."""
+    scenarios = [failure.scenario, *step_size_probes(subject.hello.supports)]
+    return failure.judgement.quantity == "eta" and all(_holds(s, subject) for s in scenarios)
+
+
+def _would_show(failure: Failure, subject: Subject) -> bool:
+    """Whether so wrong an eta would show where theta decays without a gradient."""
+    judgement = failure.judgement
+    size = judgement.exact.magnitude()
+    if not (math.isfinite(judgement.error) and size > 0):
+        return True
+    pull = min(1.0, size * (_hyper(failure).lambd or 0.5))
+    return judgement.error / size * pull > _VISIBLE * subject.rule.arithmetic.fmt.u
+
+
+def _idle(scenario: Scenario) -> Scenario:
+    """The scenario without decay: eta is lr."""
+    groups = tuple(
+        replace(group, hyper=group.hyper._replace(alpha=0.0, lambd=0.0))
+        for group in scenario.groups
+    )
+    return Scenario(groups, scenario.events)

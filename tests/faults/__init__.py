@@ -1,0 +1,1 @@
+"""Executable models of right and wrong rules."""

@@ -1,0 +1,1 @@
+"""What every port must obey, and how a port is held to it."""

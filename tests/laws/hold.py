@@ -1,0 +1,151 @@
+"""Run the laws on a port: what pytest and `asgd verify` have in common."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from unittest.mock import patch
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis.internal.conjecture import providers
+
+from ..ports.protocol import Hello, Observation, Port
+from ..ports.scenario import Scenario, drive
+from .equations import LAWS
+from .law import Law, missing, worst
+from .outcome import Failure, Outcome, Subject
+
+# Once a failing scenario is found, so many smaller ones are tried.
+_SHRINKS = 200
+
+
+class _BrokenError(AssertionError):
+    """A drawn scenario that breaks the law."""
+
+
+def hold(
+    law: Law,
+    subject: Subject,
+    *,
+    examples: int,
+    seed: int,
+    first: Sequence[Scenario] = (),
+) -> Outcome:
+    """Hold a port to a law: first the designed scenarios, then drawn ones.
+
+    Parameters
+    ----------
+    law : Law
+        The law.
+    subject : Subject
+        The port.
+    examples : int
+        Drawn scenarios at most.
+    seed : int
+        The same seed draws the same scenarios.
+    first : sequence of Scenario
+        Scenarios that come before all others: those in which the law is known to have failed.
+
+    Returns
+    -------
+    Outcome
+        With the simplest failure that was found, if any.
+
+    Raises
+    ------
+    PortError
+        If the port breaks down.
+    """
+    outcome = Outcome(law, not_observable=missing(law, subject.hello))
+    if outcome.not_observable:
+        return outcome
+    for scenario in (*first, *law.designed(subject.hello.supports)):
+        outcome.failure = outcome.failure or _attempt(law, subject, scenario, outcome)
+    if outcome.failure is None and examples:
+        outcome.failure = _search(law, subject, outcome, examples, seed)
+    return outcome
+
+
+def _attempt(law: Law, subject: Subject, scenario: Scenario, outcome: Outcome) -> Failure | None:
+    trace = subject.trace(scenario)
+    judgement, counts = worst(law.check(scenario, trace, subject.rule))
+    outcome.scenarios += 1
+    outcome.judged += counts["judged"]
+    outcome.undecided += counts["undecided"]
+    outcome.largest = max(outcome.largest, counts["largest"])
+    return None if judgement is None else Failure(judgement, scenario)
+
+
+def _search(
+    law: Law, subject: Subject, outcome: Outcome, examples: int, seed: int
+) -> Failure | None:
+    """Simplest failure among drawn scenarios, shrunk by Hypothesis within a budget of attempts."""
+    failures: dict[str, Failure] = {}
+    attempts = 0
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+        print_blob=False,
+        report_multiple_bugs=False,
+    )
+    @hypothesis.given(scenario=law.drawn(subject.dtype, subject.hello.supports))
+    def run(scenario: Scenario) -> None:
+        nonlocal attempts
+        key = repr(scenario)
+        if failures and key not in failures:
+            attempts += 1
+            # Past the budget nothing new fails, so that the search ends with what it has.
+            if attempts > _SHRINKS:
+                return
+        failure = failures.get(key) or _attempt(law, subject, scenario, outcome)
+        if failure is not None:
+            failures[key] = failure
+            simplest.append(failure)
+            raise _BrokenError
+
+    simplest: list[Failure] = []
+    try:
+        with _by_the_seed_alone():
+            run()
+    except _BrokenError:
+        # Hypothesis ends by running the simplest failure once more.
+        return simplest[-1]
+    return None
+
+
+@contextmanager
+def _by_the_seed_alone() -> Iterator[None]:
+    """Let what is drawn depend on the seed alone.
+
+    Newer versions of Hypothesis also draw numbers that stand in the source of whatever modules
+    happen to be loaded: then a shard, a worker or a colleague would not draw the same scenarios.
+    """
+    names = vars(providers)
+    if not {"_get_local_constants", "_local_constants", "CONSTANTS_CACHE"} <= set(names):
+        yield
+        return
+    nothing = type(names["_local_constants"])()
+    cache = type(names["CONSTANTS_CACHE"])(1024)
+    with (
+        patch.object(providers, "_get_local_constants", lambda: nothing),
+        patch.object(providers, "CONSTANTS_CACHE", cache),
+    ):
+        yield
+
+
+DesignedRuns = list[tuple[Law, Scenario, list[Observation]]]
+
+
+def run_designed(port: Port, hello: Hello, dtype: str) -> DesignedRuns:
+    """Put a port through the designed scenarios of every law that it shows enough for."""
+    return [
+        (law, scenario, drive(port, scenario, dtype))
+        for law in LAWS.values()
+        if not missing(law, hello)
+        for scenario in law.designed(hello.supports)
+    ]

@@ -1,0 +1,66 @@
+"""A law: the scenarios that exercise it, and what must hold in them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ..oracle.stepwise import Judgement, Rule
+from ..ports.protocol import Hello, Observation
+from ..ports.scenario import Scenario
+
+Supports = frozenset[str]
+Check = Callable[[Scenario, Sequence[Observation], Rule], Iterator[Judgement]]
+
+
+@dataclass(frozen=True)
+class Law:
+    """A law: designed scenarios, drawn scenarios, and what is judged in their traces.
+
+    Attributes
+    ----------
+    equation : str
+        Name of the equation it holds a port to.
+    needs : set of str
+        What must be readable for the law to say anything: "theta" always is.
+    designed : callable
+        Fixed scenarios that tell the known faults apart, for what the port supports.
+    drawn : callable
+        Strategy of scenarios, for a dtype and what the port supports.
+    check : callable
+        Judgements of a trace.
+    name : str
+        Name of the law, where it is another than the equation's.
+    """
+
+    equation: str
+    needs: frozenset[str]
+    designed: Callable[[Supports], list[Scenario]]
+    drawn: Callable[[str, Supports], st.SearchStrategy[Scenario]]
+    check: Check
+    name: str = ""
+
+    @property
+    def key(self) -> str:
+        """Name of the law."""
+        return self.name or self.equation
+
+
+def worst(judgements: Iterator[Judgement]) -> tuple[Judgement | None, dict[str, Any]]:
+    """First failure, and what was counted: judged, undecided, and the largest error in bounds."""
+    counts = {"judged": 0, "undecided": 0, "largest": 0.0}
+    for judgement in judgements:
+        counts["judged"] += 1
+        if judgement.verdict == "fail":
+            return judgement, counts
+        if judgement.verdict == "undecided":
+            counts["undecided"] += 1
+        elif judgement.tolerance:
+            counts["largest"] = max(counts["largest"], judgement.error_bounds)
+    return None, counts
+
+
+def missing(law: Law, hello: Hello) -> tuple[str, ...]:
+    """What the law needs to see and the port does not show."""
+    return tuple(sorted(law.needs - hello.reads))

@@ -1,0 +1,264 @@
+"""The life of an optimizer, as laws over the port's operations (E6).
+
+Each law is run by `runner.hold`, as those of the equations are; where what is seen of a port is
+more than one trace (a run and its resumption, a run and its repetition), the subject is dressed so
+that both come as one. Truth is judged under the loosest policy: how precise eta and mu are is E2's
+and E4's concern, and a port is not told twice.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from asgd.reference import Enclosure
+from asgd.spec import DEFAULTS, domain
+
+from ..oracle import lifecycle as oracle
+from ..oracle.stepwise import Judgement
+from ..ports.program import ProgramPort
+from ..ports.protocol import PortError
+from ..ports.scenario import Group, Scenario
+from ..scenarios import lifecycle as scenarios
+from .hold import hold
+from .law import Law
+from .long_run import hold_long_run
+from .metamorphic import Repeated, Resumed, Twinned, Watched, twin
+from .outcome import LEVELS, Failure, Outcome, Subject, looser
+
+_NOTHING: frozenset[str] = frozenset()
+_ZERO = Enclosure.of(0)
+
+
+@dataclass(frozen=True)
+class LifecycleLaw(Law):
+    """A law of the life of an optimizer.
+
+    Attributes
+    ----------
+    title, mend : str
+        What is the matter where it is broken, and what to look at.
+    supports : set of str
+        Operations that a port must have.
+    dress : type of Subject
+        How the port is looked at.
+    truth : bool
+        Whether numbers are judged against the certified truth: such a law says nothing of its own
+        about a port that breaks an equation.
+    share : float
+        Share of a level's drawn scenarios.
+    """
+
+    title: str = ""
+    mend: str = ""
+    supports: frozenset[str] = _NOTHING
+    dress: type[Subject] = Subject
+    truth: bool = False
+    share: float = 0.0
+
+
+def _law(name: str, check: Any, **more: Any) -> LifecycleLaw:
+    return LifecycleLaw(
+        equation="step",
+        needs=_NOTHING,
+        designed=more.pop("designed"),
+        drawn=more.pop("drawn", scenarios.life),
+        check=check,
+        name=name,
+        **more,
+    )
+
+
+LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
+    law.name: law
+    for law in (
+        _law(
+            "window",
+            oracle.all_quantities,
+            designed=scenarios.windows,
+            truth=True,
+            share=0.5,
+            title="a longer life goes wrong where a short one does not",
+            mend="look at the step of the first divergence: a window that opens, a parameter that "
+            "skipped steps or came late, a hyperparameter that changed",
+        ),
+        _law(
+            "long",
+            oracle.all_quantities,
+            designed=scenarios.long,
+            truth=True,
+            title="after many steps all is wrong that was right before",
+            mend="look at the step of the first divergence: what is it in the type of the counter, "
+            "or in the length of a table?",
+        ),
+        _law(
+            "sizes",
+            oracle.columns,
+            designed=scenarios.sizes,
+            truth=True,
+            title="arrays of some sizes are wrong",
+            mend="look at the end of loops over blocks and vectors, and at arrays of size 1",
+        ),
+        _law(
+            "special",
+            oracle.special,
+            designed=scenarios.specials,
+            drawn=scenarios.special,
+            truth=True,
+            share=0.5,
+            title="inf and nan do not stay where they are",
+            mend="each element is alone; while mu = 1 the average is a copy of theta: computing "
+            "average + 1 (theta - average) turns inf into nan",
+        ),
+        _law(
+            "resume",
+            oracle.replays_equal,
+            designed=scenarios.paused,
+            supports=frozenset({"save"}),
+            dress=Resumed,
+            share=0.5,
+            title="after save and load the run does not go on as if it had not been interrupted",
+            mend="save the step count, the average and, where they are stored, eta and mu of every "
+            "parameter, without rounding; a saved state must not change afterwards",
+        ),
+        _law(
+            "repeat",
+            oracle.replays_equal,
+            designed=scenarios.paused,
+            dress=Repeated,
+            share=0.2,
+            title="the same calls give other numbers the second time",
+            mend="a new optimizer starts afresh: look for state that outlives it",
+        ),
+        _law(
+            "twins",
+            oracle.replays_equal,
+            designed=scenarios.paused,
+            dress=Twinned,
+            share=0.2,
+            title="two optimizers at once disturb each other",
+            mend="look for state that belongs to the class or the module",
+        ),
+        _law(
+            "gradients",
+            oracle.gradients_unchanged,
+            designed=scenarios.plain,
+            dress=Watched,
+            title="the caller's gradient is modified",
+            mend="do not add the penalty or turn the sign in the gradient's own array",
+        ),
+    )
+}
+"""Law by name."""
+
+REFUSAL = _law(
+    "refusal",
+    oracle.all_quantities,
+    designed=scenarios.plain,
+    title="open accepts a bad hyperparameter",
+    mend='check the domains of asgd.md, "Bad input", when the hyperparameters are given',
+)
+"""Bad hyperparameters are refused at `open`: a rule of the port protocol."""
+
+
+def missing(law: LifecycleLaw, subject: Subject) -> tuple[str, ...]:
+    """What the port lacks for the law to say anything."""
+    lacking = [f"the operation {name}" for name in sorted(law.supports - subject.hello.supports)]
+    if law.dress is Twinned and twin(subject.port) is None:
+        lacking.append("a second optimizer in its process")
+    if law.dress is Watched and isinstance(subject.port, ProgramPort):
+        lacking.append("its gradients")
+    return tuple(lacking)
+
+
+def loosest(subject: Subject) -> Subject:
+    """The subject under the policy by which life is judged."""
+    return replace(subject, policy=looser(subject.policy)[-1])
+
+
+def hold_lifecycle(law: LifecycleLaw, subject: Subject, *, examples: int, seed: int) -> Outcome:
+    """Hold a port to a law of life.
+
+    Parameters
+    ----------
+    law : LifecycleLaw
+        The law.
+    subject : Subject
+        The port.
+    examples : int
+        Drawn scenarios of a level; the law takes its share.
+    seed : int
+        The same seed draws the same scenarios.
+
+    Returns
+    -------
+    Outcome
+        `not_observable` where the port lacks what the law needs.
+    """
+    if law is REFUSAL:
+        return _refusals(subject)
+    lacking = missing(law, subject)
+    if lacking:
+        return Outcome(law, not_observable=lacking)
+    if law is LIFECYCLE_LAWS["long"]:
+        return hold_long_run(law, loosest(subject))
+    if law is LIFECYCLE_LAWS["sizes"] and examples > LEVELS["quick"]:
+        law = replace(law, designed=scenarios.all_sizes)
+    policy = loosest(subject).policy
+    dressed = law.dress(subject.port, subject.hello, subject.dtype, subject.convention, policy)
+    return hold(law, dressed, examples=math.ceil(examples * law.share), seed=seed)
+
+
+def hold_all(subject: Subject, *, examples: int, seed: int, truth: bool = True) -> list[Outcome]:
+    """Hold a port to all laws of life; to those about the truth only where it is asked for."""
+    outcomes = []
+    for law in (*LIFECYCLE_LAWS.values(), REFUSAL):
+        if law.truth and not truth:
+            outcomes.append(Outcome(law, not_observable=("equations that hold",)))
+        else:
+            outcomes.append(hold_lifecycle(law, subject, examples=examples, seed=seed))
+    return outcomes
+
+
+def _refusals(subject: Subject) -> Outcome:
+    """Every hyperparameter outside its domain, in the first group and in a later one."""
+    outcome = Outcome(REFUSAL)
+    accepted: list[Failure] = []
+    good = scenarios.STRONG
+    places = 2 if "groups" in subject.hello.supports else 1
+    for name in DEFAULTS:
+        for value in (-1.0, -(2.0**-40), -math.inf, math.nan, math.inf):
+            if value == math.inf and domain(name) == "[0, inf]":
+                continue
+            changes: dict[str, Any] = {name: value}
+            bad = good._replace(**changes)
+            for at in range(places):
+                hypers = [bad if i == at else good for i in range(at + 1)]
+                scenario = Scenario(tuple(Group(h, ((1.0,),)) for h in hypers), ())
+                outcome.scenarios += 1
+                outcome.judged += 1
+                if _opens(subject, scenario):
+                    judgement = Judgement(name, 0, 0, at, 0, _ZERO, value, 0.0, "fail")
+                    accepted.append(Failure(judgement, scenario))
+    if accepted and not isinstance(subject.port, ProgramPort):
+        # Only a program owes a refusal to the protocol; an author in Python is told.
+        outcome.not_observable = ("a refusal of what is outside the domains",)
+        outcome.accepted = tuple(sorted({failure.judgement.quantity for failure in accepted}))
+    elif accepted:
+        outcome.failure = accepted[0]
+    return outcome
+
+
+def _opens(subject: Subject, scenario: Scenario) -> bool:
+    groups: list[dict[str, Any]] = [
+        {**g.hyper._asdict(), "params": [np.array(p, subject.dtype) for p in g.params]}
+        for g in scenario.groups
+    ]
+    try:
+        subject.port.open(subject.dtype, groups)
+    except PortError:
+        raise
+    except Exception:  # noqa: BLE001 - any exception is a refusal
+        return False
+    return True

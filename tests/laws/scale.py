@@ -1,0 +1,124 @@
+"""Long trajectories and large tensors: E6 held at the scale that ports are used at.
+
+Every step is judged re-synchronised, as in `judge`, and against the same tolerances; but all
+elements at once, in balls of the certified engine. What a ball leaves open, and every failure, is
+judged once more by `judge` itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from asgd.spec import Hyperparameters
+
+from ..oracle.vectorised import screen
+from ..ports.protocol import Observation
+from ..ports.scenario import Scenario, single
+from .equations import LAWS
+from .hold import hold
+from .law import Law, worst
+from .outcome import LEVELS, Failure, Outcome, Subject
+
+LONG = (10_000, 8)
+LARGE = (12, 100_000)
+"""Steps and elements."""
+
+
+def endure(
+    subject: Subject, *, seed: int, shapes: Sequence[tuple[int, int]] = (LONG, LARGE)
+) -> Outcome:
+    """Hold a port to E6 over long trajectories and large tensors.
+
+    Parameters
+    ----------
+    subject : Subject
+        The port.
+    seed : int
+        The same seed makes the same scenarios.
+    shapes : sequence of (int, int)
+        Steps and elements of each scenario.
+
+    Raises
+    ------
+    PortError
+        If the port breaks down.
+    """
+    outcome = Outcome(LAWS["step"])
+    for number, (steps, elements) in enumerate(shapes):
+        rng = np.random.default_rng((seed, number, steps, elements))
+        scenario = drawn(rng, steps, elements)
+        outcome.failure = _attempt(subject, scenario, outcome)
+        if outcome.failure is not None:
+            break
+    return outcome
+
+
+def hold_equation(law: Law, subject: Subject, *, examples: int, seed: int) -> Outcome:
+    """Hold a port to an equation's law (see `hold`); at level full to E6 at scale too."""
+    outcome = hold(law, subject, examples=examples, seed=seed)
+    if outcome.failure is None and law.equation == "step" and examples >= LEVELS["full"]:
+        outcome.take(endure(subject, seed=seed))
+    return outcome
+
+
+def endure_through(subject: Subject, scenario: Scenario) -> Outcome:
+    """Hold a port to E6 over one scenario of a single tensor (see `endure`)."""
+    outcome = Outcome(LAWS["step"])
+    outcome.failure = _attempt(subject, scenario, outcome)
+    return outcome
+
+
+def drawn(rng: np.random.Generator, steps: int, elements: int) -> Scenario:
+    """Scenario of one tensor; float32 numbers, so that both dtypes run the same."""
+    hyper = Hyperparameters(
+        lr=float(2.0 ** rng.uniform(-7, -1)),
+        lambd=float(2.0 ** rng.uniform(-14, -2)),
+        alpha=float(rng.choice([0.5, 0.75, 1.0, rng.uniform(0, 2)])),
+        t0=float(rng.integers(0, max(2, steps // 2))),
+        weight_decay=float(rng.choice([0.0, 2.0 ** rng.uniform(-10, -3)])),
+        maximize=False,
+    )
+    theta = rng.standard_normal(elements).astype(np.float32)
+    grads = rng.standard_normal((steps, elements)).astype(np.float32)
+    return single(hyper, (tuple(theta.tolist()),), tuple((tuple(g),) for g in grads.tolist()))
+
+
+def _attempt(subject: Subject, scenario: Scenario, outcome: Outcome) -> Failure | None:
+    trace = subject.trace(scenario)
+    outcome.scenarios += 1
+    screened = screen(scenario, trace, subject.rule)
+    outcome.judged += screened.judged
+    outcome.largest = max(outcome.largest, screened.largest)
+    for call, element in screened.suspects:
+        alone = _alone(scenario, call, element)
+        seen = [_only(observation, element) for observation in trace[:call]]
+        judgement, counts = worst(LAWS["step"].check(alone, seen, subject.rule))
+        outcome.undecided += counts["undecided"]
+        if judgement is not None:
+            # Where the element fails alone too, that is the simplest way to show it.
+            again, _ = worst(LAWS["step"].check(alone, subject.trace(alone), subject.rule))
+            if again is not None:
+                return Failure(again, alone)
+            shown = replace(scenario, events=scenario.events[:call])
+            return Failure(replace(judgement, element=element), shown)
+    return None
+
+
+def _alone(scenario: Scenario, calls: int, element: int) -> Scenario:
+    """The same with one element, up to a call."""
+    steps: list[Any] = list(scenario.events[:calls])
+    theta = (scenario.params[0][element],)
+    hyper = scenario.groups[0].hyper
+    return single(hyper, (theta,), tuple(((step.grads[0][element],),) for step in steps))
+
+
+def _only(seen: Observation, element: int) -> Observation:
+    mean = seen.average[0]
+    return Observation(
+        theta=((seen.theta[0][element],),),
+        average=(None if mean is None else (mean[element],),),
+        eta=seen.eta,
+        mu=seen.mu,
+    )

@@ -1,0 +1,218 @@
+"""What is said of a port beyond its verdict: shrunk divergences, scripts, read-outs, biases."""
+
+import copy
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from asgd.spec import POLICIES, convention
+from asgd.tests.diagnosis.bias import biases
+from asgd.tests.diagnosis.impulse_response import guess
+from asgd.tests.faults.catalogue import combine
+from asgd.tests.faults.port import VariantPort
+from asgd.tests.faults.variant import Variant
+from asgd.tests.laws.outcome import Subject
+from asgd.tests.ports.adapters import adapt
+from asgd.tests.ports.loading import DEFAULT, load
+from asgd.tests.ports.protocol import greet
+from asgd.tests.report.reproduce import script
+from asgd.tests.verify.result import Options
+from asgd.tests.verify.run import verify
+
+DOCUMENTED = Variant.of(convention("documented"))
+
+PORT = """
+class ASGD:
+    def __init__(self, params, lr=0.01, lambd=1e-4, alpha=0.75, t0=1e6, weight_decay=0):
+        self.param_groups = [{"params": list(params), "lr": lr}]
+        self.t = 0
+    def step(self):
+        self.t += 1
+        for p in self.param_groups[0]["params"]:
+            p.data = p.data - (self.param_groups[0]["lr"] / self.t ** 0.5) * p.grad
+"""
+
+
+def _verify(port, dtype="float64"):
+    [found] = verify(port, "port", Options(dtypes=(dtype,))).dtypes
+    return found
+
+
+def test_divergence_is_shrunk():
+    """A missing decay shows in one step of one element."""
+    found = _verify(VariantPort(combine(DOCUMENTED, "decay-missing")))
+    [deviation] = found.deviations
+    scenario = deviation.failure.scenario
+    assert scenario.steps == 1
+    assert [len(p) for p in scenario.params] == [1]
+    assert deviation.failure.judgement.quantity == "theta"
+
+
+def test_script_runs_without_us(tmp_path):
+    """The script imports nothing of ours, and prints what the report says."""
+    (tmp_path / "odd_port.py").write_text(PORT)
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+    namespace = {}
+    exec(PORT, namespace)  # noqa: S102 - the port above
+    port = adapt(namespace["ASGD"], "odd_port:ASGD")
+    deviation = _verify(port).deviations[0]
+    text = script(deviation.failure, deviation.equation, "float64", "odd_port:ASGD", port.kind)
+    assert "asgd" not in text
+    assert len(text.splitlines()) < 25
+    done = subprocess.run(
+        [sys.executable, "-c", code + text], capture_output=True, text=True, check=True
+    )
+    assert repr(deviation.failure.judgement.got) in done.stdout
+
+
+def test_readout_shows_the_formula():
+    """Eta = lr / sqrt(t) is in no catalogue: it is read out, and its formula is guessed."""
+    found = _verify(VariantPort(replace(DOCUMENTED, size=lambda t, h: h.lr / max(t, 1) ** 0.5)))
+    assert [d.id for d in found.deviations] == ["unknown"]
+    assert found.deviations[0].equation == "step_size"
+    assert found.convention is None
+    assert found.readout.guess == "0.5 / t^0.5"
+    assert found.readout.eta[:4] == pytest.approx([0.5, 0.5 / 2**0.5, 0.5 / 3**0.5, 0.25])
+    # The average is right, and the weights say so whatever eta was.
+    assert found.readout.weights[2:] == pytest.approx([1 / 7] * 7)
+
+
+def test_lucid_is_known():
+    """The engine of Lucid 2.16 to 3.15.5: two faults, both named."""
+    found = _verify(VariantPort(combine(DOCUMENTED, "sgd-by-lr", "average-lucid")))
+    assert {d.id for d in found.deviations} == {"sgd-by-lr", "average-lucid"}
+
+
+class _Clips(VariantPort):
+    def step(self, grads):
+        return super().step([None if g is None else np.clip(g, -1, 1) for g in grads])
+
+
+def test_not_linear():
+    """Clipping is no linear rule: that is what is said, and nothing else."""
+    found = _verify(_Clips(DOCUMENTED))
+    assert [d.id for d in found.deviations] == ["not-linear"]
+    assert not found.readout.linear
+
+
+@pytest.mark.parametrize(
+    ("formula", "says"),
+    [
+        (lambda _: 0.25, "0.25, constant"),
+        (lambda t: 0.5 * 0.9**t, "0.45 * 0.9^(t - 1)"),
+        (lambda t: 1 / (2 + 3 * t), "1 / (2 + 3 t)"),
+        (lambda t: 0.5 / (1 + 0.125 * (t - 1)) ** 0.6, "lr / (1 + lambd lr (t - 1))^0.6"),
+        (lambda t: 0.5 / (1 + 0.125 * t) ** 0.6, "lr / (1 + lambd lr t)^0.6"),
+        (lambda t: 0.3 + 0.1 / t**2, ""),
+        (lambda t: -1.0 / t, ""),
+    ],
+)
+def test_guess(formula, says):
+    """A formula is guessed where one of a small family fits, and only there."""
+    assert guess([formula(t) for t in range(1, 9)], 0.5, 0.25, "float64") == says
+
+
+def test_bias_of_a_rounded_decay():
+    """Theta (1 - lambd eta) is within every bound, and biased; theta - eta lambd theta is not."""
+
+    def update(theta, total, eta, h):
+        one = theta.dtype.type(1)
+        return theta * (one - theta.dtype.type(h.lambd) * eta) - eta * total
+
+    port = VariantPort(replace(DOCUMENTED, update=update))
+    found = _verify(port, "float32")
+    assert found.verdict == "conforms"
+    biased = [f for f in found.findings if f.id == "decay-biased"]
+    assert biased
+    assert all(abs(f.numbers["mean_ulp"]) > f.numbers["limit_ulp"] for f in biased)
+    ours = load(DEFAULT)
+    subject = Subject(ours, greet(ours), "float32", convention("documented"), POLICIES["native"])
+    assert biases(subject) == []
+
+
+class _Resumes(VariantPort):
+    """A port whose state holds the averages, and not theta."""
+
+    def save(self):
+        return copy.deepcopy((self._walk, self._average))
+
+    def load(self, state):
+        self._walk, self._average = copy.deepcopy(state)
+
+
+def test_spoiled_average():
+    """Computing average + 1 (theta - average) keeps an infinity for good; copying does not."""
+    found = _verify(_Resumes(DOCUMENTED), "float32")
+    assert [f.id for f in found.findings] == ["average-infinity-to-nan"]
+    assert found.verdict == "conforms"
+    assert _verify(load(DEFAULT), "float32").findings == ()
+
+
+class _Counts(VariantPort):
+    """A port that keeps its counter in float32, and shows it in its state."""
+
+    def open(self, dtype, groups):
+        super().open(dtype, groups)
+        self.count = np.float32(0)
+
+    def step(self, grads):
+        self.count = self.count + np.float32(1)
+        return super().step(grads)
+
+    def save(self):
+        return {"count": float(self.count)}
+
+    def load(self, state):
+        self.count = np.float32(state["count"])
+
+
+def test_stopped_counter():
+    """A counter in float32 stands still at 2^24; ours goes on."""
+    ids = [f.id for f in _verify(_Counts(DOCUMENTED), "float64").findings]
+    assert "counter-stops" in ids
+    assert _verify(load(DEFAULT), "float64").findings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("TorchForeach20", {"eta-power-inside", "eta-of-first-parameter"}),
+        ("TorchForeach22", {"eta-power-inside", "counter-of-first-parameter"}),
+        ("LucidEngine", {"sgd-by-lr", "average-lucid"}),
+    ],
+)
+def test_old_rules_are_named(name, says):
+    """What real versions computed, written from their formulas: both faults of each are named."""
+    found = _verify(load(f"asgd.tests.ports.peers:{name}"), "float32")
+    assert {d.id for d in found.deviations} == says
+
+
+def test_what_is_drawn_depends_on_the_seed_alone(tmp_path):
+    """Whatever else is loaded, the same seed puts a port through the same scenarios."""
+    (tmp_path / "odd_numbers.py").write_text("NUMBERS = [0.123456789, 3.3333, 77.75, 1234567]\n")
+    code = (
+        "from asgd.tests.laws.equations import LAWS\n"
+        "from asgd.spec import POLICIES, convention\n"
+        "from asgd.tests.ports.loading import DEFAULT, load\n"
+        "from asgd.tests.ports.protocol import greet\n"
+        "from asgd.tests.laws.outcome import Subject\nfrom asgd.tests.laws.hold import hold\n"
+        "port = load(DEFAULT)\n"
+        "subject = Subject(port, greet(port), 'float64', convention('documented'), "
+        "POLICIES['native'])\n"
+        "outcome = hold(LAWS['step'], subject, examples=60, seed=3)\n"
+        "print(outcome.judged, outcome.largest)\n"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", first + code],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for first in ("", "import odd_numbers\n")
+    }
+    assert len(outputs) == 1

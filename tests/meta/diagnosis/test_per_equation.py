@@ -1,0 +1,111 @@
+"""What nobody knows in one part of a port does not hide a known fault in another."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from independent_faults import CATALOGUED, UNCATALOGUED, Plain
+
+from asgd.spec import POLICIES
+from asgd.tests.diagnosis.convention import find_identity
+from asgd.tests.ports.protocol import DTYPES, greet
+from asgd.tests.verify.result import Deviation, Options
+from asgd.tests.verify.run import verify
+
+KNOWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "theta": (
+            "eta-power-inside",
+            "eta-constant",
+            "decay-missing",
+            "gradient-by-lr",
+            "maximize-flips-penalty",
+        ),
+        "average": (
+            "averaging-from-start",
+            "average-of-old-theta",
+            "average-exponential",
+            "averaging-never",
+        ),
+    }
+)
+UNKNOWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "theta": ("eta-alpha-times", "momentum", "clip-by-value", "decay-lazy"),
+        "average": ("mu-root", "average-every-second", "average-last-three", "mu-floor"),
+    }
+)
+PAIRS = [
+    *(
+        (known, unknown)
+        for half, other in (("theta", "average"), ("average", "theta"))
+        for k, known in enumerate(KNOWN[half])
+        for unknown in (UNKNOWN[other][k % 4], UNKNOWN[other][(k + 1) % 4])
+    ),
+    ("eta-power-inside", "penalty-l1"),
+    ("eta-constant", "decay-once"),
+    ("decay-missing", "eta-alpha-times"),
+    ("weight-decay-ignored", "eta-lambd-squared"),
+    ("maximize-flips-penalty", "eta-epsilon"),
+]
+
+
+def both(known: str, unknown: str) -> Plain:
+    """Port with the parts of two others."""
+    plain = Plain().parts
+
+    def replaced(port: Plain) -> dict[str, Any]:
+        return {k: v for k, v in port.parts.items() if v.__name__ != plain[k].__name__}
+
+    return Plain(**{**replaced(CATALOGUED[known]), **replaced(UNCATALOGUED[unknown])})
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown", "dtype"), [(*pair, DTYPES[k // 2 % 2]) for k, pair in enumerate(PAIRS)]
+)
+def test_known_part_is_named(known: str, unknown: str, dtype: str) -> None:
+    """Among all conventions."""
+    port = both(known, unknown)
+    identity = find_identity(port, greet(port), dtype, "auto", POLICIES["native"])
+    assert identity.explanations == ()
+    assert known in {ident for ids in identity.parts.faults.values() for ident in ids}
+
+
+def _said(known: str, unknown: str) -> list[Deviation]:
+    result = verify(both(known, unknown), "two", Options(dtypes=("float64",)))
+    return result.dtypes[0].deviations
+
+
+def test_verdict_names_one_half_and_not_the_other() -> None:
+    """In the equations' order, each with a failure of its own."""
+    said = _said("averaging-from-start", "eta-alpha-times")
+    assert [(d.id, d.equation) for d in said] == [
+        ("unknown", "step_size"),
+        ("averaging-from-start", "averaging_weight"),
+    ]
+    said = _said("eta-power-inside", "mu-root")
+    assert [(d.id, d.equation) for d in said] == [
+        ("eta-power-inside", "step_size"),
+        ("unknown", "averaging_weight"),
+    ]
+
+
+def test_step_size_and_update_are_told_apart() -> None:
+    """Though both make theta."""
+    said = _said("decay-missing", "eta-alpha-times")
+    assert [(d.id, d.equation) for d in said] == [
+        ("unknown", "step_size"),
+        ("decay-missing", "descend"),
+    ]
+    said = _said("eta-power-inside", "penalty-l1")
+    assert [(d.id, d.equation) for d in said] == [
+        ("not-linear", "gradient"),
+        ("eta-power-inside", "step_size"),
+    ]
+
+
+def test_what_is_not_linear_hides_no_known_average() -> None:
+    """Clipping leaves the average as it is."""
+    said = _said("average-exponential", "clip-by-value")
+    assert [d.id for d in said] == ["not-linear", "average-exponential"]

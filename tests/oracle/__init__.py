@@ -1,0 +1,1 @@
+"""What the answers must be, and how far off they may be."""

@@ -1,0 +1,159 @@
+"""Laws whose scalar is measured: eta or mu is what one element shows, and the others must follow.
+
+So a port that has the wrong step size (E2) is not blamed for its update (E3), and one that has the
+wrong averaging weight (E4) not for its average (E5).
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from asgd.reference import Enclosure
+from asgd.reference import equations as truth
+from asgd.reference.tolerance import Arithmetic, average_tolerance, descend_tolerance
+from asgd.spec import Hyperparameters
+
+from ..ports.protocol import Observation
+from ..ports.scenario import Scenario, Step
+from .stepwise import Judgement, Rule
+
+_EXACT = (0.0, 0.0)
+
+
+def judge_update(
+    scenario: Scenario, trace: Sequence[Observation], rule: Rule
+) -> Iterator[Judgement]:
+    """Judge E1 and E3 alone: one step size, whatever it is, makes every element's update.
+
+    It is measured at each step on an element whose theta is 0 before, and whose gradient is not:
+    there theta becomes eta times the gradient's size. Steps without such an element are left out.
+    """
+    hyper = scenario.groups[0].hyper
+    steps = [event for event in scenario.events if isinstance(event, Step)]
+    before = list(scenario.params)
+    for call, (event, seen) in enumerate(zip(steps, trace, strict=True), 1):
+        for i, grad in enumerate(event.grads):
+            old, before[i] = before[i], seen.theta[i]
+            if grad is not None:
+                update = (old, grad, seen.theta[i])
+                yield from _one_update((call, call, i), update, hyper, rule.arithmetic)
+
+
+def _one_update(
+    place: tuple[int, int, int],
+    update: tuple[Sequence[float], Sequence[float], Sequence[float]],
+    hyper: Hyperparameters,
+    arithmetic: Arithmetic,
+) -> Iterator[Judgement]:
+    theta, grad, got = update
+    shows = (j for j, (x, g) in enumerate(zip(theta, grad, strict=True)) if x == 0 and g != 0)
+    gauge = next(shows, None)
+    if gauge is None or not all(map(math.isfinite, (*theta, *grad, *got))):
+        return
+
+    def allowed(j: int, size: float, largest: float) -> float:
+        return descend_tolerance(
+            theta[j],
+            grad[j],
+            largest,
+            eta=size,
+            eta_error=_EXACT,
+            lambd=hyper.lambd,
+            weight_decay=hyper.weight_decay,
+            arithmetic=arithmetic,
+        )
+
+    shown, push = abs(got[gauge]), abs(grad[gauge])
+    error = allowed(gauge, shown / push, shown)
+    if not math.isfinite(error):
+        return
+    eta = _around(Enclosure.of(shown), error) / Enclosure.of(push)
+    size = eta.magnitude()
+    lambd, weight_decay = Enclosure.of(hyper.lambd), Enclosure.of(hyper.weight_decay)
+    for j in range(len(theta)):
+        x = Enclosure.of(theta[j])
+        total = truth.gradient(
+            Enclosure.of(grad[j]), x, weight_decay=weight_decay, maximize=hyper.maximize
+        )
+        exact = truth.descend(x, total, eta=eta, lambd=lambd)
+        assert isinstance(exact, Enclosure)
+        bound = allowed(j, size, exact.magnitude())
+        if math.isfinite(bound):
+            yield _follows("theta", place, j, exact, got[j], bound)
+
+
+def judge_average(
+    scenario: Scenario, trace: Sequence[Observation], rule: Rule
+) -> Iterator[Judgement]:
+    """Judge E5 alone: one weight, whatever it is, makes every element's average.
+
+    The weight is measured on element 0 of each parameter, whose theta must be far from its average
+    at every step; the other elements must follow with the same one. So a port that has the wrong
+    weight (E4) is not blamed for its average.
+    """
+    before: list[Sequence[float] | None] = list(scenario.params)
+    steps = [event for event in scenario.events if isinstance(event, Step)]
+    for call, (event, seen) in enumerate(zip(steps, trace, strict=True), 1):
+        for i, grad in enumerate(event.grads):
+            if grad is None:
+                continue
+            old, theta, after = before[i], seen.theta[i], seen.average[i]
+            before[i] = after
+            # A port may hide its average while it is theta; then there is nothing to go on from.
+            if old is None or after is None:
+                continue
+            if all(map(math.isfinite, [*theta, *after, *old])) and theta[0] != old[0]:
+                yield from _one_average((call, call, i), (old, theta, after), rule.arithmetic)
+
+
+def _one_average(
+    place: tuple[int, int, int],
+    average: tuple[Sequence[float], Sequence[float], Sequence[float]],
+    arithmetic: Arithmetic,
+) -> Iterator[Judgement]:
+    before, theta, after = average
+    old, new, got = (Enclosure.of(x[0]) for x in average)
+    swing = new - old
+    measured = ((got - old) / swing).magnitude()
+    # No mean of as many terms as a scenario has steps weighs the newest less than this.
+    weight = min(1.0, max(measured, 2.0**-20))
+
+    def allowed(j: int) -> float:
+        return average_tolerance(
+            before[j],
+            theta[j],
+            math.nextafter(abs(theta[j] - before[j]), math.inf),
+            max(abs(before[j]), abs(theta[j]), abs(after[j])),
+            mu=weight,
+            mu_error=0.0,
+            arithmetic=arithmetic,
+        )
+
+    bounds = [allowed(j) for j in range(len(theta))]
+    if not math.isfinite(max(bounds)):
+        return
+    mu = _around(got - old, bounds[0]) / swing
+    for j in range(1, len(theta)):
+        start = Enclosure.of(before[j])
+        exact = truth.average(start, Enclosure.of(theta[j]), mu=mu)
+        assert isinstance(exact, Enclosure)
+        yield _follows("average", place, j, exact, after[j], bounds[j])
+
+
+def _around(x: Enclosure, error: float) -> Enclosure:
+    return Enclosure.hull(x - Enclosure.of(error), x + Enclosure.of(error))
+
+
+def _follows(
+    quantity: str,
+    place: tuple[int, int, int],
+    element: int,
+    exact: Enclosure,
+    got: float,
+    tolerance: float,
+) -> Judgement:
+    """Judge a number by an enclosure that is as wide as its scalar was measured."""
+    call, t, parameter = place
+    difference, bound = exact - Enclosure.of(got), Enclosure.of(tolerance)
+    apart = (difference - bound).low > 0 or (difference + bound).high < 0
+    verdict = "fail" if apart else "pass"
+    return Judgement(quantity, call, t, parameter, element, exact, got, tolerance, verdict)

@@ -1,0 +1,159 @@
+"""What the laws of an optimizer's life judge in a trace.
+
+Sameness is judged to the bit; truth as everywhere, by the certified judge.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from asgd.reference import Enclosure
+
+from ..ports.protocol import Observation
+from ..ports.scenario import Group, Scenario, Step, Vector
+from .stepwise import Judgement, Rule, judge
+
+_ALL = frozenset({"eta", "theta", "mu", "average"})
+_ZERO = Enclosure.of(0)
+
+
+def all_quantities(
+    scenario: Scenario, trace: Sequence[Observation], rule: Rule
+) -> Iterator[Judgement]:
+    """Judge every number."""
+    return judge(scenario, trace, rule, _ALL)
+
+
+def replays_equal(
+    scenario: Scenario,
+    trace: Sequence[Observation],
+    rule: Rule,  # noqa: ARG001
+) -> Iterator[Judgement]:
+    """What comes after the first life must be its end once more."""
+    first, second = trace[: scenario.steps], trace[scenario.steps :]
+    start = len(first) - len(second)
+    for call, (old, new) in enumerate(zip(first[start:], second, strict=True), start + 1):
+        yield from _same(call, old, new)
+
+
+def _same(call: int, old: Observation, new: Observation) -> Iterator[Judgement]:
+    for key in ("theta", "average"):
+        for i, (a, b) in enumerate(zip(getattr(old, key), getattr(new, key), strict=True)):
+            if a is not None:
+                lost = (math.nan,) * len(a)
+                yield from _equal(key, call, i, a, lost if b is None else b)
+    for key in ("eta", "mu"):
+        for i, (x, y) in enumerate(zip(getattr(old, key), getattr(new, key), strict=True)):
+            # A port may know eta only after its first step.
+            if x is not None and y is not None:
+                yield from _equal(key, call, i, (x,), (y,))
+
+
+def _equal(
+    key: str, call: int, i: int, old: Sequence[float], new: Sequence[float]
+) -> Iterator[Judgement]:
+    for j, (x, y) in enumerate(zip(old, new, strict=True)):
+        exact = Enclosure.of(x) if math.isfinite(x) else _ZERO
+        yield Judgement(key, call, call, i, j, exact, y, 0.0, "pass" if _is(x, y) else "fail")
+
+
+def _is(x: float, y: float) -> bool:
+    """Whether two numbers are the same one; the sign of zero means nothing here."""
+    return x == y or (math.isnan(x) and math.isnan(y))
+
+
+def columns(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Iterator[Judgement]:
+    """Judge one of all elements that had the same life; a large array has few different ones."""
+    small, seen, places = distinct_columns(scenario, trace)
+    for judgement in judge(small, seen, rule, _ALL):
+        if judgement.quantity in {"theta", "average"}:
+            element = places[judgement.parameter][judgement.element]
+            yield replace(judgement, element=element)
+        else:
+            yield judgement
+
+
+def special(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Iterator[Judgement]:
+    """Judge, and look where the numbers are not finite ("Non-finite numbers" in asgd.md)."""
+    yield from judge(scenario, trace, rule, _ALL)
+    hyper = scenario.groups[0].hyper
+    before = scenario.params
+    steps = [event for event in scenario.events if isinstance(event, Step)]
+    for call, (event, seen) in enumerate(zip(steps, trace, strict=True), 1):
+        for i, grad in enumerate(event.grads):
+            if grad is None:
+                continue
+            average = seen.average[i]
+            for j, (old, g, new) in enumerate(zip(before[i], grad, seen.theta[i], strict=True)):
+                if math.isfinite(old) and math.isinf(g) and hyper.lr > 0:
+                    sign = g if hyper.maximize else -g
+                    yield _expect("theta", (call, i, j), sign, new)
+                # Before the window of every convention: t0 is beyond the last step.
+                if average is not None and hyper.t0 > len(steps) and not math.isfinite(new):
+                    yield _expect("average", (call, i, j), new, average[j])
+        before = seen.theta
+
+
+def _expect(key: str, place: tuple[int, int, int], want: float, got: float) -> Judgement:
+    call, i, j = place
+    verdict = "pass" if _is(want, got) else "fail"
+    return Judgement(key, call, call, i, j, _ZERO, got, 0.0, verdict)
+
+
+def gradients_unchanged(
+    scenario: Scenario,
+    trace: Sequence[Observation],
+    rule: Rule,  # noqa: ARG001
+) -> Iterator[Judgement]:
+    """The gradients, which stand in the place of theta, must be those that were given."""
+    steps = [event for event in scenario.events if isinstance(event, Step)]
+    for call, (event, seen) in enumerate(zip(steps, trace, strict=True), 1):
+        for i, grad in enumerate(event.grads):
+            assert grad is not None
+            yield from _equal("gradient", call, i, grad, seen.theta[i])
+
+
+# Many elements, few lives.
+
+
+def distinct_columns(
+    scenario: Scenario, trace: Sequence[Observation]
+) -> tuple[Scenario, list[Observation], list[list[int]]]:
+    """The scenario and its trace with only one of all elements whose numbers are the same.
+
+    Returns
+    -------
+    scenario, trace : Scenario, list of Observation
+        Over the elements that are kept.
+    places : list of lists of int
+        For each parameter, where the kept elements stood.
+    """
+    steps = [event for event in scenario.events if isinstance(event, Step)]
+    places = []
+    for i, start in enumerate(scenario.params):
+        rows: list[Sequence[float]] = [start]
+        for event, seen in zip(steps, trace, strict=True):
+            mean = seen.average[i]
+            # One nan for all: a number that is not equal to itself would be kept each time.
+            rows += [
+                [math.nan if math.isnan(x) else x for x in row]
+                for row in (event.grads[i], seen.theta[i], mean)
+                if row is not None
+            ]
+        first: dict[tuple[float, ...], int] = {}
+        for j, column in enumerate(zip(*rows, strict=True)):
+            first.setdefault(column, j)
+        places.append(sorted(first.values()))
+
+    def kept(vectors: Sequence[Vector | None]) -> tuple[Any, ...]:
+        return tuple(
+            None if v is None else tuple(v[j] for j in place)
+            for v, place in zip(vectors, places, strict=True)
+        )
+
+    params = iter(kept(scenario.params))
+    groups = tuple(Group(g.hyper, tuple(next(params) for _ in g.params)) for g in scenario.groups)
+    events = tuple(Step(kept(e.grads)) if isinstance(e, Step) else e for e in scenario.events)
+    seen_ = [replace(s, theta=kept(s.theta), average=kept(s.average)) for s in trace]
+    return Scenario(groups, events), seen_, places

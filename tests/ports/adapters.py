@@ -1,0 +1,287 @@
+"""Adapters: Python optimizers of several makes, as ports."""
+
+import copy
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .protocol import DTYPES, PortError, describe
+
+HYPERPARAMETERS = ("lr", "lambd", "alpha", "t0", "weight_decay")
+# Names under which optimizers keep the average in the state of a parameter; torch's first.
+AVERAGE_KEYS = ("ax", "average", "averaged", "avg", "mean", "theta_bar", "averaged_param")
+
+
+class NumpyParameter:
+    """What the seed's interface takes: ``data`` and ``grad``, NumPy arrays."""
+
+    def __init__(self, data: NDArray[Any]) -> None:
+        self.data = data
+        self.grad: NDArray[Any] | None = None
+
+
+class OptimizerPort:
+    """What torch-like and NumPy optimizers have in common: groups, ``step()``, ``param_groups``."""
+
+    kind = ""
+
+    def __init__(self, factory: Callable[..., Any], name: str, version: str) -> None:
+        self._factory, self._name, self._version = factory, name, version
+        self._optimizer: Any = None
+        self._params: list[Any] = []
+        self._has_maximize = _takes(factory, "maximize")
+
+    # What a subclass provides.
+
+    def _parameter(self, array: NDArray[Any]) -> Any:
+        raise NotImplementedError
+
+    def _gradient(self, array: NDArray[Any]) -> Any:
+        raise NotImplementedError
+
+    def _array(self, value: Any) -> NDArray[Any]:
+        raise NotImplementedError
+
+    def _average(self, index: int) -> NDArray[Any] | None:
+        """Average of a parameter, or None where there is none to be seen."""
+        state = getattr(self._optimizer, "state", None)
+        entry = state.get(self._params[index]) if isinstance(state, Mapping) else None
+        if isinstance(entry, Mapping):
+            for key in AVERAGE_KEYS:
+                if key in entry and entry[key] is not None:
+                    return self._array(entry[key])
+        return None
+
+    def _scheduled(self, index: int) -> tuple[float, float] | None:  # noqa: ARG002
+        """Eta and mu that the next step of a parameter will use, where they can be seen."""
+        return None
+
+    def hello(self) -> dict[str, Any]:
+        """Take trial steps to learn what the optimizer has."""
+        dtypes = [dtype for dtype in DTYPES if self._works(dtype)]
+        if not dtypes:
+            self._trial(DTYPES[1])  # raises what went wrong
+        reads = []
+        self._trial(dtypes[0])
+        if self._average(0) is not None:
+            reads.append("average")
+        if self._scheduled(0) is not None:
+            reads += ["eta", "mu"]
+        supports = [name for name in ("groups", "skip") if self._tries(name)]
+        self._trial(dtypes[0])
+        if isinstance(getattr(self._optimizer, "param_groups", None), list):
+            supports.append("set")
+        if hasattr(self._optimizer, "state_dict") and hasattr(self._optimizer, "load_state_dict"):
+            supports.append("save")
+        if self._has_maximize:
+            supports.append("maximize")
+        return {
+            "name": self._name,
+            "version": self._version,
+            "dtypes": dtypes,
+            "reads": reads,
+            "supports": supports,
+        }
+
+    def open(self, dtype: str, groups: Sequence[Mapping[str, Any]]) -> None:
+        """Make an optimizer: from a list of parameters, or of groups where there are several."""
+        made = []
+        self._params = []
+        for group in groups:
+            params = [self._parameter(np.array(p, dtype)) for p in group["params"]]
+            self._params += params
+            entry = {name: group[name] for name in HYPERPARAMETERS}
+            if self._has_maximize:
+                entry["maximize"] = bool(group.get("maximize", False))
+            elif group.get("maximize"):
+                raise ValueError("the optimizer has no maximize")
+            made.append({"params": params, **entry})
+        common = {key: value for key, value in made[0].items() if key != "params"}
+        params = made[0]["params"] if len(made) == 1 else made
+        self._optimizer = self._factory(params, **common)
+
+    def step(self, grads: Sequence[NDArray[Any] | None]) -> dict[str, Any]:
+        """Set the gradients, take a step, and read what can be read."""
+        for parameter, grad in zip(self._params, grads, strict=True):
+            parameter.grad = None if grad is None else self._gradient(grad)
+        used = [self._scheduled(i) for i in range(len(self._params))]
+        self._optimizer.step()
+        indices = range(len(self._params))
+        return {
+            "theta": [self._array(parameter.data) for parameter in self._params],
+            "average": [self._average(i) for i in indices],
+            "eta": [None if u is None else u[0] for u in used],
+            "mu": [None if u is None else u[1] for u in used],
+        }
+
+    def set(self, group: int, **hyper: float) -> None:
+        """Change hyperparameters as a scheduler does."""
+        self._optimizer.param_groups[group].update(hyper)
+
+    def save(self) -> Any:
+        """Copy of the state."""
+        return copy.deepcopy(self._optimizer.state_dict())
+
+    def load(self, state: Any) -> None:
+        """Continue from a saved state."""
+        self._optimizer.load_state_dict(copy.deepcopy(state))
+
+    def close(self) -> None:
+        """Forget the optimizer."""
+        self._optimizer, self._params = None, []
+
+    def gradients(self) -> list[NDArray[Any]]:
+        """The gradients as the parameters hold them, where they hold any."""
+        return [self._array(p.grad) for p in self._params if p.grad is not None]
+
+    def twin(self) -> "OptimizerPort":
+        """Another port of the same optimizer."""
+        return type(self)(self._factory, self._name, self._version)
+
+    def _trial(self, dtype: str) -> None:
+        hyper = {"lr": 0.5, "lambd": 0.25, "alpha": 0.75, "t0": 0.0, "weight_decay": 0.0}
+        array = np.ones(2, dtype)
+        self.open(dtype, [{**hyper, "params": [array]}])
+        for _ in range(2):
+            self.step([array])
+
+    def _tries(self, feature: str) -> bool:
+        """Whether two groups, or a parameter without gradient, are taken without complaint."""
+        one = np.ones(2, "float32")
+        hyper = {"lr": 0.5, "lambd": 0.25, "alpha": 0.75, "t0": 0.0, "weight_decay": 0.0}
+        groups: list[dict[str, Any]] = [{**hyper, "params": [one, one]}]
+        if feature == "groups":
+            groups = [{**hyper, "params": [one]}, {**hyper, "params": [one]}]
+        try:
+            self.open("float32", groups)
+            self.step([one, None if feature == "skip" else one])
+        except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
+            return False
+        return True
+
+    def _works(self, dtype: str) -> bool:
+        try:
+            self._trial(dtype)
+        except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
+            return False
+        return self._array(self._params[0].data).dtype == dtype
+
+
+class NumpyPort(OptimizerPort):
+    """A class with the document's interface over NumPy arrays."""
+
+    kind = "numpy"
+
+    def _parameter(self, array: NDArray[Any]) -> NumpyParameter:
+        return NumpyParameter(array)
+
+    def _gradient(self, array: NDArray[Any]) -> NDArray[Any]:
+        return array.copy()
+
+    def _array(self, value: Any) -> NDArray[Any]:
+        return np.array(value)
+
+    def _average(self, index: int) -> NDArray[Any] | None:
+        averages = getattr(self._optimizer, "averages", None)
+        if callable(averages):
+            return np.array(averages()[index])
+        return super()._average(index)
+
+
+class TorchPort(OptimizerPort):
+    """A `torch.optim.Optimizer`, or a callable that returns one."""
+
+    kind = "torch"
+
+    def __init__(self, factory: Callable[..., Any], name: str, version: str) -> None:
+        super().__init__(factory, name, version)
+        import torch  # noqa: PLC0415 - installed only where it is judged
+
+        self._torch = torch
+
+    def _parameter(self, array: NDArray[Any]) -> Any:
+        return self._torch.nn.Parameter(self._torch.from_numpy(array.copy()))
+
+    def _gradient(self, array: NDArray[Any]) -> Any:
+        return self._torch.from_numpy(array.copy())
+
+    def _array(self, value: Any) -> NDArray[Any]:
+        return np.array(value.detach().cpu().numpy())
+
+    def _scheduled(self, index: int) -> tuple[float, float] | None:
+        # Only torch's own class is known to store the eta and mu of the *next* step.
+        if not isinstance(self._optimizer, self._torch.optim.ASGD):
+            return None
+        state = self._optimizer.state.get(self._params[index])
+        if not state:
+            return None  # before its first step torch has stored nothing
+        return float(state["eta"]), float(state["mu"])
+
+
+def _takes(factory: Callable[..., Any], name: str) -> bool:
+    try:
+        parameters = inspect.signature(factory).parameters
+    except (TypeError, ValueError):
+        return False
+    return name in parameters
+
+
+def is_torch_optimizer(value: Any) -> bool:
+    """Whether ``value`` is an instance of torch's Optimizer; torch is not imported for it."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.optim.Optimizer)
+
+
+def adapt(target: Any, name: str) -> Any:
+    """Port of what an import path names: a torch optimizer, a NumPy optimizer, or a `Port`.
+
+    Parameters
+    ----------
+    target : object
+        A `Port` class or instance, a class, or a callable, as the README lists them.
+    name : str
+        Name for the report.
+
+    Raises
+    ------
+    PortError
+        If it is none of these.
+    """
+    if all(callable(getattr(target, m, None)) for m in ("hello", "open", "step")):
+        return target() if inspect.isclass(target) else target
+    if not callable(target):
+        raise PortError(f"{name} must be a class or a callable, got {type(target).__name__}")
+    failures = []
+    for make in _candidates(target):
+        try:
+            port = make(target, name, _version(target))
+            port._trial("float32")  # noqa: SLF001 - the trial is what tells the makes apart
+            if make is TorchPort or not is_torch_optimizer(port._optimizer):  # noqa: SLF001
+                return port
+        except Exception as error:  # noqa: BLE001 - whatever a foreign optimizer raises
+            failures.append(f"as a {make.__name__}: {describe(error)}")
+    raise PortError(f"{name} could not be used as an optimizer ({'; '.join(failures)})")
+
+
+def _candidates(target: Any) -> list[type[OptimizerPort]]:
+    """Adapters to try, the likely one first."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return [NumpyPort]
+    inner = getattr(target, "func", target)
+    if inspect.isclass(inner) and issubclass(inner, torch.optim.Optimizer):
+        return [TorchPort]
+    return [NumpyPort, TorchPort] if inspect.isclass(target) else [TorchPort, NumpyPort]
+
+
+def _version(target: Any) -> str:
+    inner = getattr(target, "func", target)
+    root = getattr(inner, "__module__", "").partition(".")[0]
+    if root == "asgd":
+        return version("asgd")
+    return str(getattr(sys.modules.get(root), "__version__", "unknown"))

@@ -1,0 +1,314 @@
+"""A port that is a program in any language: the line protocol over its standard streams.
+
+Three threads serve the three pipes, so that a program that does not read, does not answer or fills
+standard error can block only its own thread; the caller waits on a queue with a deadline.
+"""
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import threading
+import weakref
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from numpy.typing import NDArray
+
+from . import wire
+from .protocol import PortError, RefusalError
+
+TIMEOUT = 10.0
+"""Seconds that a program has to answer a request."""
+
+_LONGEST = 1 << 28  # bytes of one answer: beyond it, the program is not answering but flooding
+_TAIL = 4096  # bytes of standard error that are kept
+_SILENCE = 3  # steps running that may leave out what the port says it shows
+_SHOWN = 600  # characters of a request or an answer in a message
+
+
+class _Process:
+    """A running program and the threads that serve its pipes."""
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        try:
+            # A session of its own, so that what the program started can be ended with it.
+            self._popen = subprocess.Popen(  # noqa: S603 - running the program is the purpose
+                list(argv),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=os.name == "posix",
+            )
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise PortError(f"cannot start {argv[0]}: {reason}") from error
+        self.answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        # Threads and queues only: a thread that held this object would keep it from being ended.
+        self._tail: deque[bytes] = deque()
+        assert self._popen.stdin is not None
+        assert self._popen.stdout is not None
+        assert self._popen.stderr is not None
+        self._stderr = threading.Thread(
+            target=_keep_tail, args=(self._popen.stderr, self._tail), daemon=True
+        )
+        self._stderr.start()
+        for target, pipe, messages in (
+            (_write, self._popen.stdin, self._requests),
+            (_read, self._popen.stdout, self.answers),
+        ):
+            threading.Thread(target=target, args=(pipe, messages), daemon=True).start()
+        # Also at the end of this process, if nobody asks for it before.
+        self.kill = weakref.finalize(self, _end, self._popen, self._requests)
+
+    def send(self, line: bytes | None) -> None:
+        """Write a line; None ends the program's standard input."""
+        self._requests.put(line)
+
+    def wait(self, seconds: float) -> int | None:
+        """Exit code, or None where the program still runs."""
+        try:
+            return self._popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def last_words(self) -> str:
+        """End of standard error."""
+        # What a program wrote before it died may still be in the pipe.
+        if self._popen.poll() is not None:
+            self._stderr.join(1.0)
+        return b"".join(self._tail)[-_TAIL:].decode("utf-8", "replace").strip()
+
+
+def _write(pipe: IO[bytes], requests: "queue.SimpleQueue[bytes | None]") -> None:
+    # A program that has gone away breaks the pipe; the reader is the one to tell.
+    with contextlib.suppress(OSError, ValueError), pipe:
+        while (line := requests.get()) is not None:
+            pipe.write(line)
+            pipe.flush()
+
+
+def _read(pipe: IO[bytes], answers: "queue.SimpleQueue[bytes]") -> None:
+    """Pass the lines on; the last entry is what is left at the end, without a newline."""
+    with contextlib.suppress(OSError, ValueError), pipe:
+        while (line := pipe.readline(_LONGEST)).endswith(b"\n"):
+            answers.put(line)
+        answers.put(line)
+    answers.put(b"")
+
+
+def _keep_tail(pipe: IO[bytes], tail: deque[bytes]) -> None:
+    with contextlib.suppress(OSError, ValueError), pipe:
+        while chunk := os.read(pipe.fileno(), _TAIL):
+            tail.append(chunk)
+            while sum(map(len, tail)) - len(tail[0]) > _TAIL:
+                tail.popleft()
+
+
+def _end(popen: "subprocess.Popen[bytes]", requests: "queue.SimpleQueue[bytes | None]") -> None:
+    requests.put(None)
+    if popen.poll() is None:
+        with contextlib.suppress(OSError):
+            if os.name == "posix":
+                os.killpg(popen.pid, signal.SIGKILL)
+            else:
+                popen.kill()
+    popen.wait()
+
+
+class ProgramPort:
+    """A program that speaks the port protocol (``spec/protocol.md``), as a `Port`.
+
+    The program is started by the first request after construction or `close`, without a shell.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        The program and its arguments.
+    timeout : float
+        Seconds that it has to answer a request.
+
+    Attributes
+    ----------
+    transcript : list of bytes
+        The lines sent: the greeting, and everything since the last `open`. Redirected into the
+        program, they repeat the exchange.
+    """
+
+    def __init__(self, argv: Sequence[str], timeout: float = TIMEOUT) -> None:
+        self.argv, self.timeout = tuple(argv), timeout
+        self.transcript: list[bytes] = []
+        self._process: _Process | None = None
+        self._reads: frozenset[str] = frozenset()
+        self._dtype = ""
+        self._sizes: list[int] = []
+        # For each quantity: steps with a gradient since a parameter last showed it.
+        self._silent: dict[str, list[int]] = {}
+
+    def hello(self) -> dict[str, Any]:
+        """Ask the program what it is."""
+        answer, raw = self._ask(wire.hello())
+        with self._breach(raw):
+            introduction = wire.introduction(answer)
+        self._reads = frozenset(introduction["reads"])
+        return introduction
+
+    def open(self, dtype: str, groups: Sequence[Mapping[str, Any]]) -> None:
+        """Make a new optimizer.
+
+        Raises
+        ------
+        RefusalError
+            If the program refuses it.
+        PortError
+            If it breaks the protocol.
+        """
+        del self.transcript[1:]
+        self._dtype = dtype
+        self._sizes = [len(p) for group in groups for p in group["params"]]
+        self._silent = {key: [0] * len(self._sizes) for key in self._reads - {"mu"}}
+        self._ask(wire.open_(dtype, groups), refusable=True)
+
+    def step(self, grads: Sequence[NDArray[Any] | None]) -> dict[str, Any]:
+        """Take one step."""
+        answer, raw = self._ask(wire.step(grads))
+        with self._breach(raw):
+            shown = wire.observation(answer, self._dtype, self._sizes, self._reads)
+            self._check_silence(shown, grads)
+        return shown
+
+    def set(self, group: int, **hyper: float) -> None:
+        """Change hyperparameters of a group."""
+        self._ask(wire.set_(group, hyper))
+
+    def save(self) -> Any:
+        """State of the optimizer, whatever JSON the program makes of it."""
+        answer, raw = self._ask({"op": "save"})
+        with self._breach(raw):
+            if "state" not in answer:
+                raise wire.BreachError('the answer has no field "state"')
+        return answer["state"]
+
+    def load(self, state: Any) -> None:
+        """Continue from a saved state."""
+        self._ask({"op": "load", "state": state})
+
+    def close(self) -> None:
+        """Ask the program to end, and wait until it has."""
+        if self._process is None:
+            return
+        _, raw = self._ask({"op": "close"})
+        self._process.send(None)
+        code = self._process.wait(self.timeout)
+        with self._breach(raw):
+            if code is None:
+                raise wire.BreachError(f"the program still runs {self.timeout:g} s after close")
+            if code:
+                raise wire.BreachError(f"the program must exit with 0 after close, got {code}")
+        self.kill()
+
+    def kill(self) -> None:
+        """End the program, if it runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+
+    def write_transcript(self, path: Path) -> None:
+        """Keep the last exchange as a file that repeats it: ``PROGRAM ARGS... < path``."""
+        path.write_bytes(b"".join(self.transcript))
+
+    # Private.
+
+    def _ask(self, request: dict[str, Any], *, refusable: bool = False) -> tuple[Any, bytes]:
+        """Answer to a request, parsed and raw."""
+        if self._process is None:
+            self.transcript.clear()
+            self._process = _Process(self.argv)
+            if request["op"] != "hello":
+                self.hello()
+        line = wire.line(request)
+        self.transcript.append(line)
+        with self._breach(None):
+            self._check_unasked()
+            self._process.send(line)
+            raw = self._receive()
+        with self._breach(raw):
+            answer = wire.parse(raw)
+            if wire.succeeded(answer):
+                return answer, raw
+            if not refusable:
+                raise wire.BreachError(f"the program refused it: {answer['error']}")
+        raise RefusalError(answer["error"])
+
+    def _receive(self) -> bytes:
+        assert self._process is not None
+        try:
+            raw = self._process.answers.get(timeout=self.timeout)
+        except queue.Empty:
+            raise wire.BreachError(f"no answer within {self.timeout:g} s") from None
+        if raw.endswith(b"\n"):
+            return raw
+        if len(raw) >= _LONGEST:
+            raise wire.BreachError(f"no end of line within {_LONGEST} bytes")
+        if raw:
+            raise wire.BreachError(f"the answer has no end of line: {_shorten(raw)}")
+        code = self._process.wait(1.0)
+        gone = "closed its standard output" if code is None else f"ended with exit code {code}"
+        raise wire.BreachError(f"the program {gone} instead of answering")
+
+    def _check_unasked(self) -> None:
+        assert self._process is not None
+        with contextlib.suppress(queue.Empty):
+            raw = self._process.answers.get_nowait()
+            if raw:
+                raise wire.BreachError(
+                    f"the program wrote a line that no request had asked for: {_shorten(raw)}"
+                )
+            self._process.answers.put(raw)
+
+    def _check_silence(
+        self, shown: Mapping[str, list[Any]], grads: Sequence[NDArray[Any] | None]
+    ) -> None:
+        """Refuse a port that lists in ``reads`` what it does not show.
+
+        A step without a value is no breach: the convention `literal` has steps at which the average
+        is undefined, and no mu in its window, and a port may know eta only after its first step.
+        """
+        for key, counts in self._silent.items():
+            for i, grad in enumerate(grads):
+                if grad is not None:
+                    counts[i] = counts[i] + 1 if shown[key][i] is None else 0
+                if counts[i] > _SILENCE:
+                    raise wire.BreachError(
+                        f'"reads" of hello lists {key}, but {key}[{i}] was null at {counts[i]} '
+                        "steps that had a gradient"
+                    )
+
+    @contextlib.contextmanager
+    def _breach(self, raw: bytes | None) -> Any:
+        """Turn what is wrong with an answer into a `PortError` that shows the exchange."""
+        try:
+            yield
+        except wire.BreachError as error:
+            request = self.transcript[-1]
+            lines = [str(error), f"  request: {_shorten(request)}"]
+            if raw is not None:
+                lines.append(f"  answer: {_shorten(raw)}")
+            process = self._process
+            if process is not None:
+                process.kill()
+                words = process.last_words()
+                if words:
+                    lines.append("  end of standard error:")
+                    lines += [f"    {line}" for line in words.splitlines()[-12:]]
+            self._process = None
+            raise PortError("\n".join(lines)) from error
+
+
+def _shorten(raw: bytes) -> str:
+    text = raw.decode("utf-8", "backslashreplace").rstrip("\n")
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(raw)} bytes)"

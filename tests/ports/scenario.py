@@ -1,0 +1,142 @@
+"""A scenario: the calls that a law makes to a port, and the trace of what was seen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from asgd.spec import Hyperparameters
+
+from .protocol import Observation, Port, PortError, describe, observe
+
+Vector = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A parameter group: its hyperparameters and the initial values of its parameters."""
+
+    hyper: Hyperparameters
+    params: tuple[Vector, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: a gradient, or None, for each parameter over the groups in order."""
+
+    grads: tuple[Vector | None, ...]
+
+
+@dataclass(frozen=True)
+class Set:
+    """A change of hyperparameters of one group, from the next step on."""
+
+    group: int
+    changes: Mapping[str, float] = field(hash=False)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Groups to open, and the events that follow."""
+
+    groups: tuple[Group, ...]
+    events: tuple[Step | Set, ...]
+
+    @property
+    def params(self) -> tuple[Vector, ...]:
+        """Initial values of all parameters, over the groups in order."""
+        return tuple(p for group in self.groups for p in group.params)
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return sum(isinstance(event, Step) for event in self.events)
+
+
+def single(
+    hyper: Hyperparameters, params: tuple[Vector, ...], steps: tuple[tuple[Vector | None, ...], ...]
+) -> Scenario:
+    """Scenario of one group and of steps alone."""
+    return Scenario((Group(hyper, params),), tuple(Step(grads) for grads in steps))
+
+
+def drive(port: Port, scenario: Scenario, dtype: str) -> list[Observation]:
+    """Put ``port`` through ``scenario``; what was seen after each step.
+
+    Raises
+    ------
+    PortError
+        If the port fails on the way; a refusal of these valid hyperparameters is a failure too.
+    """
+    begin(port, scenario, dtype)
+    return play(port, scenario, scenario.events, dtype)
+
+
+def begin(port: Port, scenario: Scenario, dtype: str) -> None:
+    """Open what ``scenario`` opens (see `drive`)."""
+    groups: list[dict[str, Any]] = [
+        {**g.hyper._asdict(), "params": [np.array(p, dtype) for p in g.params]}
+        for g in scenario.groups
+    ]
+    try:
+        port.open(dtype, groups)
+    except PortError:
+        raise
+    except Exception as error:
+        hyper = [g.hyper._asdict() for g in scenario.groups]
+        raise PortError(f"open() refused valid input {hyper}: {describe(error)}") from error
+
+
+def play(
+    port: Port, scenario: Scenario, events: Sequence[Step | Set], dtype: str
+) -> list[Observation]:
+    """Put ``port``, which has been opened, through some of the events (see `drive`)."""
+    sizes = [len(p) for p in scenario.params]
+    seen: list[Observation] = []
+    for event in events:
+        if isinstance(event, Step):
+            seen.append(observe(port, dtype, event.grads, sizes))
+            continue
+        try:
+            port.set(event.group, **event.changes)
+        except PortError:
+            raise
+        except Exception as error:
+            raise PortError(f"set() failed: {describe(error)}") from error
+    return seen
+
+
+def in_force(
+    scenario: Scenario, events: Sequence[Step | Set], params: Sequence[Vector]
+) -> tuple[Group, ...]:
+    """The groups after ``events``: the hyperparameters then in force, and ``params``."""
+    hypers = [group.hyper for group in scenario.groups]
+    for event in events:
+        if isinstance(event, Set):
+            changes: dict[str, Any] = dict(event.changes)
+            hypers[event.group] = hypers[event.group]._replace(**changes)
+    rest = iter(params)
+    return tuple(
+        Group(hyper, tuple(next(rest) for _ in group.params))
+        for hyper, group in zip(hypers, scenario.groups, strict=True)
+    )
+
+
+@dataclass(frozen=True)
+class PausedScenario(Scenario):
+    """A scenario, and the number of events after which it may be interrupted."""
+
+    pause: int = 0
+
+    def other(self) -> Scenario:
+        """A different life of the same length and the same shapes."""
+        groups = tuple(
+            Group(g.hyper._replace(lr=g.hyper.lr / 2, t0=0.0), tuple(map(_halved, g.params)))
+            for g in self.groups
+        )
+        return Scenario(groups, self.events)
+
+
+def _halved(vector: Vector) -> Vector:
+    return tuple(x / 2 for x in vector)

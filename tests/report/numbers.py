@@ -1,0 +1,42 @@
+"""Numbers as reports write them: hexadecimal beside decimal."""
+
+import math
+from fractions import Fraction
+from typing import Any
+
+from asgd.reference import Enclosure, real
+from asgd.reference.rounding import formats, round_fraction
+
+
+def number(x: float) -> dict[str, Any]:
+    """``x`` in hexadecimal, beside its decimal form."""
+    return {"hex": float(x).hex(), "decimal": repr(float(x))}
+
+
+def expected(exact: Enclosure) -> dict[str, str]:
+    """Ends of an enclosure: rounded outward to float64 in hexadecimal, and in decimals."""
+    low, high = exact.bounds()
+    return {
+        "lo": _toward(low, -math.inf).hex(),
+        "hi": _toward(high, math.inf).hex(),
+        "lo_decimal": decimal(low),
+        "hi_decimal": decimal(high),
+    }
+
+
+def decimal(x: Fraction, digits: int = 25) -> str:
+    """``x`` to so many significant decimal digits."""
+    value = real(x)
+    return str(value.context.nstr(value, digits))
+
+
+def _toward(x: Fraction, direction: float) -> float:
+    nearest = round_fraction(x, formats["float64"])
+    if not math.isfinite(nearest) or nearest == x or (nearest > x) == (direction > 0):
+        return nearest
+    return math.nextafter(nearest, direction)
+
+
+def finite(x: float) -> float | None:
+    """``x`` for JSON, which has no infinity."""
+    return x if math.isfinite(x) else None

@@ -1,0 +1,1 @@
+"""What ports are asked: designed, drawn, lifecycle."""

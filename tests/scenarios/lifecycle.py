@@ -1,0 +1,191 @@
+"""Scenarios for the laws of an optimizer's life: designed ones, and Hypothesis strategies.
+
+As in `probes`, hyperparameters are strong, so that a wrong step shows at once; as in `strategies`,
+values are float32 numbers, so that both dtypes live the same life.
+"""
+
+import math
+from itertools import product
+from typing import Any
+
+from hypothesis import strategies as st
+
+from asgd.spec import Hyperparameters
+
+from ..ports.scenario import Group, PausedScenario, Scenario, Set, Step, Vector, single
+from . import strategies
+
+Supports = frozenset[str]
+
+STRONG = Hyperparameters(lr=0.5, lambd=0.5, alpha=0.75, t0=2.0, weight_decay=0.25, maximize=False)
+_OTHER = STRONG._replace(lr=0.125, lambd=2.0, alpha=0.5, t0=1.0, weight_decay=0.0)
+_THETA: Vector = (1.0, -0.75, 3.0)
+_GRAD: Vector = (0.5, 2.0, -1.25)
+
+SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 31, 32, 33, 63, 64, 65, 100, 1023, 1024, 1025)
+"""Sizes of vectors, unrolled loops and small blocks, and around them."""
+
+LARGE = (4096, 4097, 16385, 65537)
+LARGER = (32768, 32769, 131073)
+"""Sizes of blocks that fit a cache, or one above."""
+
+_PERIOD = 3
+
+
+def wave(t: int, size: int) -> Vector:
+    """Gradient of step ``t``: it changes from step to step, and from element to element."""
+    return tuple((-1.0) ** (t + j) * (1 + 0.25 * t) + 0.125 * j for j in range(size))
+
+
+# Designed.
+
+
+def plain(supports: Supports) -> list[Scenario]:
+    """A few steps with decay, penalty and, where there is one, ascent."""
+    hypers = [STRONG]
+    if "maximize" in supports:
+        hypers.append(STRONG._replace(maximize=True))
+    return [single(hyper, (_THETA,), tuple((wave(t, 3),) for t in range(3))) for hyper in hypers]
+
+
+def windows(supports: Supports) -> list[Scenario]:
+    """The averaging window crossed; parameters that skip, come late or never come; changes."""
+    turns = (False, True) if "maximize" in supports else (False,)
+    lives: list[Scenario] = [
+        single(
+            STRONG._replace(t0=t0, weight_decay=decay, maximize=maximize),
+            (_THETA,),
+            tuple((wave(t, 3),) for t in range(6)),
+        )
+        for t0, decay, maximize in product((0.0, 1.0, 3.0, 2.5, math.inf), (0.0, 0.25), turns)
+    ]
+    if "skip" in supports:
+        lives += [_skips(Group(STRONG, (_THETA,) * 4)), _skips(Group(_OTHER, (_THETA,) * 4))]
+    if {"skip", "groups"} <= supports:
+        late = [
+            Step((wave(t, 3), None if t < 3 else wave(t, 2))) for t in range(7)
+        ]  # the second group comes late
+        lives.append(Scenario((Group(STRONG, (_THETA,)), Group(_OTHER, ((2.0, -1.0),))), (*late,)))
+    if "set" in supports:
+        lives += [_changes(name, value) for name, value in _OTHER._asdict().items()][:5]
+    return lives
+
+
+def _skips(group: Group) -> Scenario:
+    """Parameters that have every gradient; from step 3 on; none in the middle; none at all."""
+    patterns = ((), (0, 1), (2, 3), range(7))
+    steps = (
+        Step(tuple(None if t in pattern else wave(t + i, 3) for i, pattern in enumerate(patterns)))
+        for t in range(7)
+    )
+    return Scenario((group,), tuple(steps))
+
+
+def _changes(name: str, value: float) -> Scenario:
+    events: list[Step | Set] = [Step((wave(t, 3),)) for t in range(7)]
+    events.insert(3, Set(0, {name: value}))
+    return Scenario((Group(STRONG, (_THETA,)),), tuple(events))
+
+
+def long(supports: Supports) -> list[Scenario]:  # noqa: ARG001 - one signature
+    """Beyond what a counter of 8 bits holds, and one in float16."""
+    return [alternating(2100)]
+
+
+def alternating(steps: int) -> Scenario:
+    """A long life in which eta, mu and theta go on changing: the gradient's sign does."""
+    hyper = STRONG._replace(lr=0.25, lambd=2.0**-6, weight_decay=0.0, t0=12.0)
+    turns = (((1.0, -0.5),), ((-1.0, 0.75),))
+    return single(hyper, ((1.0, -0.75),), tuple(turns[t % 2] for t in range(steps)))
+
+
+def sizes(supports: Supports) -> list[Scenario]:  # noqa: ARG001 - one signature
+    """Parameters of each size; each element repeats one of a few."""
+    empty = single(STRONG, ((), _THETA), (((), _GRAD),) * 2)
+    small = tuple(size for size in SIZES if size <= 100)
+    # Large ones alone: a line of the protocol need not be longer than it must.
+    large = (*(size for size in SIZES if size > 100), *LARGE)
+    return [empty, _sized(small), *(_sized((size,)) for size in large)]
+
+
+def all_sizes(supports: Supports) -> list[Scenario]:
+    """Also one above each size of block that kernels work in."""
+    return [*sizes(supports), *(_sized((size,)) for size in LARGER)]
+
+
+def _sized(chosen: tuple[int, ...]) -> Scenario:
+    params = tuple(_repeated(_THETA, size) for size in chosen)
+    steps = tuple(tuple(_repeated(wave(t, _PERIOD), size) for size in chosen) for t in range(3))
+    return single(STRONG._replace(t0=1.0), params, steps)
+
+
+def _repeated(values: Vector, size: int) -> Vector:
+    return tuple(values[j % len(values)] for j in range(size))
+
+
+def specials(supports: Supports) -> list[Scenario]:
+    """Gradients of inf and nan beside finite ones, before the window and in it."""
+    start: Vector = (1.0, -0.75, 3.0, 0.5)
+    bad: Vector = (math.inf, -math.inf, math.nan, 1.0)
+    good: Vector = (1.0, 0.5, -1.0, 2.0)
+    steps = ((good,), (bad,), (good,), (good,))
+    hypers = [STRONG._replace(t0=t0) for t0 in (0.0, 1e6)]
+    hypers.append(STRONG._replace(t0=1e6, lambd=0.0, weight_decay=0.0))
+    # theta (1 - eta lambd) keeps an infinity, so that the average of a port that computes so can
+    # be compared with it.
+    hypers.append(STRONG._replace(t0=1e6, lambd=2.0**-10, weight_decay=0.0))
+    if "maximize" in supports:
+        hypers += [hyper._replace(maximize=True) for hyper in hypers]
+    return [single(hyper, (start,), steps) for hyper in hypers]
+
+
+def paused(supports: Supports) -> list[Scenario]:
+    """Lives with a pause at each step: before the window, at its opening, inside."""
+    groups = [Group(STRONG._replace(t0=2.0), (_THETA, (2.0, -1.0)))]
+    if "groups" in supports:
+        groups.append(Group(_OTHER, ((0.5,),)))
+    shapes = [len(p) for group in groups for p in group.params]
+    events: list[Step | Set] = [
+        Step(tuple(None if i == 1 and t in skipped else wave(t, n) for i, n in enumerate(shapes)))
+        for t in range(6)
+        for skipped in [(0, 1, 3) if "skip" in supports else ()]
+    ]
+    if "set" in supports:
+        events.insert(2, Set(0, {"lr": 0.125, "lambd": 0.25}))
+    return [PausedScenario(tuple(groups), tuple(events), pause) for pause in range(len(events))]
+
+
+# Drawn.
+
+
+@st.composite
+def life(draw: Any, dtype: str, supports: Supports) -> Scenario:
+    """Any life that the port supports, twice as long as E6's, with a pause somewhere."""
+    scenario: Scenario = draw(strategies.step(dtype, supports))
+    shapes = [len(p) for p in scenario.params]
+    more = []
+    for _ in range(draw(st.integers(1, 6))):
+        gone = "skip" in supports
+        grads = [
+            None if gone and draw(st.integers(0, 5)) == 5 else draw(strategies.vector(size))
+            for size in shapes
+        ]
+        more.append(Step(tuple(grads)))
+    events = (*scenario.events, *more)
+    return PausedScenario(scenario.groups, events, draw(st.integers(0, len(events) - 1)))
+
+
+@st.composite
+def special(draw: Any, dtype: str, supports: Supports) -> Scenario:
+    """Gradients of which some are inf or nan."""
+    scenario: Scenario = draw(strategies.gradient(dtype, supports))
+    values = st.one_of(
+        st.sampled_from([math.inf, -math.inf, math.nan]), st.floats(-4.0, 4.0, width=32)
+    )
+    group = scenario.groups[0]
+    hyper = group.hyper._replace(t0=draw(st.sampled_from([0.0, 2.0, 1e6])))
+    size = len(group.params[0])
+    steps = draw(
+        st.lists(st.lists(values, min_size=size, max_size=size).map(tuple), min_size=1, max_size=5)
+    )
+    return single(hyper, group.params, tuple((g,) for g in steps))

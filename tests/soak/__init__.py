@@ -1,0 +1,1 @@
+"""Endless verification, in units."""
