@@ -222,7 +222,8 @@ def _one_step(
         exact = size.enclosure(PRECISION)
         relative, absolute = size.error
         bound = relative * exact.magnitude() + absolute
-        yield _compare("eta", place, 0, size.enclosure, eta, bound)
+        if bound < math.inf:
+            yield _compare("eta", place, 0, size.enclosure, eta, bound)
 
     if "theta" in quantities:
         for j, (theta, g, got) in enumerate(zip(track.theta, grad, seen.theta[i], strict=True)):
@@ -255,7 +256,8 @@ def _averaging(
     if "mu" in quantities and mu is not None and window.mu is not None:
         weight = window.mu
         bound = window.error * float(weight) + arithmetic.tiny
-        yield _compare("mu", place, 0, lambda p: Enclosure.of(weight, p), mu, bound)
+        if bound < math.inf:
+            yield _compare("mu", place, 0, lambda p: Enclosure.of(weight, p), mu, bound)
     after = seen.average[i]
     if "average" not in quantities or after is None:
         return
@@ -270,7 +272,9 @@ def _averaging(
             if math.isfinite(got) and not math.isfinite(theta):
                 yield Judgement("average", call, t, i, j, _ZERO, got, 0.0, "fail")
             continue
-        if term.tolerance < math.inf:
+        # average + 1 (theta - average) keeps what is not finite: a finding (E5), no deviation.
+        kept = old is not None and not math.isfinite(old) and not math.isfinite(got)
+        if term.tolerance < math.inf and not kept:
             yield _compare("average", place, j, term.enclosure, got, term.tolerance)
 
 
