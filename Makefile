@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: verify test lint bench
+.PHONY: verify test lint bench prove
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -18,6 +18,10 @@ test: .venv/installed
 # Beside torch where it is installed in .venv: pip install torch==2.13.0
 bench: .venv/installed
 	$(BIN)/asgd bench
+
+# The lemmas of spec/proofs/, by Gappa and Sollya: apt-get install gappa sollya
+prove:
+	$(PYTHON) tests/meta/studies/prove.py
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .
