@@ -210,15 +210,19 @@ def hold_lifecycle(law: LifecycleLaw, subject: Subject, *, examples: int, seed: 
     return hold(law, dressed, examples=math.ceil(examples * law.share), seed=seed)
 
 
+def hold_life(
+    law: LifecycleLaw, subject: Subject, *, examples: int, seed: int, truth: bool
+) -> Outcome:
+    """Hold a port to a law of the lifecycle; to one about the truth only if ``truth``."""
+    if law.truth and not truth:
+        return Outcome(law, not_observable=("equations that hold",))
+    return hold_lifecycle(law, subject, examples=examples, seed=seed)
+
+
 def hold_all(subject: Subject, *, examples: int, seed: int, truth: bool = True) -> list[Outcome]:
-    """Hold a port to all laws of life; to those about the truth only where it is asked for."""
-    outcomes = []
-    for law in (*LIFECYCLE_LAWS.values(), REFUSAL):
-        if law.truth and not truth:
-            outcomes.append(Outcome(law, not_observable=("equations that hold",)))
-        else:
-            outcomes.append(hold_lifecycle(law, subject, examples=examples, seed=seed))
-    return outcomes
+    """Hold a port to all laws of the lifecycle."""
+    laws = (*LIFECYCLE_LAWS.values(), REFUSAL)
+    return [hold_life(law, subject, examples=examples, seed=seed, truth=truth) for law in laws]
 
 
 def _refusals(subject: Subject) -> Outcome:
