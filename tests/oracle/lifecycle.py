@@ -89,9 +89,11 @@ def special(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Ite
                 if math.isfinite(old) and math.isinf(g) and hyper.lr > 0:
                     sign = g if hyper.maximize else -g
                     yield equal("theta", Place(call, call, i, j), sign, new)
-                # Before the window of every convention: t0 is beyond the last step.
-                if average is not None and hyper.t0 > len(steps) and not math.isfinite(new):
-                    yield equal("average", Place(call, call, i, j), new, average[j])
+                # Before the window of every convention: t0 is beyond the last step. nan is what an
+                # average that is computed there, not copied, makes of an infinity.
+                mean = math.nan if average is None else average[j]
+                if hyper.t0 > len(steps) and not (math.isfinite(new) or math.isnan(mean)):
+                    yield equal("average", Place(call, call, i, j), new, mean)
         before = seen.theta
 
 

@@ -155,7 +155,8 @@ def _one_step(
         exact = size.enclosure(PRECISION)
         relative, absolute = size.error
         bound = relative * exact.magnitude() + absolute
-        yield compare("eta", place, size.enclosure, eta, bound)
+        if bound < math.inf:
+            yield compare("eta", place, size.enclosure, eta, bound)
 
     if "theta" in quantities:
         for j, (theta, g, got) in enumerate(zip(state.theta, grad, seen.theta[i], strict=True)):
@@ -191,7 +192,8 @@ def _averaging(
     if "mu" in quantities and mu is not None and weight is not None:
         relative = averaging_weight_error(float(weight), opened.begin, arithmetic=arithmetic)
         bound = relative * float(weight) + arithmetic.tiny
-        yield compare("mu", place, partial(Enclosure.of, weight), mu, bound)
+        if bound < math.inf:
+            yield compare("mu", place, partial(Enclosure.of, weight), mu, bound)
     after = seen.average[i]
     if "average" not in quantities or after is None:
         return
@@ -206,7 +208,9 @@ def _averaging(
             if math.isfinite(got) and not math.isfinite(theta):
                 yield failed("average", here, got)
             continue
-        if term.tolerance < math.inf:
+        # average + 1 (theta - average) keeps what is not finite: a finding (E5), no deviation.
+        kept = old is not None and not math.isfinite(old) and not math.isfinite(got)
+        if term.tolerance < math.inf and not kept:
             yield compare("average", here, term.enclosure, got, term.tolerance)
 
 
