@@ -204,7 +204,7 @@ def divergence(failure: Failure, equation: str, dtype: str, policy_name: str) ->
         step=judgement.call,
         parameter=judgement.parameter,
         element=judgement.element,
-        quantity=judgement.quantity,  # type: ignore[arg-type] # the judge's words are the report's
+        quantity=judgement.quantity,
         equation=EQUATIONS[equation].id,
         expected=expected(judgement.exact),
         got=number(judgement.got),

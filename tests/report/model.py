@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NamedTuple
 
+from ..oracle.judgement import Quantity
 from ..verify.coverage import Status
 from ..verify.result import Verdict
 
@@ -31,9 +32,6 @@ Count = Annotated[int, Rule("minimum", 0)]
 Size = Annotated[float, Rule("minimum", 0)]
 Dtype = Literal["float32", "float64"]
 EquationId = Annotated[str, Rule("pattern", "^E[0-9]+$")]
-Quantity = Literal[
-    "eta", "gradient", "theta", "mu", "average", "lr", "lambd", "alpha", "t0", "weight_decay"
-]
 
 
 @dataclass(frozen=True)
