@@ -158,7 +158,7 @@ def step_size(
 
 
 def _log(x_high: Any, x_low: Any, arithmetic: Arithmetic) -> tuple[Any, Any]:
-    """Logarithm of a number >= 1; absolute error below 2**-75 + 2**-94 log x."""
+    """Logarithm of a number >= 1; absolute error below 2**-75 + 2**-93 log x."""
     part, exponent = arithmetic.frexp(x_high)
     part, k = 2.0 * part, exponent - 1
     index = arithmetic.integer((part - 1.0) * 256.0)
@@ -177,7 +177,7 @@ def _log(x_high: Any, x_low: Any, arithmetic: Arithmetic) -> tuple[Any, Any]:
 
 
 def _exp(y: Any, y_low: Any, arithmetic: Arithmetic) -> tuple[Any, Any, Any]:
-    """Exponential of -700 <= y <= 0, over 2**exponent; relative error below 2**-79."""
+    """Exponential of -700 <= y <= 0, over 2**exponent; relative error below 2**-80."""
     n = (y * _PER_UNIT + _RINT) - _RINT
     r, e1 = two_sum(y, -n * _UNIT_HIGH)
     r, e2 = two_sum(r, -n * _UNIT_MIDDLE)
