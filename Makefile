@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --config-settings editable_mode=strict --editable
 
-.PHONY: verify test lint bench
+.PHONY: verify test lint bench prove
 
 # What `asgd verify` needs, and no more.
 .venv/verify: pyproject.toml
@@ -24,6 +24,10 @@ test: .venv/dev
 # Beside torch where it is installed in .venv: pip install torch==2.13.0
 bench: .venv/dev
 	$(BIN)/asgd bench
+
+# The lemmas of spec/proofs/, by Gappa and Sollya: apt-get install gappa sollya
+prove:
+	$(PYTHON) tests/meta/studies/prove.py
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .
