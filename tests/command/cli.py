@@ -11,7 +11,8 @@ from rich.console import Console
 from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
 
 from ..artifacts import ledger, vectors
-from ..ports.program import TIMEOUT, ProgramPort
+from ..ports.process import TIMEOUT
+from ..ports.program import ProgramPort
 from ..ports.smoke import check_operations
 from ..report import terminal
 from .bench import bench_command

@@ -16,7 +16,8 @@ from asgd.spec import CONVENTIONS, FAULTS, POLICIES
 
 from ..laws.outcome import LEVELS
 from ..ports import loading
-from ..ports.program import TIMEOUT, ProgramPort
+from ..ports.process import TIMEOUT, Limits
+from ..ports.program import ProgramPort
 from ..ports.protocol import DTYPES, Port, PortError, describe
 from ..report import formats as exports
 from ..report import terminal
@@ -70,8 +71,9 @@ _FORMS: dict[str, Callable[[dict[str, Any]], str]] = {
     type=click.FloatRange(min=0, min_open=True),
     default=TIMEOUT,
     show_default=True,
-    help="Seconds that a program behind -- has to answer a request.",
+    help="Seconds that the port has to answer a request.",
 )
+@click.option("--in-process", is_flag=True, help="No child process: for a debugger.")
 @click.option(
     "--transcript",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -100,6 +102,7 @@ def verify_command(
     html: Path | None,
     badge: Path | None,
     timeout: float,
+    in_process: bool,
     transcript: Path,
     reproduce: Path | None,
 ) -> None:
@@ -116,7 +119,11 @@ def verify_command(
     subject: Port | None = None
     try:
         with terminal.progress(how):
-            subject = ProgramPort(program, timeout) if program else loading.load(how)
+            subject = (
+                ProgramPort(program, timeout)
+                if program
+                else loading.load(how, in_process=in_process, limits=Limits(timeout))
+            )
             result = verify(subject, how, options)
     except Exception as error:  # noqa: BLE001 - a traceback must not exit with 1, "deviates"
         known = isinstance(error, PortError)

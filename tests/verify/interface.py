@@ -7,13 +7,15 @@ from .result import Options, Result
 from .run import verify as judge
 
 
-def verify(port: Any, **options: Any) -> Result:
+def verify(port: Any, *, in_process: bool = False, **options: Any) -> Result:
     """Judge ``port``.
 
     Parameters
     ----------
     port : str or object
         Import path ``package.module:Object``, or what such a path names.
+    in_process : bool
+        Judge it in this process, not in a child: for a debugger.
     **options
         Fields of `Options`.
 
@@ -26,4 +28,4 @@ def verify(port: Any, **options: Any) -> Result:
     PortError
         If no verdict can be given.
     """
-    return judge(load(port), name_of(port), Options(**options))
+    return judge(load(port, in_process=in_process), name_of(port), Options(**options))

@@ -20,6 +20,7 @@ from ..laws.lifecycle import LifecycleLaw, hold_all, loosest
 from ..laws.long_run import equation_of
 from ..laws.outcome import LEVELS, Failure, Finding, Outcome, Subject, looser
 from ..laws.scale import hold_equation
+from ..ports.capabilities import capabilities
 from ..ports.protocol import Hello, Port, PortError, greet
 from .result import Deviation, DtypeResult, Options, Result
 
@@ -50,7 +51,7 @@ def verify(port: Port, name: str, options: Options) -> Result:
     """
     start = time.monotonic()
     hello = greet(port)
-    result = Result(name, hello, options, getattr(port, "kind", ""))
+    result = Result(name, hello, options, capabilities(port).kind)
     for dtype in options.dtypes or hello.dtypes:
         if dtype not in hello.dtypes:
             raise PortError(f"the port has no {dtype}, only {', '.join(hello.dtypes)}")
