@@ -7,8 +7,8 @@ from asgd.reference import formats
 
 from ..ports.protocol import Observation
 from ..ports.scenario import Scenario, Step
+from .moments import Moments
 from .running_error import Running
-from .timeline import Timeline
 from .variant import Moment, Variant
 
 
@@ -16,7 +16,7 @@ def moments(
     scenario: Scenario, trace: Sequence[Observation], u: float, *, skips: bool
 ) -> Iterator[tuple[Moment | None, int, Sequence[float] | None, int]]:
     """Moment, parameter, gradient and call of each step; no moment where nothing is to happen."""
-    walk = Timeline(scenario, lambda x: Running(x, abs(x) * u, u))
+    walk = Moments(scenario.groups, lambda x: Running(x, abs(x) * u, u))
     calls = iter(range(len(trace)))
     for event in scenario.events:
         if not isinstance(event, Step):
