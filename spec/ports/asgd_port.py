@@ -3,8 +3,8 @@
     asgd verify -- python asgd_port.py
 
 It implements the convention "documented". The lines marked TORCH say what "torch" changes. Replace
-`Parameter.step` by your own optimizer (YOURS), and keep the rest. (An optimizer that can be
-imported needs no protocol: ``asgd verify package.module:Class``; see the templates beside this file.)
+`Parameter.step` by your own optimizer (YOURS), and keep the rest. (What Python can import
+needs no protocol: ``asgd verify package.module:Class``; see the templates beside this file.)
 """
 
 import ctypes
