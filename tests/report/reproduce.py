@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from asgd.spec import EQUATIONS
 
 from ..laws.outcome import Failure
-from ..oracle.stepwise import exact_step_size
+from ..oracle.one_number import exact_step_size
 from ..ports.adapters import AVERAGE_KEYS
 from ..ports.scenario import PausedScenario, Scenario, Set, Step, in_force
 from .numbers import decimal
