@@ -35,7 +35,13 @@ Progress = Callable[[str, float], None]
 _IDENTITY, _EQUATIONS, _LIFECYCLE = 0.05, 0.55, 0.9
 
 
-def verify(port: Port, name: str, options: Options, progress: Progress | None = None) -> Result:
+def verify(
+    port: Port,
+    name: str,
+    options: Options,
+    progress: Progress | None = None,
+    result: Result | None = None,
+) -> Result:
     """Judge ``port``.
 
     Parameters
@@ -48,6 +54,8 @@ def verify(port: Port, name: str, options: Options, progress: Progress | None = 
         What to do.
     progress : callable, optional
         Told about each part of the run as it begins.
+    result : Result, optional
+        What the run fills; so that a caller who interrupts it has what was judged before.
 
     Returns
     -------
@@ -55,13 +63,14 @@ def verify(port: Port, name: str, options: Options, progress: Progress | None = 
         Where the port breaks down, with the `error` and with all that was judged before.
     """
     start = time.monotonic()
-    kind = "program" if options.program else getattr(port, "kind", "") or "port"
-    result = Result(name, unknown(name), options, kind)
+    result = result or Result(name, unknown(name), options)
+    result.kind = "program" if options.program else getattr(port, "kind", "") or "port"
     try:
         _verify(port, result, progress or _nothing)
     except PortError as error:
         result.error = str(error)
-    result.seconds = time.monotonic() - start
+    finally:
+        result.seconds = time.monotonic() - start
     return result
 
 
@@ -218,7 +227,7 @@ def _findings(
     findings = [*spoiled_average(subject), *stopped_counter(subject)]
     for outcome in lives:
         if outcome.accepted:
-            text = f"{', '.join(outcome.accepted)} outside their domains are accepted"
+            text = f"the port accepts {', '.join(outcome.accepted)} outside their domains"
             findings.append(Finding("bad-input-accepted", text, {}))
     # Where theta's laws are broken, a bias of the decay has no meaning.
     theta = {"gradient", "step_size", "descend", "step"}
@@ -272,7 +281,7 @@ def _say(ident: str, equation: str) -> tuple[str, str, str]:
         return fault.title, fault.instead, fault.mend
     entry = EQUATIONS[equation]
     return (
-        f"{entry.name} is not what equation {entry.id} says",
+        f"{entry.name} does not follow {entry.id}, and no known fault fits",
         "",
-        f"no known fault fits; compare the code with `asgd explain {entry.id}`",
+        f"compare the code with `asgd explain {entry.id}`",
     )
