@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from ..ports import loading
+from ..ports.process import Limits
 from ..ports.program import ProgramPort
 from ..ports.protocol import Port, PortError, describe
 from ..verify.result import Options, Result
@@ -29,19 +30,23 @@ def program_of(program: Sequence[str]) -> list[str]:
     return list(program)
 
 
-def open_port(how: str, program: Sequence[str] | None, timeout: float) -> Port:
+def open_port(
+    how: str, program: Sequence[str] | None, timeout: float, *, in_process: bool = False
+) -> Port:
     """The port that an import path or a program stands for."""
-    return ProgramPort(program, timeout) if program else loading.load(how)
+    if program:
+        return ProgramPort(program, timeout)
+    return loading.load(how, in_process=in_process, limits=Limits(timeout))
 
 
 def judge(
-    how: str, options: Options, timeout: float, progress: Progress
+    how: str, options: Options, timeout: float, progress: Progress, *, in_process: bool = False
 ) -> tuple[Result, Port | None]:
     """The result of a run, whatever ends it, and the port where there is one."""
     subject: Port | None = None
     result = no_verdict(how, options, "")
     try:
-        subject = open_port(how, options.program, timeout)
+        subject = open_port(how, options.program, timeout, in_process=in_process)
         verify(subject, how, options, progress, result)
     except PortError as error:
         result.error = str(error)

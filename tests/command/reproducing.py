@@ -3,7 +3,6 @@
 import shlex
 from pathlib import Path
 
-from ..ports.program import ProgramPort
 from ..ports.protocol import Port
 from ..report.reproduce import script_of
 from ..report.reproduction import exchange, transcript
@@ -42,7 +41,8 @@ def _content(result: Result, subject: Port | None) -> bytes | None:
     if result.options.program:
         if result.broke_down:
             # The requests up to the one that broke it.
-            return b"".join(subject.transcript) if isinstance(subject, ProgramPort) else None
+            lines = getattr(subject, "transcript", None)
+            return b"".join(lines) if lines is not None else None
         return None if result.first is None else transcript(exchange(result.first))
     text = script_of(result)
     return None if text is None else text.encode()

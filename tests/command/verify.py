@@ -11,7 +11,7 @@ import click
 from asgd.spec import CONVENTIONS, POLICIES
 
 from ..laws.outcome import LEVELS
-from ..ports.program import TIMEOUT
+from ..ports.process import TIMEOUT
 from ..ports.protocol import DTYPES
 from ..report.build import build
 from ..verify.interface import options_of
@@ -86,6 +86,7 @@ class _Seed(click.ParamType):  # type: ignore[type-arg] # generic in some versio
     show_default=True,
     help="Seconds that the port has to answer a request.",
 )
+@click.option("--in-process", is_flag=True, help="No child process: for a debugger.")
 @click.option("--quiet", is_flag=True, help="Print the verdict alone.")
 @click.pass_obj
 def verify_command(
@@ -99,6 +100,7 @@ def verify_command(
     badge: Path | None,
     reproduce: Path | None,
     suggest_waivers: Path | None,
+    in_process: bool,
     quiet: bool,
     **given: Any,
 ) -> None:
@@ -114,7 +116,7 @@ def verify_command(
     reproduce = reproduction_path(reproduce, json_file, program=program is not None)
     check_writable([*files.values(), reproduce, suggest_waivers])
     progress = Progress(quiet=quiet)
-    result, subject = judge(how, options, timeout, progress)
+    result, subject = judge(how, options, timeout, progress, in_process=in_process)
     progress.end()
     errors = []
     play: str | None = None

@@ -16,14 +16,14 @@ from asgd.spec import domain
 
 from ..oracle import lifecycle as oracle
 from ..oracle.judgement import HYPERPARAMETERS, Place, failed
-from ..ports.program import ProgramPort
-from ..ports.protocol import PortError
+from ..ports.capabilities import capabilities, twin
+from ..ports.protocol import RaisedError, RefusalError, asking
 from ..ports.scenario import Group, Scenario
 from ..scenarios import lifecycle as scenarios
 from .hold import hold
 from .law import Law
 from .long_run import hold_long_run
-from .metamorphic import Repeated, Resumed, Twinned, Watched, twin
+from .metamorphic import Repeated, Resumed, Twinned, Watched
 from .outcome import LEVELS, Failure, Outcome, Subject, looser
 
 _NOTHING: frozenset[str] = frozenset()
@@ -165,7 +165,7 @@ def missing(law: LifecycleLaw, subject: Subject) -> tuple[str, ...]:
     lacking = [f"the operation {name}" for name in sorted(law.supports - subject.hello.supports)]
     if law.dress is Twinned and twin(subject.port) is None:
         lacking.append("a second optimizer in its process")
-    if law.dress is Watched and isinstance(subject.port, ProgramPort):
+    if law.dress is Watched and not capabilities(subject.port).shows_gradients:
         lacking.append("its gradients")
     return tuple(lacking)
 
@@ -243,7 +243,7 @@ def _refusals(subject: Subject) -> Outcome:
                 if _opens(subject, scenario):
                     judgement = failed(name, Place(0, 0, at), value)
                     accepted.append(Failure(judgement, scenario))
-    if accepted and not isinstance(subject.port, ProgramPort):
+    if accepted and not capabilities(subject.port).must_refuse:
         # Only a program owes a refusal to the protocol; an author in Python is told.
         outcome.not_observable = ("a refusal of what is outside the domains",)
         outcome.accepted = tuple(sorted({failure.judgement.quantity for failure in accepted}))
@@ -258,9 +258,8 @@ def _opens(subject: Subject, scenario: Scenario) -> bool:
         for g in scenario.groups
     ]
     try:
-        subject.port.open(subject.dtype, groups)
-    except PortError:
-        raise
-    except Exception:  # noqa: BLE001 - any exception is a refusal
+        with asking("open"):
+            subject.port.open(subject.dtype, groups)
+    except (RaisedError, RefusalError):
         return False
     return True

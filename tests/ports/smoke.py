@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .program import ProgramPort
+from .capabilities import capabilities
 from .protocol import DTYPES, Hello, Port, PortError, RefusalError, describe, greet
 
 _EASY = {"lr": 0.5, "lambd": 0.0, "alpha": 0.0, "t0": 1e6, "weight_decay": 0.0, "maximize": False}
@@ -53,8 +53,11 @@ def check_operations(port: Port) -> Iterator[Check]:
                 yield Check("absent", f"{dtype} {stage.title}", "hello does not list it")
                 continue
             found = _look(stage, port, dtype, hello)
-            if found.status == "wrong" and stage.run is _refuse and _is_python(port):
-                # Only a program owes a refusal to the protocol.
+            if (
+                found.status == "wrong"
+                and stage.run is _refuse
+                and not capabilities(port).must_refuse
+            ):
                 found = replace(found, status="absent")
             yield found
     try:
@@ -62,10 +65,6 @@ def check_operations(port: Port) -> Iterator[Check]:
         yield Check("ok", "close")
     except PortError as error:
         yield Check("wrong", "close", str(error))
-
-
-def _is_python(port: Port) -> bool:
-    return not isinstance(port, ProgramPort)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL, LifecycleLaw, hold_life, l
 from ..laws.long_run import equation_of
 from ..laws.outcome import LEVELS, Failure, Finding, Outcome, Subject, looser
 from ..laws.scale import hold_equation
+from ..ports.capabilities import capabilities
 from ..ports.protocol import Hello, Port, PortError, greet
 from .coverage import without_laws
 from .result import Deviation, DtypeResult, Options, Result
@@ -63,8 +64,9 @@ def verify(
         Where the port breaks down, with the `error` and with all that was judged before.
     """
     start = time.monotonic()
+    known = capabilities(port)
     result = result or Result(name, unknown(name), options)
-    result.kind = "program" if options.program else getattr(port, "kind", "") or "port"
+    result.kind, result.isolated = known.kind or "port", known.isolated
     try:
         _verify(port, result, progress or _nothing)
     except PortError as error:
