@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --config-settings editable_mode=strict --editable
 
-.PHONY: verify test lint bench
+.PHONY: verify test lint bench prove
 
 # What `asgd verify` needs, and no more.
 .venv/verify: pyproject.toml
@@ -25,7 +25,12 @@ test: .venv/dev
 bench: .venv/dev
 	$(BIN)/asgd bench
 
+# The lemmas of spec/proofs/, by Gappa and Sollya: apt-get install gappa sollya
+prove:
+	$(PYTHON) tests/meta/studies/prove.py
+
 lint: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/zizmor --offline --quiet .
