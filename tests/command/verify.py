@@ -11,6 +11,7 @@ import click
 from asgd.spec import CONVENTIONS, POLICIES
 
 from ..laws.outcome import LEVELS
+from ..ports.interruption import received
 from ..ports.process import TIMEOUT
 from ..ports.protocol import DTYPES
 from ..report.build import build
@@ -135,6 +136,9 @@ def verify_command(
     show_report(report, quiet=quiet)
     for text in errors:
         click.echo(f"asgd: {text}", err=True)
+    signal = received()
+    if report.interrupted and signal is not None:
+        sys.exit(128 + signal)
     sys.exit(NO_VERDICT if errors else report.exit_code)
 
 

@@ -22,6 +22,7 @@ from ..laws.long_run import equation_of
 from ..laws.outcome import LEVELS, Failure, Finding, Outcome, Subject, looser
 from ..laws.scale import hold_equation
 from ..ports.capabilities import capabilities
+from ..ports.interruption import Interrupted
 from ..ports.protocol import Hello, Port, PortError, greet
 from .coverage import without_laws
 from .result import Deviation, DtypeResult, Options, Result
@@ -62,6 +63,8 @@ def verify(port: Port, name: str, options: Options, progress: Progress | None = 
         _verify(port, result, progress or _nothing)
     except PortError as error:
         result.error = str(error)
+    except Interrupted as error:
+        result.error, result.interrupted = str(error), True
     result.seconds = time.monotonic() - start
     return result
 
