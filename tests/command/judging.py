@@ -42,13 +42,17 @@ def open_port(
 def judge(
     how: str, options: Options, timeout: float, progress: Progress, *, in_process: bool = False
 ) -> tuple[Result, Port | None]:
-    """The result of a run, and the port where there is one."""
+    """The result of a run, whatever ends it, and the port where there is one."""
     subject: Port | None = None
+    result = no_verdict(how, options, "")
     try:
         subject = open_port(how, options.program, timeout, in_process=in_process)
-        return verify(subject, how, options, progress), subject
+        verify(subject, how, options, progress, result)
     except PortError as error:
-        return no_verdict(how, options, str(error)), subject
+        result.error = str(error)
+    except KeyboardInterrupt:
+        result.interrupted = True
     except Exception as error:  # noqa: BLE001 - a traceback must not exit with 1, "deviates"
         show_traceback()
-        return no_verdict(how, options, f"asgd itself failed: {describe(error)}"), subject
+        result.error = f"asgd itself failed: {describe(error)}"
+    return result, subject

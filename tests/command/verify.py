@@ -18,7 +18,7 @@ from ..report.build import build
 from ..verify.interface import options_of
 from ..verify.result import Options, Result
 from ..verify.waivers import Waiver, WaiverError, write_waivers
-from .exit_codes import NO_VERDICT
+from .exit_codes import INTERRUPTED, NO_VERDICT
 from .judging import judge, name_port
 from .output import OutputError, Progress, check_writable, show_report, write_report
 from .reproducing import reproduction_path, write_reproduction
@@ -136,9 +136,9 @@ def verify_command(
     show_report(report, quiet=quiet)
     for text in errors:
         click.echo(f"asgd: {text}", err=True)
-    signal = received()
-    if report.interrupted and signal is not None:
-        sys.exit(128 + signal)
+    if report.interrupted:
+        signal = received()
+        sys.exit(INTERRUPTED if signal is None else 128 + signal)
     sys.exit(NO_VERDICT if errors else report.exit_code)
 
 

@@ -109,7 +109,10 @@ NUMBER = r"-?(?:0x[\d.a-f]+p[-+]?\d+|[\d.]+(?:[eb][-+]?\d+)?)"
 
 def _harder(text):
     """The lemma with its first bound 1,000 times as small, where it is one."""
-    start = text.rindex("->", 0, text.index("}")) if "->" in text else text.index("print")
+    body = next(i for i, line in enumerate(text.splitlines(keepends=True)) if line[0] not in "#/")
+    comments = len("".join(text.splitlines(keepends=True)[:body]))
+    end = text.find("}", comments)
+    start = text.rindex("->", comments, end) if end > 0 else text.index("print", comments)
     head, goal = text[:start], text[start:]
     return head + re.sub(
         rf"<= ({NUMBER})",
