@@ -14,8 +14,9 @@ from typing import Literal
 from .compiled import Kernels, build
 
 _VARIABLE = "ASGD_BACKEND"
-# Work that pays for loading numba, in updates of one element; each step counts as a few thousand.
-_WORTH = 1 << 24
+# Loading numba takes as long as this many updates of one element on NumPy: so a run takes at most
+# twice what it would with the better choice. Each step counts as a few thousand updates.
+_WORTH = 1 << 32
 _STEP = 1 << 12
 
 
@@ -62,6 +63,11 @@ class Backend:
             if _chosen() != "numpy":
                 self._load()
         self.wait()
+
+    def use(self, kernels: Kernels | None) -> None:
+        """Run on these kernels from now on; None for NumPy's."""
+        self._begun = True
+        self.kernels = kernels
 
     def wait(self) -> None:
         """Wait until compiling has ended, if it has begun."""

@@ -62,7 +62,7 @@ def floating_point() -> Iterator[Check]:
         "subnormal numbers are kept": _subnormals(),
     }
     for title, good in checks.items():
-        text = "" if good else "kernels and tolerances assume it: another library has changed it"
+        text = "" if good else "asgd assumes this; another library has changed it"
         yield Check("ok" if good else "wrong", title, text)
 
 

@@ -1,7 +1,6 @@
 """Judge what the command line names; a run that cannot begin has a result too."""
 
 import shlex
-import traceback
 from collections.abc import Sequence
 
 import click
@@ -12,6 +11,7 @@ from ..ports.program import ProgramPort
 from ..ports.protocol import Port, PortError, describe
 from ..verify.result import Options, Result
 from ..verify.run import Progress, no_verdict, verify
+from .guard import show_traceback
 
 
 def name_port(port: str | None, program: Sequence[str] | None) -> str:
@@ -42,13 +42,17 @@ def open_port(
 def judge(
     how: str, options: Options, timeout: float, progress: Progress, *, in_process: bool = False
 ) -> tuple[Result, Port | None]:
-    """The result of a run, and the port where there is one."""
+    """The result of a run, whatever ends it, and the port where there is one."""
     subject: Port | None = None
+    result = no_verdict(how, options, "")
     try:
         subject = open_port(how, options.program, timeout, in_process=in_process)
-        return verify(subject, how, options, progress), subject
+        verify(subject, how, options, progress, result)
     except PortError as error:
-        return no_verdict(how, options, str(error)), subject
+        result.error = str(error)
+    except KeyboardInterrupt:
+        result.interrupted = True
     except Exception as error:  # noqa: BLE001 - a traceback must not exit with 1, "deviates"
-        traceback.print_exc()
-        return no_verdict(how, options, f"asgd itself failed: {describe(error)}"), subject
+        show_traceback()
+        result.error = f"asgd itself failed: {describe(error)}"
+    return result, subject

@@ -11,13 +11,14 @@ import click
 from asgd.spec import CONVENTIONS, POLICIES
 
 from ..laws.outcome import LEVELS
+from ..ports.interruption import received
 from ..ports.process import TIMEOUT
 from ..ports.protocol import DTYPES
 from ..report.build import build
 from ..verify.interface import options_of
 from ..verify.result import Options, Result
 from ..verify.waivers import Waiver, WaiverError, write_waivers
-from .exit_codes import NO_VERDICT
+from .exit_codes import INTERRUPTED, NO_VERDICT
 from .judging import judge, name_port
 from .output import OutputError, Progress, check_writable, show_report, write_report
 from .reproducing import reproduction_path, write_reproduction
@@ -135,6 +136,9 @@ def verify_command(
     show_report(report, quiet=quiet)
     for text in errors:
         click.echo(f"asgd: {text}", err=True)
+    if report.interrupted:
+        signal = received()
+        sys.exit(INTERRUPTED if signal is None else 128 + signal)
     sys.exit(NO_VERDICT if errors else report.exit_code)
 
 

@@ -77,18 +77,18 @@ LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
             designed=scenarios.windows,
             truth=True,
             share=0.5,
-            title="a longer life goes wrong where a short one does not",
-            mend="look at the step of the first divergence: a window that opens, a parameter that "
-            "skipped steps or came late, a hyperparameter that changed",
+            title="a longer run deviates where short ones do not",
+            mend="look at the step of the first divergence: does the window open, did the "
+            "parameter skip steps or come late, did a hyperparameter change?",
         ),
         _law(
             "long",
             oracle.all_quantities,
             designed=scenarios.long,
             truth=True,
-            title="after many steps all is wrong that was right before",
-            mend="look at the step of the first divergence: what is it in the type of the counter, "
-            "or in the length of a table?",
+            title="results become wrong after many steps",
+            mend="look at the step of the first divergence: is it a limit of the counter's type, "
+            "or the length of a table?",
         ),
         _law(
             "sizes",
@@ -105,9 +105,9 @@ LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
             drawn=scenarios.special,
             truth=True,
             share=0.5,
-            title="inf and nan do not stay where they are",
-            mend="each element is alone; while mu = 1 the average is a copy of theta: computing "
-            "average + 1 (theta - average) turns inf into nan",
+            title="inf and nan do not stay in their own element",
+            mend="treat each element alone; while mu = 1 copy theta: average + 1 (theta - average) "
+            "turns inf into nan",
         ),
         _law(
             "resume",
@@ -116,7 +116,7 @@ LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
             supports=frozenset({"save"}),
             dress=Resumed,
             share=0.5,
-            title="after save and load the run does not go on as if it had not been interrupted",
+            title="after save and load a run does not continue exactly",
             mend="save the step count, the average and, where they are stored, eta and mu of every "
             "parameter, without rounding; a saved state must not change afterwards",
         ),
@@ -126,7 +126,7 @@ LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
             designed=scenarios.paused,
             dress=Repeated,
             share=0.2,
-            title="the same calls give other numbers the second time",
+            title="the same calls give different numbers the second time",
             mend="a new optimizer starts afresh: look for state that outlives it",
         ),
         _law(
@@ -135,7 +135,7 @@ LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
             designed=scenarios.paused,
             dress=Twinned,
             share=0.2,
-            title="two optimizers at once disturb each other",
+            title="two optimizers affect each other",
             mend="look for state that belongs to the class or the module",
         ),
         _law(

@@ -36,7 +36,13 @@ Progress = Callable[[str, float], None]
 _IDENTITY, _EQUATIONS, _LIFECYCLE = 0.05, 0.55, 0.9
 
 
-def verify(port: Port, name: str, options: Options, progress: Progress | None = None) -> Result:
+def verify(
+    port: Port,
+    name: str,
+    options: Options,
+    progress: Progress | None = None,
+    result: Result | None = None,
+) -> Result:
     """Judge ``port``.
 
     Parameters
@@ -49,6 +55,8 @@ def verify(port: Port, name: str, options: Options, progress: Progress | None = 
         What to do.
     progress : callable, optional
         Told about each part of the run as it begins.
+    result : Result, optional
+        What the run fills; so that a caller who interrupts it has what was judged before.
 
     Returns
     -------
@@ -57,12 +65,14 @@ def verify(port: Port, name: str, options: Options, progress: Progress | None = 
     """
     start = time.monotonic()
     known = capabilities(port)
-    result = Result(name, unknown(name), options, known.kind or "port", isolated=known.isolated)
+    result = result or Result(name, unknown(name), options)
+    result.kind, result.isolated = known.kind or "port", known.isolated
     try:
         _verify(port, result, progress or _nothing)
     except PortError as error:
         result.error = str(error)
-    result.seconds = time.monotonic() - start
+    finally:
+        result.seconds = time.monotonic() - start
     return result
 
 
@@ -219,7 +229,7 @@ def _findings(
     findings = [*spoiled_average(subject), *stopped_counter(subject)]
     for outcome in lives:
         if outcome.accepted:
-            text = f"{', '.join(outcome.accepted)} outside their domains are accepted"
+            text = f"the port accepts {', '.join(outcome.accepted)} outside their domains"
             findings.append(Finding("bad-input-accepted", text, {}))
     # Where theta's laws are broken, a bias of the decay has no meaning.
     theta = {"gradient", "step_size", "descend", "step"}
@@ -273,7 +283,7 @@ def _say(ident: str, equation: str) -> tuple[str, str, str]:
         return fault.title, fault.instead, fault.mend
     entry = EQUATIONS[equation]
     return (
-        f"{entry.name} is not what equation {entry.id} says",
+        f"{entry.name} does not follow {entry.id}, and no known fault fits",
         "",
-        f"no known fault fits; compare the code with `asgd explain {entry.id}`",
+        f"compare the code with `asgd explain {entry.id}`",
     )

@@ -186,3 +186,62 @@ def test_eighty_columns(folder):
     lines = [line for line in done.stdout.splitlines() if "asgd verify" not in line]
     assert max(map(len, lines)) <= 80
     assert any("plain SGD: eta does not decay, lambd has no effect" in line for line in lines[:3])
+
+
+def test_interrupted(folder):
+    """Ctrl-C ends with 130, and a report of what was judged."""
+    (folder / "slow.py").write_text(
+        "import _thread\nfrom ports import Right\n"
+        "class Slow(Right):\n"
+        "    opened = 0\n"
+        "    def open(self, *given):\n"
+        "        Slow.opened += 1\n"
+        "        if Slow.opened == 200: _thread.interrupt_main()\n"
+        "        super().open(*given)\n"
+    )
+    done = run(folder, "asgd", "verify", "slow:Slow", "--json", "r.json")
+    assert done.returncode == 130, done.stderr
+    report = json.loads((folder / "r.json").read_text())
+    assert report["interrupted"] is True
+    assert report["verdict"] == "error"
+    assert report["laws"]["gradient"]["status"] == "holds"
+    assert report["headline"].startswith("no verdict: interrupted; ")
+
+
+def test_compare(folder):
+    """Exit codes: 0 for the same, 1 for worse, 2 for no report."""
+    one = ("asgd", "verify", "--dtype", "float32", "--quiet")
+    run(folder, *one, "ports:ASGD", "--json", "sgd.json")
+    run(folder, *one, "asgd.fast:ASGD", "--json", "fast.json")
+    assert run(folder, "asgd", "compare", "sgd.json", "sgd.json").returncode == 0
+    assert run(folder, "asgd", "compare", "sgd.json", "fast.json").returncode == 0
+    done = run(folder, "asgd", "compare", "fast.json", "sgd.json")
+    assert done.returncode == 1
+    assert "new: sgd-by-lr (E3, float32)" in done.stdout
+    assert "no longer observed: average, averaging_weight" in done.stdout
+    assert run(folder, "asgd", "compare", "fast.json", "ports.py").returncode == 2
+
+
+def test_doctor(folder):
+    """A Python port is walked through too; each kind of wrong answer is told once."""
+    done = run(folder, "asgd", "doctor", "ports:ASGD")
+    assert done.returncode == 2
+    assert "wrong  float32 decay, float64 decay (2 times): theta must be" in done.stdout
+    assert run(folder, "asgd", "doctor", "ports:Right").returncode == 0
+
+
+def test_vectors(folder):
+    """The frozen vectors are copied, with what describes them."""
+    assert run(folder, "asgd", "vectors", "v/deep").returncode == 0
+    names = {path.name for path in (folder / "v/deep").iterdir()}
+    assert {"documented.json", "torch.json", "vectors.schema.json", "vectors.md"} <= names
+    assert run(folder, "asgd", "vectors", "ports.py/v").returncode == 2
+
+
+def test_explain(folder):
+    """An id of any kind; a table without one; a line for what is unknown."""
+    done = run(folder, "asgd", "explain", "E2")
+    assert "lr / (1 + lambd lr t)^alpha" in done.stdout
+    done = run(folder, "asgd", "explain", "nothing-such")
+    assert done.returncode == 2
+    assert "unknown id 'nothing-such'; run `asgd explain` to list all ids" in done.stderr
