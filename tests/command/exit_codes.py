@@ -1,3 +1,10 @@
 """Exit codes of the commands, by verdict."""
 
-EXIT = {"conforms": 0, "deviates": 1, "error": 2}
+import signal
+
+from ..report.model import EXIT
+
+NO_VERDICT = EXIT["error"]
+INTERRUPTED = 128 + signal.SIGINT
+
+__all__ = ["EXIT", "INTERRUPTED", "NO_VERDICT"]
