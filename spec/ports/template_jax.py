@@ -1,6 +1,6 @@
 """Averaged SGD as pure functions over JAX arrays, as in optax: a template.
 
-    asgd verify template_jax.py:Port
+    asgd verify template_jax.py:Port --policy native-ftz    (XLA flushes subnormal numbers to zero)
 
 `update` returns what must be added to the parameters; `Port` shows `asgd verify` the rest. It
 implements the convention "documented"; the line marked TORCH says what "torch" changes.

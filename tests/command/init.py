@@ -21,7 +21,7 @@ PORT = f"{Path(__file__).with_name('@FILE@')}:@OBJECT@"
 
 def test_the_port_conforms():
     """A deviation fails this test, with the diagnosis as its message."""
-    asgd.check(PORT)
+    asgd.check(PORT@POLICY@)
 '''
 _PROGRAM_TEST = """#!/bin/sh
 # Build the port and verify it; options of `asgd verify` may follow. Exit code: 0 it conforms.
@@ -36,6 +36,14 @@ def starters() -> dict[str, dict[str, str]]:
     return tables("ports/starters.toml")
 
 
+def command(starter: Mapping[str, str]) -> str:
+    """Command that verifies a starter, in its folder."""
+    if "port" not in starter:
+        return "sh verify.sh"
+    policy = f" --policy {starter['policy']}" if "policy" in starter else ""
+    return f"asgd verify {starter['port']}{policy}"
+
+
 def files(lang: str) -> Mapping[str, str]:
     """Names and contents of the files of a starter."""
     starter = starters()[lang]
@@ -44,16 +52,16 @@ def files(lang: str) -> Mapping[str, str]:
     packages = ["'asgd[report]'", *starter.get("install", "").split()]
     if "port" in starter:
         test, name = _PYTHON_TEST, "test_optimizer.py"
-        command = f"asgd verify {starter['port']}"
     else:
-        test, name, command = _PROGRAM_TEST, "verify.sh", "sh verify.sh"
+        test, name = _PROGRAM_TEST, "verify.sh"
     words = {
         "@FILE@": file,
         "@OBJECT@": starter.get("port", "").rpartition(":")[2],
         "@BUILD@": starter["build"] + "\n" if "build" in starter else "",
         "@RUN@": starter.get("run", ""),
         "@INSTALL@": " ".join(packages),
-        "@COMMAND@": command,
+        "@COMMAND@": command(starter),
+        "@POLICY@": f', policy="{starter["policy"]}"' if "policy" in starter else "",
     }
     for path, pattern in (
         (name, test),
@@ -92,9 +100,8 @@ def init_command(folder: Path, lang: str) -> None:
     for path in content:
         click.echo(f"wrote {path}")
     starter = starters()[lang]
-    command = f"asgd verify {starter['port']}" if "port" in starter else "sh verify.sh"
     source = folder / starter["file"]
-    click.echo(f"It conforms as it is: cd {folder} && {command}")
+    click.echo(f"It conforms as it is: cd {folder} && {command(starter)}")
     click.echo(f"Then replace what is marked YOURS in {source}; NOT SHOWN says what to delete.")
 
 

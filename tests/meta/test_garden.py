@@ -53,7 +53,8 @@ def test_every_requirement_has_a_lowest_version():
 def test_actions_are_pinned():
     """Every action is pinned by a whole commit, with its version beside it."""
     pin = re.compile(r"[\w-]+/[\w-]+(/[\w-]+)*@[0-9a-f]{40} # v\d+\.\d+\.\d+")
-    files = [*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob("action.yml")]
+    patterns = (".github/workflows/*.yml", "action.yml", "spec/ports/*.yml")
+    files = [path for pattern in patterns for path in ROOT.glob(pattern)]
     uses = [line.split("uses: ")[1] for path in files for line in path.read_text().splitlines()
             if "uses: " in line]  # fmt: skip
     assert uses
