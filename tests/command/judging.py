@@ -1,7 +1,6 @@
 """Judge what the command line names; a run that cannot begin has a result too."""
 
 import shlex
-import traceback
 from collections.abc import Sequence
 
 import click
@@ -12,6 +11,7 @@ from ..ports.program import ProgramPort
 from ..ports.protocol import Port, PortError, describe
 from ..verify.result import Options, Result
 from ..verify.run import Progress, no_verdict, verify
+from .guard import show_traceback
 
 
 def name_port(port: str | None, program: Sequence[str] | None) -> str:
@@ -53,6 +53,6 @@ def judge(
     except KeyboardInterrupt:
         result.interrupted = True
     except Exception as error:  # noqa: BLE001 - a traceback must not exit with 1, "deviates"
-        traceback.print_exc()
+        show_traceback()
         result.error = f"asgd itself failed: {describe(error)}"
     return result, subject

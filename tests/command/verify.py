@@ -11,6 +11,7 @@ import click
 from asgd.spec import CONVENTIONS, POLICIES
 
 from ..laws.outcome import LEVELS
+from ..ports.interruption import received
 from ..ports.process import TIMEOUT
 from ..ports.protocol import DTYPES
 from ..report.build import build
@@ -136,7 +137,8 @@ def verify_command(
     for text in errors:
         click.echo(f"asgd: {text}", err=True)
     if report.interrupted:
-        sys.exit(INTERRUPTED)
+        signal = received()
+        sys.exit(INTERRUPTED if signal is None else 128 + signal)
     sys.exit(NO_VERDICT if errors else report.exit_code)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .capabilities import Capabilities
 from .frames import LENGTHS, LONGEST_HEADER, Observations, frame, pack, unpack
+from .interruption import check
 from .process import PATIENCE, Limits, Process
 from .protocol import DTYPES, READS, SUPPORTS, Observation, PortError, RaisedError, RefusalError
 from .scenario import Set, Step
@@ -95,6 +96,7 @@ class _Child:
         size: Callable[[dict[str, Any]], int] = lambda _: 0,
     ) -> tuple[dict[str, Any], bytes]:
         assert self._process is not None
+        check()
         process = self._process
         complete = False
         try:
