@@ -154,6 +154,8 @@ def _verify_dtype(
                 ours = _not_linear(ours)
         deviations = [*ours, *deviations]
     into.deviations = deviations
+    if broken and not wrong and not any(deviation.law for deviation in deviations):
+        into.conforms_under = looser(required)[-1].name
     into.floor = sum(
         len(law.designed(hello.supports)) + examples // 2
         for law, outcome in zip(LAWS.values(), into.outcomes, strict=False)
