@@ -4,10 +4,12 @@ import copy
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
+from asgd.fast import ASGD
 from asgd.spec import POLICIES, convention
 from asgd.tests.diagnosis.bias import biases
 from asgd.tests.diagnosis.impulse_response import guess
@@ -127,9 +129,18 @@ def test_bias_of_a_rounded_decay():
     assert found.verdict == "conforms"
     biased = [f for f in found.findings if f.id == "decay-biased"]
     assert biased
-    assert all(abs(f.numbers["mean_ulp"]) > f.numbers["limit_ulp"] for f in biased)
-    ours = load(DEFAULT)
-    subject = Subject(ours, greet(ours), "float32", convention("documented"), POLICIES["native"])
+    for finding in biased:
+        numbers = finding.numbers
+        assert abs(numbers["mean_ulp"]) > numbers["limit_ulp"]
+        assert abs(numbers["ratio"] - 1) > abs(numbers["ratio_rounded"] - 1)
+        assert all(f"{numbers[key]:.4g}" in finding.text for key in ("ratio", "ratio_rounded"))
+
+
+@pytest.mark.parametrize("make", [ASGD, partial(ASGD, compensated=True)])
+def test_float32_itself_is_no_finding(make):
+    """Neither the bias of every correctly rounded step, nor a port that has less of it."""
+    port = adapt(make, "ours")
+    subject = Subject(port, greet(port), "float32", convention("documented"), POLICIES["native"])
     assert biases(subject) == []
 
 
