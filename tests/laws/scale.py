@@ -49,7 +49,7 @@ def endure(
     for number, (steps, elements) in enumerate(shapes):
         rng = np.random.default_rng((seed, number, steps, elements))
         scenario = drawn(rng, steps, elements)
-        outcome.failure = _attempt(subject, scenario, outcome)
+        outcome.failure = _attempt(subject, scenario, outcome) or outcome.raised
         if outcome.failure is not None:
             break
     return outcome
@@ -66,7 +66,7 @@ def hold_equation(law: Law, subject: Subject, *, examples: int, seed: int) -> Ou
 def endure_through(subject: Subject, scenario: Scenario) -> Outcome:
     """Hold a port to E6 over one scenario of a single tensor (see `endure`)."""
     outcome = Outcome(LAWS["step"])
-    outcome.failure = _attempt(subject, scenario, outcome)
+    outcome.failure = _attempt(subject, scenario, outcome) or outcome.raised
     return outcome
 
 
@@ -86,8 +86,9 @@ def drawn(rng: np.random.Generator, steps: int, elements: int) -> Scenario:
 
 
 def _attempt(subject: Subject, scenario: Scenario, outcome: Outcome) -> Failure | None:
-    trace = subject.trace(scenario)
-    outcome.scenarios += 1
+    trace = outcome.trace(subject, scenario)
+    if trace is None:
+        return None
     screened = screen(scenario, trace, subject.rule)
     outcome.judged += screened.judged
     outcome.largest = max(outcome.largest, screened.largest)
