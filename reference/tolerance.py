@@ -198,7 +198,7 @@ def descend_tolerance(
     fits = 8 * (1 + eta) * (grad + decay * theta + theta + decay + 1) < fmt.largest
     shifted = shift * inner + eta * theta * (lambd * rho_lambd + weight_decay * rho_decay)
     rounds = (1 + some + both) * (theta + size * grad) + (3 + both) * size * pull * theta
-    underflow = 4 * tiny * (1 + size) * (1 + theta) + 4 * tiny * size * pull
+    underflow = 4 * tiny * (1 + size) * (1 + theta + pull)
     factor = _inflate((4 + both) * u)
     bound = ((1 + u) * (shifted + u * rounds * factor + underflow) + u * updated) * _UPWARD
     within: Magnitude = _where(fits, bound)

@@ -71,9 +71,7 @@ def _attempt(law: Law, subject: Subject, scenario: Scenario, outcome: Outcome) -
     if trace is None:
         return None
     judgement, counts = worst(law.check(scenario, trace, subject.rule))
-    outcome.judged += counts["judged"]
-    outcome.undecided += counts["undecided"]
-    outcome.largest = max(outcome.largest, counts["largest"])
+    outcome.count(counts)
     return None if judgement is None else Failure(judgement, scenario)
 
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..oracle.stepwise import judge, true_step_size
+from ..oracle.one_number import true_step_size
+from ..oracle.stepwise import judge
 from ..ports.counter import count_beyond
 from ..ports.protocol import Observation
 from ..ports.scenario import Scenario

@@ -161,8 +161,19 @@ def _verify_dtype(
         if not raised and not broken and not any(o.failure for o in lives):
             raise
         # A port that raises while it is looked at is not looked at more closely.
-        unnamed = [_unknown(equation, broken[equation], into.dtype) for equation in broken]
+        unnamed = [_unknown(equation, failure, into.dtype) for equation, failure in broken.items()]
+        for o in lives:
+            if o.failure is not None and not o.failure.raised:
+                life = _unknown("step", o.failure, into.dtype)
+                unnamed.append(replace(life, law=o.law.key))
         into.deviations = [*raised, *unnamed]
+    if (
+        broken
+        and not wrong
+        and not raised
+        and not any(deviation.law for deviation in into.deviations)
+    ):
+        into.conforms_under = looser(required)[-1].name
     into.floor = sum(
         len(law.designed(hello.supports)) + examples // 2
         for law, outcome in zip(LAWS.values(), into.outcomes, strict=False)

@@ -142,7 +142,7 @@ def test_update(arithmetic):
         shifted = shift * (g + pull * m) + e * m * sum(moved)
         size = e + shift
         rounds = (1 + a + b) * (m + size * g) + (3 + b) * size * pull * m
-        underflow = 4 * tau * (1 + size) * (1 + m) + 4 * tau * size * pull
+        underflow = 4 * tau * (1 + size) * (1 + m + pull)
         stated = shifted + u * rounds / (1 - (4 + b) * u) + underflow
         stated = (1 + u) * stated + u * exact(updated)
         bound = descend_tolerance(
