@@ -116,6 +116,11 @@ class Outcome:
 
 
 def looser(policy: Policy) -> list[Policy]:
-    """``policy``, and after it the one that grants eta and mu no more than float32."""
+    """``policy``, and after it the one that grants eta and mu no more than float32.
+
+    A right form has its own bound, and no looser one.
+    """
+    if policy.is_right_form:
+        return [policy]
     loose = POLICIES["float32-eta-ftz" if policy.ftz else "float32-eta"]
     return [policy] if policy == loose else [policy, loose]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from asgd.spec import EQUATIONS, FAULTS, Policy, policy
+from asgd.spec import EQUATIONS, FAULTS, policy
 
 from ..diagnosis.bias import biases
 from ..diagnosis.convention import find_identity
@@ -13,6 +13,7 @@ from ..diagnosis.effective_gradient import in_gradient
 from ..diagnosis.impulse_response import read_out
 from ..diagnosis.lifecycle import interruption, lifecycle_fault
 from ..diagnosis.limits import spoiled_average, stopped_counter
+from ..diagnosis.right_form import right_form
 from ..diagnosis.root_cause import RootCause, plain, root_causes
 from ..diagnosis.shrink import shrink
 from ..laws.equations import LAWS
@@ -115,16 +116,12 @@ def _verify(port: Port, result: Result, progress: Progress) -> None:
         result.findings.append(Finding("close-failed", f"close failed: {error}", {}))
 
 
-def policies(name: str) -> list[Policy]:
-    """Policies to try in turn; "auto" never chooses one that excuses lost precision."""
-    return [policy("native" if name == "auto" else name)]
-
-
 def _verify_dtype(
     port: Port, hello: Hello, into: DtypeResult, options: Options, progress: Progress
 ) -> None:
     """Judge a port in one dtype; what is judged is in ``into`` at once."""
-    required = policies(options.policy)[0]
+    # "auto" never chooses a policy that excuses lost precision.
+    required = policy("native" if options.policy == "auto" else options.policy)
     into.policy = required.name
     progress("convention", 0.0)
     into.identity = find_identity(port, hello, into.dtype, options.convention, required)
@@ -138,6 +135,12 @@ def _verify_dtype(
         progress(law.name, share)
         lives.append(hold_life(law, subject, examples=examples, seed=options.seed, truth=not wrong))
         into.outcomes.append(lives[-1])
+    failed = any(outcome.failure is not None for outcome in into.outcomes)
+    form = right_form(subject) if failed and options.policy == "auto" else None
+    if form is not None:
+        into.outcomes.clear()
+        _verify_dtype(port, hello, into, replace(options, policy=form.name), progress)
+        return
     progress("diagnosis", _LIFECYCLE)
     deviations = _broken_lives(lives, subject)
     # What differs from run to run says nothing of the equations.
