@@ -113,7 +113,7 @@ def test_no_order_of_the_update_is_accused(hyper, dtype):
     assert largest > 0.25
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("dtype", formats)
 @pytest.mark.parametrize("hyper", DECAYS + MORE)
 @pytest.mark.parametrize("seed", range(2, 6))
