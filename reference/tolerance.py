@@ -124,6 +124,10 @@ def step_size_error(
     power = allowed / (1 - allowed) + (allowed + u) * (1 + u) * reach * (logarithm + base)
     distance = alpha * rho_alpha * logarithm + reach * base + power
     distance += 2 * u / (1 - u) + store / (1 - store)
+    if arithmetic.policy.form == "logarithm" and lr:
+        # The logarithm of lr, and the difference of the two.
+        distance += allowed * (1 + u) * (abs(math.log(lr)) + 2 * rho_lr)
+        distance += u * (1 + u) * (abs(math.log(lr) - alpha * logarithm) + distance)
     if distance >= _LARGEST_DISTANCE:
         return math.inf, math.inf
     return (rho_lr + (1 + rho_lr) * math.expm1(distance)) * _UPWARD, 2 * tiny

@@ -11,7 +11,7 @@ from asgd.spec import EQUATIONS, policy
 from ..diagnosis.impulse_response import Readout
 from ..laws.outcome import Failure, Outcome
 from ..laws.outcome import Finding as Found
-from ..ports.scenario import Set, Step
+from ..ports.scenario import PausedScenario, Scenario, Set, Step
 from ..verify import result as results
 from ..verify.coverage import (
     LAW_NAMES,
@@ -186,10 +186,18 @@ def _evidence(one: results.Deviation, policy_name: str) -> model.Evidence:
             for g in scenario.groups
         ),
         changes=tuple(changes),
+        pause=_pause(scenario) if one.law == "resume" else None,
         parameters=len(sizes),
         elements=sizes[at] if at < len(sizes) else 0,
         requests=tuple(exchange(one)),
     )
+
+
+def _pause(scenario: Scenario) -> int | None:
+    """Steps before the state is saved and loaded."""
+    if not isinstance(scenario, PausedScenario):
+        return None
+    return sum(isinstance(event, Step) for event in scenario.events[: scenario.pause])
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, model.Number]:

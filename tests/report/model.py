@@ -102,6 +102,7 @@ class Evidence:
     first_divergence: Divergence
     groups: tuple[Group, ...]
     changes: tuple[Change, ...]
+    pause: Count | None
     parameters: Count
     elements: Count
     requests: tuple[Mapping[str, Any], ...]

@@ -19,6 +19,7 @@ from asgd.reference.tolerance import (
 from asgd.spec import POLICIES, Hyperparameters
 from asgd.tests.faults.evaluation_orders import (
     DIRECT,
+    LOGARITHMIC,
     SCALARS,
     descents,
     mean,
@@ -112,7 +113,7 @@ def test_no_order_of_the_update_is_accused(hyper, dtype):
     assert largest > 0.25
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("dtype", formats)
 @pytest.mark.parametrize("hyper", DECAYS + MORE)
 @pytest.mark.parametrize("seed", range(2, 6))
@@ -155,16 +156,19 @@ def rates(rng):
 
 
 @pytest.mark.parametrize("dtype", formats)
-def test_no_order_of_the_step_size_is_accused(dtype):
-    """But those of the logarithm of lr, which have a policy of their own."""
+@pytest.mark.parametrize(
+    ("family", "policy", "count"), [(DIRECT, "native", 45), (LOGARITHMIC, "log-step-size", 9)]
+)
+def test_no_order_of_the_step_size_is_accused(family, policy, count, dtype):
+    """Those of the logarithm of lr have a policy to themselves."""
     rng, fmt = np.random.default_rng(4), formats[dtype]
-    orders = [order for order in step_sizes() if order.family == DIRECT]
-    assert len(orders) == 45
+    orders = [order for order in step_sizes() if order.family == family]
+    assert len(orders) == count
     for _ in range(60):
         t, hyper = rates(rng)
         lr, lambd, alpha = hyper[:3]
         relative, absolute = step_size_error(
-            t, lr=lr, lambd=lambd, alpha=alpha, arithmetic=Arithmetic(fmt, NATIVE)
+            t, lr=lr, lambd=lambd, alpha=alpha, arithmetic=Arithmetic(fmt, POLICIES[policy])
         )
         if math.isinf(relative):
             continue

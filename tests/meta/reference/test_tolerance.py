@@ -73,6 +73,9 @@ def stated_step_size(t, lr, lambd, alpha, arithmetic):
     power = 8 * u / (1 - 8 * u) + 9 * u * (1 + u) * reach * (log + base)
     distance = alpha * rhos[2] * log + reach * base + power + 2 * u / (1 - u)
     distance += store / (1 - store)
+    if arithmetic.policy.form == "logarithm" and lr:
+        distance += 8 * u * (1 + u) * (abs(MP.log(lr)) + 2 * rhos[0])
+        distance += u * (1 + u) * (abs(MP.log(lr) - alpha * log) + distance)
     return rhos[0] + (1 + rhos[0]) * MP.expm1(distance), 2 * tau
 
 
