@@ -5,9 +5,9 @@ every step errs alike, the port decays theta faster or slower than lambd says: t
 1 - lambd eta to float32 first, and that one error acts on every element at every step. It is
 reported as a finding with its size, apart from deviations.
 
-float32 itself decays theta by other than what is due, as a correctly rounded step shows: so both
-ratios are given, the port's and that of correctly rounded steps. It is a finding only where they
-differ beyond chance, and the port's is the one farther from what is due.
+A correctly rounded step is no measure of what is right: where it takes few ulps from theta, or less
+than one, it is biased itself (kernels.md, "The update"). So both ratios are given, and it is a
+finding only where they differ beyond chance, and the port's is the one farther from what is due.
 
 *Chance.* The start values of the elements are drawn independently. What an element errs, in the
 mean of all its steps, against correctly rounded steps from the port's own numbers, is a number of
@@ -52,7 +52,7 @@ def biases(subject: Subject) -> list[Finding]:
 
 
 @dataclass(frozen=True)
-class _Measured:
+class _Decay:
     """A decay: errors in ulp a step, and what was taken over what is due."""
 
     mean: float
@@ -61,13 +61,13 @@ class _Measured:
     rounded: float
 
 
-def _judged(decay: _Measured, hyper: Hyperparameters) -> list[Finding]:
+def _judged(decay: _Decay, hyper: Hyperparameters) -> list[Finding]:
     if abs(decay.mean) <= decay.limit or abs(decay.ratio - 1) <= abs(decay.rounded - 1):
         return []
     text = (
-        f"the decay is biased: with lr={hyper.lr}, lambd={hyper.lambd} theta decays by "
-        f"{decay.ratio:.4g} times what is due, a correctly rounded step by "
-        f"{decay.rounded:.4g} times (mean difference {decay.mean:+.3f} ulp a step, "
+        f"the decay is biased: with lr={hyper.lr}, lambd={hyper.lambd} theta takes "
+        f"{decay.ratio:.3f} times the exact decay, with correctly rounded steps "
+        f"{decay.rounded:.3f} times (mean error {decay.mean:+.3f} ulp a step, "
         f"chance stays below {decay.limit:.3f})"
     )
     numbers = {
@@ -87,7 +87,7 @@ def _scenario(hyper: Hyperparameters) -> Scenario:
     return single(hyper, (tuple(start.tolist()),), ((still,),) * _STEPS)
 
 
-def _measure(subject: Subject, hyper: Hyperparameters) -> _Measured:
+def _measure(subject: Subject, hyper: Hyperparameters) -> _Decay:
     scenario = _scenario(hyper)
     trace = subject.trace(scenario)
     ulp = float(np.spacing(np.float32(1.0)))
@@ -109,7 +109,7 @@ def _measure(subject: Subject, hyper: Hyperparameters) -> _Measured:
     chance = math.log(4 / _CHANCE)
     limit = math.sqrt(2 * float(np.var(errors, ddof=1)) * chance / _SIZE)
     limit += 7 * width * chance / (3 * (_SIZE - 1))
-    return _Measured(float(np.mean(errors)), limit, moved / due, rounded / due)
+    return _Decay(float(np.mean(errors)), limit, moved / due, rounded / due)
 
 
 def _tolerance(subject: Subject, hyper: Hyperparameters) -> float:
