@@ -38,9 +38,8 @@ def biases(subject: Subject) -> list[Finding]:
         mean, limit, ratio = _measure(subject, hyper)
         if abs(mean) > limit:
             text = (
-                f"the decay is biased: with lr={lr}, lambd={hyper.lambd} theta decays by "
-                f"{ratio:.4g} times what is due (mean error {mean:+.3f} ulp a step, "
-                f"chance stays below {limit:.3f})"
+                f"with lr={lr}, lambd={hyper.lambd} theta decays {ratio:.4g} times as fast as it "
+                f"should (mean error {mean:+.3f} ulp a step; chance explains {limit:.3f})"
             )
             numbers = {"lr": lr, "mean_ulp": mean, "limit_ulp": limit, "ratio": ratio}
             found.append(Finding("decay-biased", text, numbers))
