@@ -53,10 +53,9 @@ def biases(subject: Subject) -> list[Finding]:
         mean, limit, ratio, rounded = _measure(subject, hyper)
         if abs(mean) > limit and abs(ratio - 1) > abs(rounded - 1):
             text = (
-                f"the decay is biased: with lr={lr}, lambd={hyper.lambd} theta takes "
-                f"{ratio:.3f} times the exact decay, with correctly rounded steps "
-                f"{rounded:.3f} times (mean error {mean:+.3f} ulp a step, "
-                f"chance stays below {limit:.3f})"
+                f"with lr={lr}, lambd={hyper.lambd} theta decays {ratio:.3f} times as fast as it "
+                f"should, and with correctly rounded steps {rounded:.3f} times "
+                f"(mean error {mean:+.3f} ulp a step; chance explains {limit:.3f})"
             )
             numbers = {
                 "lr": lr,
