@@ -65,10 +65,9 @@ def _judged(decay: _Decay, hyper: Hyperparameters) -> list[Finding]:
     if abs(decay.mean) <= decay.limit or abs(decay.ratio - 1) <= abs(decay.rounded - 1):
         return []
     text = (
-        f"the decay is biased: with lr={hyper.lr}, lambd={hyper.lambd} theta takes "
-        f"{decay.ratio:.3f} times the exact decay, with correctly rounded steps "
-        f"{decay.rounded:.3f} times (mean error {decay.mean:+.3f} ulp a step, "
-        f"chance stays below {decay.limit:.3f})"
+        f"with lr={hyper.lr}, lambd={hyper.lambd} theta decays {decay.ratio:.3f} times as fast as "
+        f"it should, and with correctly rounded steps {decay.rounded:.3f} times "
+        f"(mean error {decay.mean:+.3f} ulp a step; chance explains {decay.limit:.3f})"
     )
     numbers = {
         "lr": hyper.lr,

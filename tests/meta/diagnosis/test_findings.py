@@ -64,7 +64,9 @@ def test_script_runs_without_us(tmp_path):
     deviation = _verify(port).deviations[0]
     text = script(deviation.failure, deviation.equation, "float64", "odd_port:ASGD", port.kind)
     assert "asgd" not in text
-    assert len(text.splitlines()) < 25
+    # The player is fixed; what is of this port is short.
+    data = text.partition("\nCASE: ")[2].partition("\n\n")[0]
+    assert len(data.splitlines()) < 25
     done = subprocess.run(
         [sys.executable, "-c", code + text], capture_output=True, text=True, check=True
     )
