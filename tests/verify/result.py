@@ -13,6 +13,7 @@ from ..diagnosis.convention import Identity
 from ..diagnosis.impulse_response import Readout
 from ..laws.equations import LAWS
 from ..laws.outcome import Failure, Finding, Outcome
+from ..oracle.stepwise import Oracle
 from ..ports.protocol import Hello
 from ..ports.scenario import Scenario
 from .coverage import LAW_NAMES, reason, status, without_laws
@@ -47,6 +48,8 @@ class Options:
         The program and its arguments, where the port is one.
     device : str
         Where the parameters of a torch port are.
+    oracle : str
+        What exact values are made of: "integers", or "mpmath" alone, which is slower.
     """
 
     convention: str = "auto"
@@ -59,6 +62,7 @@ class Options:
     waive: str = ""
     program: tuple[str, ...] = ()
     device: str = "cpu"
+    oracle: Oracle = "integers"
 
 
 @dataclass(frozen=True)
