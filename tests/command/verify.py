@@ -2,7 +2,6 @@
 
 import random
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,9 @@ from ..ports.protocol import DTYPES
 from ..report.build import build
 from ..verify.interface import options_of
 from ..verify.result import Options, Result
-from ..verify.waivers import Waiver, WaiverError, write_waivers
+from ..verify.waivers import UNKNOWN, Waiver, WaiverError, waivers_text
 from .exit_codes import INTERRUPTED, NO_VERDICT
+from .files import write
 from .judging import judge, name_port
 from .output import OutputError, Progress, check_writable, show_report, write_report
 from .reproducing import reproduction_path, write_reproduction
@@ -161,13 +161,13 @@ def _suggest(result: Result, path: Path) -> None:
             for d in result.deviations
             if (d.id, d.equation) == (deviation.id, deviation.equation)
         }
-        everywhere = same == dtypes and deviation.id != "unknown"
+        everywhere = same == dtypes and deviation.id != UNKNOWN
         waiver = Waiver(
             deviation.id,
             f"known: {deviation.title}",
             "" if everywhere else deviation.dtype,
-            deviation.equation if deviation.id == "unknown" else "",
+            deviation.equation if deviation.id == UNKNOWN else "",
         )
         if not any(waiver.overlaps(other) for other in found):
             found.append(waiver)
-    write_waivers(path, [replace(w, expires=None) if w in result.expired else w for w in found])
+    write(path, waivers_text(found))

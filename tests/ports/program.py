@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from . import wire
 from .capabilities import Capabilities
 from .process import TIMEOUT
-from .protocol import PortError, RefusalError
+from .protocol import PortError, RaisedError, RefusalError
+from .text import printable
 
 _LONGEST = 1 << 28  # bytes of one answer: beyond it, the program is not answering but flooding
 _TAIL = 4096  # bytes of standard error that are kept
@@ -251,9 +252,10 @@ class ProgramPort:
             answer = wire.parse(raw)
             if wire.succeeded(answer):
                 return answer, raw
-            if not refusable:
-                raise wire.BreachError(f"the program refused it: {answer['error']}")
-        raise RefusalError(answer["error"])
+        reason = printable(answer["error"])
+        if refusable:
+            raise RefusalError(reason)
+        raise RaisedError(f"{request['op']}() was refused: {reason}")
 
     def _receive(self) -> bytes:
         assert self._process is not None

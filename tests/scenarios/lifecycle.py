@@ -69,7 +69,34 @@ def windows(supports: Supports) -> list[Scenario]:
         lives.append(Scenario((Group(STRONG, (_THETA,)), Group(_OTHER, ((2.0, -1.0),))), (*late,)))
     if "set" in supports:
         lives += [_changes(name, value) for name, value in _OTHER._asdict().items()][:5]
-    return lives
+    # Without decay, an element without gradient may not move; nor may any where lr is 0.
+    still = STRONG._replace(lambd=0.0, weight_decay=0.0)
+    rows = tuple(((0.0, *wave(t, 2)) if t % 2 else (*wave(t, 2), 0.0),) for t in range(6))
+    lives += [single(hyper, (_THETA,), rows) for hyper in (still, STRONG._replace(lr=0.0))]
+    return [*lives, training(supports)]
+
+
+def training(supports: Supports) -> Scenario:
+    """A run that looks like training, beyond what a count of 8 bits holds."""
+    group = STRONG._replace(lr=0.125, lambd=2.0**-7, weight_decay=2.0**-6, t0=100.0)
+    groups = [Group(group, (_THETA[:1], _THETA[1:]))]
+    if "groups" in supports:
+        other = group._replace(lr=0.0625, alpha=0.5, t0=20.0, weight_decay=0.0)
+        groups.append(Group(other, (_THETA[:2],)))
+    shapes = [len(p) for group in groups for p in group.params]
+    events: list[Step | Set] = []
+    for t in range(264):
+        if "set" in supports and t in {60, 200}:
+            events.append(Set(len(groups) - 1, {"lr": 0.09375 if t == 60 else 0.0625}))
+        rests = "skip" in supports and t % 50 == 7
+        grads = [_noise(t, i, n) for i, n in enumerate(shapes)]
+        events.append(Step((*grads[:1], *(None if rests else grad for grad in grads[1:]))))
+    return Scenario(tuple(groups), tuple(events))
+
+
+def _noise(t: int, i: int, size: int) -> Vector:
+    """Gradients that repeat only after hundreds of steps."""
+    return tuple((((t + 5 * i) * 37 + 11 * j) % 101 - 50) / 32 for j in range(size))
 
 
 def _skips(group: Group) -> Scenario:
