@@ -14,6 +14,7 @@ from ..diagnosis.impulse_response import read_out
 from ..diagnosis.lifecycle import interruption, lifecycle_fault
 from ..diagnosis.limits import spoiled_average, stopped_counter
 from ..diagnosis.root_cause import RootCause, plain, root_causes
+from ..diagnosis.series import series
 from ..diagnosis.shrink import shrink
 from ..laws.equations import LAWS
 from ..laws.hold import hold
@@ -160,6 +161,7 @@ def _verify_dtype(
         if not outcome.not_observable
     )
     into.findings = tuple(_findings(subject, lives, deviations))
+    into.series = series(subject, [(d.id, d.equation, d.failure) for d in deviations])
     into.done = True
 
 
