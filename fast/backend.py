@@ -45,13 +45,14 @@ class Backend:
         """
         if self._begun:
             return
-        chosen = _chosen()
+        if not self._work:
+            # Asked once: looking for a package costs more than a small step.
+            chosen = _chosen()
+            if chosen == "numba":
+                self.prepare()
+            self._begun = bool(chosen)
         self._work += cost + _STEP
-        if chosen == "numpy":
-            self._begun = True
-        elif chosen == "numba":
-            self.prepare()
-        elif self._work >= _WORTH:
+        if self._work >= _WORTH and not self._begun:
             self._begun = True
             self._thread = threading.Thread(target=self._load, name="asgd-compile", daemon=True)
             self._thread.start()

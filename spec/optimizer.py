@@ -174,6 +174,18 @@ class Optimizer(Generic[P]):
 
     # The interface.
 
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__}(convention={self.convention.name}"]
+        for i, group in enumerate(self.param_groups):
+            hyper = ", ".join(f"{name}={group[name]:g}" for name in DEFAULTS)
+            up = ", maximize" if group["maximize"] else ""
+            start = self.convention.first_averaged(group["t0"])
+            begins = "never averages" if start is None else f"averages from step {start} on"
+            count = len(group["params"])
+            many = "" if count == 1 else "s"
+            lines.append(f"  group {i}: {count} parameter{many}, {hyper}{up}; {begins}")
+        return "\n".join(lines) + ")"
+
     def add_param_group(self, group: dict[str, Any]) -> None:
         """Add a group: a dict with ``"params"`` and any hyperparameters of its own.
 

@@ -16,6 +16,12 @@ class Policy:
     precision: Literal["dtype", "float64", "float32"]
     ftz: bool
     summary: str
+    form: Literal["", "logarithm"] = ""
+
+    @property
+    def is_right_form(self) -> bool:
+        """Whether it admits a right way to compute, and excuses no lost precision."""
+        return bool(self.form)
 
 
 POLICIES: Mapping[str, Policy] = MappingProxyType(

@@ -17,6 +17,7 @@ from ..bench.contenders import available
 from ..bench.measure import LIST, SIZES, SMALL_LIST, Case, report
 from ..bench.plot import plot
 from ..ports.protocol import DTYPES
+from . import files
 
 LAYOUTS = (*map(str, SIZES), SMALL_LIST, LIST)
 QUICK = ("1000", "100000", "10000000")
@@ -73,7 +74,7 @@ def bench_command(
     # Without a terminal there is no width to fit into.
     show(result, Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH))
     if json_file is not None:
-        json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        files.write(json_file, json.dumps(result, indent=1) + "\n")
     if plot_file is not None:
         try:
             plot(result, plot_file)

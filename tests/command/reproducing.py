@@ -7,6 +7,7 @@ from ..ports.protocol import Port
 from ..report.reproduce import script_of
 from ..report.reproduction import exchange, transcript
 from ..verify.result import Result
+from . import files
 from .output import OutputError
 
 
@@ -29,7 +30,7 @@ def write_reproduction(result: Result, subject: Port | None, path: Path) -> str 
     if content is None:
         return None
     try:
-        path.write_bytes(content)
+        files.write(path, content)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
     if result.options.program:

@@ -11,7 +11,8 @@ from asgd.spec import Convention
 from ..laws.equations import LAWS
 from ..laws.outcome import Failure, Subject
 from ..oracle.judgement import Judgement, Quantity
-from ..oracle.stepwise import judge, true_step_size
+from ..oracle.one_number import true_step_size
+from ..oracle.stepwise import judge
 from ..oracle.window import window
 from ..ports.protocol import RaisedError
 from ..ports.scenario import Scenario, Step
@@ -186,7 +187,7 @@ def convention_weights(steps: int, t0: float, convention: Convention) -> tuple[f
 def _ladder(subject: Subject, failure: Failure) -> tuple[Rung, ...]:
     """The numbers of one element in the steps that lead to the first wrong one."""
     scenario, last = failure.scenario, failure.judgement
-    if not _is_small(scenario) or last.parameter >= len(scenario.params):
+    if failure.raised or not _is_small(scenario) or last.parameter >= len(scenario.params):
         return ()
     trace = subject.trace(scenario)
     i, j = last.parameter, last.element

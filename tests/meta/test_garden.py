@@ -56,7 +56,7 @@ def test_actions_are_pinned():
     patterns = (".github/workflows/*.yml", "action.yml", "spec/ports/*.yml")
     files = [path for pattern in patterns for path in ROOT.glob(pattern)]
     uses = [line.split("uses: ")[1] for path in files for line in path.read_text().splitlines()
-            if "uses: " in line]  # fmt: skip
+            if "uses: " in line and not line.startswith("#")]  # fmt: skip
     assert uses
     assert [each for each in uses if not pin.fullmatch(each)] == []
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .capabilities import Capabilities
 from .frames import LENGTHS, LONGEST_HEADER, Observations, frame, pack, unpack
+from .interruption import check
 from .process import PATIENCE, Limits, Process
 from .protocol import DTYPES, READS, SUPPORTS, Observation, PortError, RaisedError, RefusalError
 from .scenario import Set, Step
@@ -95,6 +96,7 @@ class _Child:
         size: Callable[[dict[str, Any]], int] = lambda _: 0,
     ) -> tuple[dict[str, Any], bytes]:
         assert self._process is not None
+        check()
         process = self._process
         complete = False
         try:
@@ -117,7 +119,11 @@ class _Child:
             raise self._broken(printable(header["broken"]))
         if "raised" in header:
             text = printable(header["raised"])
-            raise RefusalError(text) if header.get("refused") is True else RaisedError(text)
+            if header.get("refused") is True:
+                raise RefusalError(text)
+            raised, call = RaisedError(text), header.get("call")
+            raised.call = call if type(call) is int and 0 <= call < 2**31 else 0
+            raise raised
         return header, data
 
     def _broken(self, reason: str, request: Mapping[str, Any] | None = None) -> PortError:

@@ -11,7 +11,7 @@ from asgd.spec import EQUATIONS, FAULTS, policy
 from ..diagnosis.impulse_response import Readout
 from ..laws.outcome import Failure, Outcome
 from ..laws.outcome import Finding as Found
-from ..ports.scenario import Set, Step
+from ..ports.scenario import PausedScenario, Scenario, Set, Step
 from ..verify import result as results
 from ..verify.coverage import (
     LAW_NAMES,
@@ -55,7 +55,7 @@ def build(result: Result, script: str | None = None, play: str | None = None) ->
     findings += [_finding(f) for f in result.findings]
     return model.Report(
         verdict=result.verdict,
-        port=model.Port(result.hello.name, result.hello.version, result.port),
+        port=model.Port(result.hello.name, result.hello.version, result.port, result.kind),
         dtypes=dtypes,
         convention=worst.convention if worst else None,
         convention_parts=worst.convention_parts if worst else model.ConventionParts(None, None),
@@ -114,6 +114,7 @@ def _dtype(found: DtypeResult, result: Result) -> model.DtypeReport:
         judged_against=identity.convention.name if identity else None,
         also_fits=identity.also if identity else (),
         policy=found.policy,
+        conforms_under=found.conforms_under or None,
         deviations=tuple(deviation(d, found) for d in found.deviations),
         not_observable=tuple(f"{key}: {why}" for key, why in hidden.items()),
         coverage=_law_count([found]),
@@ -188,6 +189,7 @@ def _evidence(one: results.Deviation, found: DtypeResult) -> model.Evidence:
             for g in scenario.groups
         ),
         changes=tuple(changes),
+        pause=_pause(scenario) if one.law == "resume" else None,
         parameters=len(sizes),
         elements=sizes[at] if at < len(sizes) else 0,
         requests=tuple(exchange(one)),
@@ -198,8 +200,15 @@ def _evidence(one: results.Deviation, found: DtypeResult) -> model.Evidence:
 def _ladder(one: results.Deviation, found: DtypeResult) -> tuple[Rung, ...]:
     if found.series is None:
         return ()
-    pairs = zip(found.deviations, found.series.ladders, strict=True)
+    pairs = zip(found.deviations, found.series.ladders, strict=False)
     return next((ladder(rungs) for other, rungs in pairs if other is one), ())
+
+
+def _pause(scenario: Scenario) -> int | None:
+    """Steps before the state is saved and loaded."""
+    if not isinstance(scenario, PausedScenario):
+        return None
+    return sum(isinstance(event, Step) for event in scenario.events[: scenario.pause])
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, model.Number]:

@@ -62,6 +62,9 @@ def render(report: Report, width: int = WIDTH) -> Iterator[Line]:
         for line in wrapped(f"{number}. {head}", "", "   ", width):
             yield Line(line, "bold")
         yield from map(Line, rest)
+    for dtype, found in report.dtypes.items():
+        if found.conforms_under is not None:
+            yield Line(f"{dtype} conforms under --policy {found.conforms_under}")
     yield from _readouts(report)
     yield from _waivers(report, width)
     for finding in report.findings:
@@ -201,6 +204,12 @@ def place(one: Deviation) -> str:
     return f"{text}, in {first.dtype}"
 
 
+_OTHER_RUNS = {
+    "repeat": "the second time, after another optimizer has run",
+    "twins": "in turns with another optimizer; exact is the value without it",
+}
+
+
 def circumstances(one: Deviation) -> Iterator[str]:
     """The hyperparameters, and what changes of them before the first wrong number."""
     groups = one.evidence.groups
@@ -208,6 +217,10 @@ def circumstances(one: Deviation) -> Iterator[str]:
         name = f"group {index}: " if len(groups) > 1 else ""
         more = ", maximize" if group.maximize else ""
         yield f"{name}{_hyper(group.hyper)}{more}"
+    if one.evidence.pause is not None:
+        yield f"saved after step {one.evidence.pause}, and loaded into a new optimizer"
+    elif one.law in _OTHER_RUNS:
+        yield _OTHER_RUNS[one.law]
     for change in one.evidence.changes:
         name = f" of group {change.group}" if len(groups) > 1 else ""
         yield f"before step {change.step}{name}: {_hyper(change.hyper)}"

@@ -45,7 +45,7 @@ GREEN, QUALIFIED, RED, NONE = "#2e7d32", "#9a6700", "#c62828", "#9e6a03"
 # says: failed tests, and words of its summary.
 CASES = {
     "right": ("Right", [], 0, "conforms: 15 of 15 laws, ", GREEN, 0, 0, 0),
-    "silent": ("Silent", [], 2, "no verdict: 13 of 15 laws, ", NONE, 0, 1, 1),
+    "silent": ("Silent", [], 2, "no verdict: 13 of 15 laws observed, ", NONE, 0, 1, 1),
     "without": (
         "Silent",
         ["without=average"],
@@ -58,7 +58,16 @@ CASES = {
     ),
     "waived": ("Wrong", ["waive=w.toml"], 0, "conforms with 1 waiver: ", QUALIFIED, 0, 0, 0),
     "stale": ("Right", ["waive=w.toml"], 1, "deviates: stale waiver; 15 of 15", RED, 1, 0, 1),
-    "sgd": ("ASGD", [], 1, "deviates: 7 of 15 laws, ", RED, 2, 0, 2),
+    "sgd": (
+        "ASGD",
+        [],
+        1,
+        "deviates: 7 of 15 laws observed, ",
+        RED,
+        2,
+        0,
+        2,
+    ),
     "crash": ("Dies", [], 2, None, NONE, 0, 1, 1),
 }
 
@@ -126,7 +135,10 @@ def test_suggested_waivers(folder):
     one = ("asgd", "verify", "ports:ASGD", "--quiet")
     done = run(folder, *one, "--suggest-waivers", "s.toml")
     assert done.returncode == 1
-    assert done.stdout == "ports:ASGD: deviates: 7 of 15 laws, 53 of 93 known faults detectable\n"
+    assert done.stdout == (
+        "ports:ASGD: deviates: weight-decay-ignored, sgd-by-lr; "
+        "7 of 15 laws observed, 53 of 93 known faults detectable\n"
+    )
     done = run(folder, *one, "--waive", "s.toml", "--without", "average")
     assert done.returncode == 0, done.stdout + (folder / "s.toml").read_text()
     assert "conforms without average and with 2 waivers: " in done.stdout
@@ -199,7 +211,7 @@ def test_interrupted(folder):
         "        if Slow.opened == 200: _thread.interrupt_main()\n"
         "        super().open(*given)\n"
     )
-    done = run(folder, "asgd", "verify", "slow:Slow", "--json", "r.json")
+    done = run(folder, "asgd", "verify", "slow:Slow", "--in-process", "--json", "r.json")
     assert done.returncode == 130, done.stderr
     report = json.loads((folder / "r.json").read_text())
     assert report["interrupted"] is True

@@ -9,6 +9,7 @@ import pytest
 from asgd import reference
 from asgd.fast import ASGD, Parameter
 from asgd.fast.kernels import Scalars, update
+from asgd.fast.window import open_window
 from asgd.reference import formats
 
 DTYPES = ("float32", "float64")
@@ -101,6 +102,21 @@ def test_average_is_that_of_theta_with_its_carry(dtype, t0):
         mean = sum(row[j] for row in window) / len(window)
         assert abs(got - mean) <= Fraction(u) * mean
     assert kept[-1][0] < kept[0][0]
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, 1.0, 0.3])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_window_begins_with_the_carry(dtype, weight):
+    """The sum is the weight times theta with its carry: exactly, or to twice float64's digits."""
+    rng = np.random.default_rng(11)
+    theta = rng.standard_normal(50).astype(dtype)
+    carry = (theta * formats[dtype].u * rng.uniform(-0.5, 0.5, 50)).astype(dtype)
+    window = open_window(None, weight, 0.0, theta, theta, carry)
+    low = np.zeros(50) if window.low is None else window.low
+    for x, c, high, rest in zip(*map(_exact, (theta, carry, window.high, low)), strict=True):
+        exact = Fraction(weight) * (x + c)
+        digits = 53 if dtype == "float32" else 105
+        assert abs(high + rest - exact) <= abs(exact) * Fraction(2) ** -digits * 3
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
