@@ -167,8 +167,11 @@ def _hidden(report: Report, width: int) -> Iterator[Line]:
 # Deviations.
 
 
-def deviation(one: Merged, width: int = WIDTH) -> list[str]:
-    """A deviation: what the port does, what it should do, where it shows first, how to fix it."""
+def deviation(one: Merged, width: int = WIDTH, *, brief: bool = False) -> list[str]:
+    """A deviation: what the port does, what it should do, where it shows first, how to fix it.
+
+    ``brief`` leaves out the circumstances, where lines to paste state them.
+    """
     first = one.first
     head = f"{first.id} ({first.equation}), {' and '.join(one.dtypes)}: {first.title}"
     lines = [head]
@@ -181,12 +184,12 @@ def deviation(one: Merged, width: int = WIDTH) -> list[str]:
     ):
         if text:
             lines += wrapped(f"{label:<7}{text}", "   ", " " * 7, width)
-    for given in circumstances(first):
+    for given in () if brief else circumstances(first):
         lines += wrapped(given, " " * 10, width=width)
     lines += [f"          {text}" for text in numbers(first)]
     if first.fix:
         lines += wrapped(f"fix    {first.fix}", "   ", " " * 7, width)
-    if first.coincides_with:
+    if first.coincides_with and not brief:
         also = ", ".join(first.coincides_with)
         text = f"indistinguishable from {also} in these scenarios"
         lines += wrapped(text, "   ", width=width)
