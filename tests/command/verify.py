@@ -9,9 +9,9 @@ import click
 
 from asgd.spec import CONVENTIONS, POLICIES
 
-from ..laws.outcome import LEVELS
+from ..laws.outcome import LEVELS, SECONDS
 from ..ports.interruption import received
-from ..ports.process import TIMEOUT
+from ..ports.process import TIMEOUT, Limits
 from ..ports.protocol import DTYPES
 from ..report.build import build
 from ..verify.interface import options_of
@@ -87,6 +87,18 @@ class _Seed(click.ParamType):  # type: ignore[type-arg] # generic in some versio
     show_default=True,
     help="Seconds that the port has to answer a request.",
 )
+@click.option(
+    "--limit",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="For the whole run.  [default: by the level]",
+)
+@click.option(
+    "--memory",
+    type=click.IntRange(min=1),
+    metavar="MB",
+    help="Resident memory of the port, and of what it starts.",
+)
 @click.option("--in-process", is_flag=True, help="No child process: for a debugger.")
 @click.option("--quiet", is_flag=True, help="Print the verdict alone.")
 @click.pass_obj
@@ -95,6 +107,8 @@ def verify_command(
     /,
     port: str | None,
     timeout: float,
+    limit: float | None,
+    memory: int | None,
     json_file: Path | None,
     junit: Path | None,
     html: Path | None,
@@ -117,7 +131,9 @@ def verify_command(
     reproduce = reproduction_path(reproduce, json_file, program=program is not None)
     check_writable([*files.values(), reproduce, suggest_waivers])
     progress = Progress(quiet=quiet)
-    result, subject = judge(how, options, timeout, progress, in_process=in_process)
+    seconds = limit or SECONDS[options.level]
+    limits = Limits(timeout, seconds, None if memory is None else memory * 10**6)
+    result, subject = judge(how, options, limits, progress, in_process=in_process)
     progress.end()
     errors = []
     play: str | None = None

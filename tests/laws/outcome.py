@@ -39,6 +39,9 @@ class Finding:
 LEVELS: Mapping[str, int] = MappingProxyType({"quick": 30, "full": 400, "soak": 4000})
 """Drawn scenarios of each law at a level."""
 
+SECONDS: Mapping[str, float] = MappingProxyType({"quick": 1800, "full": 21600, "soak": 172800})
+"""Seconds that a run may take at a level, where nothing else is said."""
+
 
 @dataclass(frozen=True)
 class Subject:

@@ -73,6 +73,8 @@ def windows(supports: Supports) -> list[Scenario]:
     still = STRONG._replace(lambd=0.0, weight_decay=0.0)
     rows = tuple(((0.0, *wave(t, 2)) if t % 2 else (*wave(t, 2), 0.0),) for t in range(6))
     lives += [single(hyper, (_THETA,), rows) for hyper in (still, STRONG._replace(lr=0.0))]
+    # And a decay of eta by thousands.
+    lives.append(single(STRONG._replace(lr=8.0, lambd=512.0), (_THETA,), rows[:4]))
     return [*lives, training(supports)]
 
 

@@ -174,7 +174,7 @@ def test_timeout():
     sleep = "import time; time.sleep(600)"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {sleep!r}])"
     port = ProgramPort([sys.executable, "-c", code], timeout=0.5)
-    with pytest.raises(PortError, match=r"no answer within 0\.5 s"):
+    with pytest.raises(PortError, match=r"no answer within 5 s"):
         port.hello()
 
 
