@@ -6,7 +6,7 @@ from typing import Any
 from asgd.spec import Hyperparameters
 
 from ..ports.scenario import Scenario, Set
-from .variant import Hyper, Moment, Number
+from .variant import Hyper, Moment, Number, Sources
 
 
 class Timeline:
@@ -18,19 +18,30 @@ class Timeline:
         Only its groups are read.
     lift : callable
         Number of the arithmetic at hand for a hyperparameter.
+    counts : sequence of int, optional
+        Steps that the parameters have taken before; none by default.
     """
 
-    def __init__(self, scenario: Scenario, lift: Callable[[float], Number]) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        lift: Callable[[float], Number],
+        counts: Sequence[int] | None = None,
+    ) -> None:
         self._lift = lift
         self._hypers = [group.hyper for group in scenario.groups]
         self._owner = [i for i, group in enumerate(scenario.groups) for _ in group.params]
+        self._sizes = [len(p) for p in scenario.params]
         count = len(self._owner)
         self._now = [self._lifted(hyper) for hyper in self._hypers]
         self._opened = list(self._now)
-        self._past: list[Hyper | None] = [None] * count
-        self._t = [0] * count
+        self._past: list[Sources | None] = [None] * count
+        self._t = list(counts) if counts is not None else [0] * count
         self._past_first = [0] * count
-        self._call = 0
+        self._call = max(self._t, default=0)
+        self._preceding: Hyper | None = None
+        self._updates = sum(self._t)
+        self._taken, self._since = [0] * count, [0] * count
 
     def _lifted(self, hyper: Hyperparameters) -> Hyper:
         lift = self._lift
@@ -60,31 +71,42 @@ class Timeline:
             self._t[i] += there
         first_t = next((self._t[i] for i, there in enumerate(present) if there), 0)
         for i, there in enumerate(present):
-            now = self._now[self._owner[i]]
-            out.append(self._moment(i, now, first_t) if there else None)
-            if there:
-                self._past[i], self._past_first[i] = now, first_t
+            if not there:
+                out.append(None)
+                continue
+            position = sum(moment is not None for moment in out)
+            self._updates += 1
+            t0 = self._hypers[self._owner[i]].t0
+            self._taken[i] += self._t[i] >= t0
+            self._since[i] = 1 if self._t[i] <= t0 else self._since[i] + 1
+            moment = self._moment(i, first_t, position)
+            out.append(moment)
+            self._past[i], self._past_first[i] = moment.now, first_t
+            self._preceding = moment.now.own
         return out
 
     def absent(self, i: int) -> Moment:
         """Moment of parameter ``i`` of the present call as if it had a gradient."""
-        return self._moment(i, self._now[self._owner[i]], self._t[i])
+        return self._moment(i, self._t[i], 0)
 
-    def _moment(self, i: int, now: Hyper, first_t: int) -> Moment:
+    def _moment(self, i: int, first_t: int, position: int) -> Moment:
+        owner, past = self._owner[i], self._past[i]
+        now = Sources(self._now[owner], self._opened[owner], self._now[0], self._now[-1])
         return Moment(
             t=self._t[i],
             call=self._call,
             index=i,
             count=len(self._t),
+            position=position,
+            size=self._sizes[i],
             first_t=first_t,
             past_first_t=self._past_first[i],
+            updates=self._updates,
+            taken=self._taken[i],
+            since=self._since[i],
+            opening=past is None,
+            foremost=self._preceding is None,
             now=now,
-            past=self._past[i],
-            opened=self._opened[self._owner[i]],
-            first=self._now[0],
-            last=self._now[-1],
-            grad=None,
-            theta=None,
-            average=None,
-            start=None,
+            past=past or now,
+            preceding=self._preceding or now.own,
         )
