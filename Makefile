@@ -1,25 +1,35 @@
 # Set-up and daily commands; the same in plain pip commands stands in the README.
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --config-settings editable_mode=strict --editable
 
-.PHONY: verify test lint bench
+.PHONY: verify test lint bench prove
 
-.venv/installed: pyproject.toml
+# What `asgd verify` needs, and no more.
+.venv/verify: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable ".[dev]" --config-settings editable_mode=strict
+	$(INSTALL) ".[report]"
 	touch $@
 
-verify: .venv/installed
+.venv/dev: .venv/verify
+	$(INSTALL) ".[dev]"
+	touch $@
+
+verify: .venv/verify
 	$(BIN)/asgd verify
 
-test: .venv/installed
+test: .venv/dev
 	$(BIN)/python -m pytest -n auto
 
 # Beside torch where it is installed in .venv: pip install torch==2.13.0
-bench: .venv/installed
+bench: .venv/dev
 	$(BIN)/asgd bench
 
-lint: .venv/installed
+# The lemmas of spec/proofs/, by Gappa and Sollya: apt-get install gappa sollya
+prove:
+	$(PYTHON) tests/meta/studies/prove.py
+
+lint: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

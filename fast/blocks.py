@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asgd.spec.optimizer import ParameterState
+
 from .kernels import SCRATCH, Scalars, accumulate, elements, update
 from .window import Window
 
@@ -22,12 +24,13 @@ THREADED = 9 << 15
 ``spec/kernels.md``, "Speed"."""
 
 
-def cost(theta: NDArray[Any], *, averaged: bool) -> int:
+def cost(theta: NDArray[Any], *, averaged: bool, compensated: bool = False) -> int:
     """Cost of a step, in updates of one float32 number: it goes with the bytes moved."""
     words = theta.nbytes // 4
-    if not averaged:
-        return words
-    return 3 * words if theta.dtype == np.float64 else 2 * words
+    shares = 2 if compensated else 1
+    if averaged:
+        shares += 2 if theta.dtype == np.float64 else 1
+    return shares * words
 
 
 def _cores() -> int:
@@ -77,6 +80,20 @@ class Block:
         self.theta = thetas[0][self.part]
         self.key = self.theta.dtype.char, self.size
         self.sum: tuple[NDArray[Any], NDArray[Any] | None] | None = None
+        self.carry: NDArray[Any] | None = None
+
+    def set_carry(self, states: Sequence[ParameterState]) -> None:
+        """Take the carries of the members; those gathered move into one array."""
+        mine = [states[i] for i in self.members]
+        if not self.gathered:
+            self.carry = mine[0].carry[self.part]
+            return
+        self.carry = np.concatenate([state.carry for state in mine])
+        start = 0
+        for state in mine:
+            stop = start + state.carry.size
+            state.carry = self.carry[start:stop]
+            start = stop
 
     def set_sum(self, windows: Sequence[Window] | None) -> None:
         """Take the sums of the members' windows, or none; those gathered move into one array."""
@@ -115,9 +132,9 @@ class Block:
             if not self.whole:
                 grad = grad[self.part]
         first, second = SCRATCH.of(self.key)
-        update(theta, grad, scalars, first)
+        update(theta, grad, scalars, first, self.carry, second[0])
         if self.sum is not None:
-            accumulate(*self.sum, theta, second)
+            accumulate(*self.sum, theta, second, self.carry)
         if self.gathered:
             start = 0
             for whole in self.thetas:

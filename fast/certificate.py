@@ -41,8 +41,8 @@ def rounded(t: int, lr: float, lambd: float, alpha: float, single: bool) -> floa
 def enclose(t: int, lr: float, lambd: float, alpha: float, digits: int) -> tuple[Decimal, Decimal]:
     """Enclosure of the step size, from arithmetic of ``digits`` decimal digits.
 
-    Each operation below has a relative error of at most one unit 10^(1 - digits); the power's own
-    is below one such unit too (libmpdec: exp and ln correctly rounded, with guard digits). 1 + z
+    Each operation below has a relative error of at most one unit 10^(1 - digits); that the
+    power's own is below one such unit too is what libmpdec documents, and is trusted: 1 + z
     has 3 of them, which the power multiplies by alpha; the power and the division add 2.
     """
     context = decimal.Context(

@@ -48,7 +48,8 @@ def descend(
     """Updated parameter (E3).
 
     The decay is added to the gradient, never rounded into 1 - lambd eta: that would round away
-    the low bits of lambd eta, the same ones at every step, and so make the decay biased.
+    the low bits of lambd eta, the same ones at every step and for every element. What rounding
+    takes from theta itself, `ASGD` keeps with ``compensated=True``.
 
     Parameters
     ----------

@@ -47,7 +47,12 @@ class Scalars(NamedTuple):
 
 
 def update(
-    theta: NDArray[Any], grad: NDArray[Any], scalars: Scalars, scratch: NDArray[Any]
+    theta: NDArray[Any],
+    grad: NDArray[Any],
+    scalars: Scalars,
+    scratch: NDArray[Any],
+    carry: NDArray[Any] | None = None,
+    rest: NDArray[Any] | None = None,
 ) -> None:
     """Theta - eta (s grad + (weight_decay + lambd) theta), in place (E1, E3).
 
@@ -59,13 +64,16 @@ def update(
         ``theta`` and ``scratch`` are written, ``grad`` is not.
     scalars : Scalars
         Of the same dtype.
+    carry, rest : (n,) arrays of the same dtype, or None
+        What rounding has taken from theta: it joins the step, and becomes what rounding takes
+        now (kernels.md, "The compensated update"). ``rest`` is overwritten.
     """
     eta, decay, maximize = scalars
+    move: np.ufunc = np.subtract
     if decay is None:
         np.multiply(grad, eta, scratch)
         if maximize:
-            np.add(theta, scratch, theta)
-            return
+            move = np.add
     else:
         np.multiply(theta, decay, scratch)
         if maximize:
@@ -73,13 +81,40 @@ def update(
         else:
             np.add(scratch, grad, scratch)
         np.multiply(scratch, eta, scratch)
-    np.subtract(theta, scratch, theta)
+    if carry is None or rest is None:
+        move(theta, scratch, theta)
+        return
+    move(carry, scratch, carry)
+    _add_exactly(theta, carry, carry, scratch, rest)
+    # Beyond the largest number nothing is kept. Carries are too small for their sum to overflow.
+    if not np.isfinite(np.add.reduce(carry)):
+        np.copyto(carry, 0, where=~np.isfinite(carry))
+
+
+def _add_exactly(
+    a: NDArray[Any], b: NDArray[Any], error: NDArray[Any], total: NDArray[Any], rest: NDArray[Any]
+) -> None:
+    """Add b to a, in place, and set ``error`` to what rounding takes: it may be b or ``rest``.
+
+    Knuth's TwoSum, exact whichever of the two is larger. ``total`` and ``rest`` are scratch.
+    """
+    np.add(a, b, total)
+    np.subtract(total, b, rest)  # the part of a that arrived
+    np.subtract(a, rest, a)
+    np.subtract(total, rest, rest)
+    np.subtract(b, rest, rest)
+    np.add(rest, a, error)
+    np.copyto(a, total)
 
 
 def accumulate(
-    high: NDArray[Any], low: NDArray[Any] | None, theta: NDArray[Any], scratch: NDArray[Any]
+    high: NDArray[Any],
+    low: NDArray[Any] | None,
+    theta: NDArray[Any],
+    scratch: NDArray[Any],
+    carry: NDArray[Any] | None = None,
 ) -> None:
-    """Add theta to the sum of its window, in place (E5).
+    """Add theta, with its carry, to the sum of its window, in place (E5).
 
     Parameters
     ----------
@@ -89,20 +124,20 @@ def accumulate(
         The newest iterate.
     scratch : (2, n) array of float64
         Overwritten; not used where ``low`` is None.
+    carry : (n,) array, or None
+        What rounding has taken from theta.
     """
     if low is None:
         np.add(high, theta, high)
+        if carry is not None:
+            np.add(high, carry, high)
         return
-    # Knuth's TwoSum, exact whichever is larger: an average near zero has no large sum to add to.
+    # An average near zero has no large sum to add to, so either may be larger.
     total, rest = scratch
-    np.add(high, theta, total)
-    np.subtract(total, theta, rest)  # the part of `high` that arrived
-    np.subtract(high, rest, high)
-    np.subtract(total, rest, rest)
-    np.subtract(theta, rest, rest)
-    np.add(rest, high, rest)
+    _add_exactly(high, theta, rest, total, rest)
     np.add(low, rest, low)
-    np.copyto(high, total)
+    if carry is not None:
+        np.add(low, carry, low)
 
 
 # A cache line: NumPy's loops are slower on numbers that lie across two.
@@ -134,7 +169,7 @@ class Scratch(threading.local):
         self.context.run(np.setbufsize, _CONVERTED)
 
     def of(self, key: tuple[str, int]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Scratch of `update` and of `accumulate`; the key is a dtype's letter and a size."""
+        """Scratch of `update`, and rows for its ``rest`` and `accumulate`, by letter and size."""
         found = self.parts.get(key)
         if found is None:
             if len(self.parts) >= _PARTS:
@@ -146,9 +181,9 @@ class Scratch(threading.local):
 
     def _new(self, char: str) -> tuple[NDArray[Any], NDArray[Any]]:
         most = elements(char)
-        # Only a sum in two floats takes scratch.
-        double = most if char == "d" else 0
-        found = aligned(most, char), aligned(2 * double, char).reshape(2, double)
+        # A sum in two floats takes two rows; without a carry, float32 touches neither.
+        rows = 2 if char == "d" else 1
+        found = aligned(most, char), aligned(rows * most, char).reshape(rows, most)
         self.arrays[char] = found
         return found
 

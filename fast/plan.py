@@ -36,6 +36,8 @@ class Cohort:
         Their states, equal in everything but the arrays.
     convention : Convention
         Reading of ASGD.
+    compensated : bool
+        Whether what rounding takes from theta is kept.
     """
 
     def __init__(
@@ -44,9 +46,10 @@ class Cohort:
         thetas: list[NDArray[Any]],
         states: list[ParameterState],
         convention: Convention,
+        compensated: bool,
     ) -> None:
         self.places, self.thetas, self.states = places, thetas, states
-        self.convention = convention
+        self.convention, self.compensated = convention, compensated
         self.dtype = thetas[0].dtype
         self.schedule = Schedule()
         # What is not contiguous or not aligned is worked on in a contiguous copy.
@@ -60,6 +63,12 @@ class Cohort:
             if not theta.flags.carray
         ]
         self.blocks = blocks(self.flats)
+        if compensated:
+            for state, flat in zip(states, self.flats, strict=True):
+                if state.carry is None:
+                    state.carry = np.zeros_like(flat)
+            for block in self.blocks:
+                block.set_carry(states)
         self.cost = 0
         self.eta = np.zeros((), self.dtype)
         self.hyper: Hyperparameters | None = None
@@ -114,11 +123,11 @@ class Cohort:
     def _open(self, weight: float, t0: float) -> None:
         with np.errstate(all="ignore"):
             for state, flat in zip(self.states, self.flats, strict=True):
-                base, window = flat, state.average
+                base, window, carry = flat, state.average, state.carry
                 if window is not None:
                     divisor = terms(state.step, window.t0, self.convention)
-                    base = mean(window, divisor, self.dtype)
-                state.average = open_window(window, weight, t0, flat, base)
+                    base, carry = mean(window, divisor, self.dtype), None
+                state.average = open_window(window, weight, t0, flat, base, carry)
         self._show_windows()
 
     def _close(self) -> None:
@@ -129,7 +138,9 @@ class Cohort:
     def _show_windows(self) -> None:
         windows = [state.average for state in self.states]
         averaged = windows[0] is not None
-        self.cost = sum(cost(theta, averaged=averaged) for theta in self.thetas)
+        self.cost = sum(
+            cost(theta, averaged=averaged, compensated=self.compensated) for theta in self.thetas
+        )
         for block in self.blocks:
             block.set_sum(windows if averaged else None)
 
@@ -145,6 +156,8 @@ class Plan:
         State by parameter; those that have none get one.
     convention : Convention
         Reading of ASGD.
+    compensated : bool
+        Whether what rounding takes from theta is kept.
     """
 
     def __init__(
@@ -152,6 +165,7 @@ class Plan:
         work: Work,
         state: MutableMapping[Any, ParameterState],
         convention: Convention,
+        compensated: bool,
     ) -> None:
         self.known = [(parameter, parameter.data, hyper) for parameter, hyper in work]
         thetas = [theta for _, theta, _ in self.known]
@@ -162,13 +176,25 @@ class Plan:
                     f"theta must keep the size {mine.average.high.size} of its average, "
                     f"got the shape {theta.shape}"
                 )
+            carry = mine.carry
+            if carry is not None and (carry.size, carry.dtype) != (theta.size, theta.dtype):
+                raise ValueError(
+                    f"theta must keep the size {carry.size} and dtype {carry.dtype} of its carry, "
+                    f"got the shape {theta.shape} and {theta.dtype}"
+                )
         members: dict[Any, list[int]] = {}
         for i, ((_, theta, hyper), mine) in enumerate(zip(self.known, states, strict=True)):
             window = None if mine.average is None else mine.average.t0
             key = (id(hyper), mine.step, mine.scheduled, window, theta.dtype)
             members.setdefault(key, []).append(i)
         self.cohorts = [
-            Cohort(places, [thetas[i] for i in places], [states[i] for i in places], convention)
+            Cohort(
+                places,
+                [thetas[i] for i in places],
+                [states[i] for i in places],
+                convention,
+                compensated,
+            )
             for places in members.values()
         ]
         state.update((parameter, mine) for (parameter, _), mine in zip(work, states, strict=True))

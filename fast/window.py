@@ -89,7 +89,12 @@ def _quotient(high: NDArray[Any], low: NDArray[Any], divisor: float) -> NDArray[
 
 
 def open_window(
-    window: Window | None, weight: float, t0: float, theta: NDArray[Any], base: NDArray[Any]
+    window: Window | None,
+    weight: float,
+    t0: float,
+    theta: NDArray[Any],
+    base: NDArray[Any],
+    carry: NDArray[Any] | None = None,
 ) -> Window:
     """Window that begins with ``weight`` times ``base``, in the arrays of an earlier one.
 
@@ -105,6 +110,8 @@ def open_window(
         The parameter; its size and dtype.
     base : (n,) array
         The average so far.
+    carry : (n,) array, or None
+        What rounding has taken from ``base``, where that is theta.
     """
     if window is None:
         high = aligned(theta.size, np.float64)
@@ -120,4 +127,7 @@ def open_window(
         if weight not in (0.0, 1.0):
             rest = two_product(base, weight)[1]
             np.copyto(window.low, rest, where=np.isfinite(rest))
+    if carry is not None and weight != 0:
+        finest = window.high if window.low is None else window.low
+        finest += np.multiply(carry, weight, dtype=np.float64)
     return window

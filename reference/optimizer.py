@@ -46,7 +46,8 @@ class Parameter:
 class ASGD(Optimizer[Parameter]):
     """Averaged SGD in arbitrary precision (E6); `Optimizer` says what parameters and methods mean.
 
-    Gradients may be arrays of floats, which are taken exactly, or of mpf.
+    Gradients may be arrays of floats, which are taken exactly, or of mpf. ``compensated`` is there
+    for the same interface: the precision is the parameter's, and nothing else is kept.
 
     Examples
     --------
@@ -110,6 +111,13 @@ class ASGD(Optimizer[Parameter]):
 
     def _copy(self, array: NDArray[Any]) -> NDArray[Any]:
         return array.copy()
+
+    def _encode_carry(self, carry: Any) -> None:
+        assert carry is None
+
+    def _decode_carry(self, data: Any, like: Any, step: int) -> None:  # noqa: ARG002 - fast's
+        if data is not None:
+            raise ValueError(f"carry must be None, got {data!r:.80}")
 
     def _encode(self, array: NDArray[Any]) -> dict[str, Any]:
         """Each mpf as the four integers that mpmath makes it of: sign, mantissa, exponent, bits."""

@@ -31,6 +31,8 @@ POWER_ULP = 4.0
 # Fewer than 100 float operations evaluate a bound, each within 2**-53: 2**-40 covers them.
 _UPWARD = 1 + 2.0**-40
 _LIMIT = 0.25
+# A distance of logarithms beyond which there is no bound worth the name.
+_LARGEST_DISTANCE = 1.0
 
 
 @dataclass(frozen=True)
@@ -112,10 +114,19 @@ def step_size_error(
     if not z < work.largest / 2 or alpha * math.log2(1 + z) >= work.highest - 2:
         return math.inf, math.inf
     rho_t = 0.0 if t < 1 << work.digits else u
-    base = u + z / (1 + z) * (2 * u + rho_lr + rho_lambd + rho_t) + tiny * (t + lr + lambd + 1)
-    power = 2 * POWER_ULP * u + alpha * math.log1p(z) * (rho_alpha + (2 * POWER_ULP + 1) * u)
-    relative = rho_lr + 2 * u + power + alpha * base + store
-    return relative * _inflate(relative), 2 * tiny
+    # Distances of logarithms: the one measure in which a small alpha, and a hyperparameter that
+    # rounds to 0, are no special cases.
+    lost = z * math.expm1(2 * u + rho_lr + rho_lambd + rho_t) + 2 * tiny * (t + lr + lambd + 1)
+    base = u / (1 - u) + lost / (1 + max(0.0, z - lost))
+    reach, allowed = alpha * (1 + rho_alpha), 2 * POWER_ULP * u
+    logarithm = math.log1p(z)
+    # exp and log lose what pow does, and more, so the one bound serves both.
+    power = allowed / (1 - allowed) + (allowed + u) * (1 + u) * reach * (logarithm + base)
+    distance = alpha * rho_alpha * logarithm + reach * base + power
+    distance += 2 * u / (1 - u) + store / (1 - store)
+    if distance >= _LARGEST_DISTANCE:
+        return math.inf, math.inf
+    return (rho_lr + (1 + rho_lr) * math.expm1(distance)) * _UPWARD, 2 * tiny
 
 
 def averaging_weight_error(mu: float, t0: float, *, arithmetic: Arithmetic) -> float:
@@ -135,8 +146,10 @@ def averaging_weight_error(mu: float, t0: float, *, arithmetic: Arithmetic) -> f
         return 0.0
     rho = rounding_error(t0, work)
     store = fmt.u if fmt.digits < work.digits else 0.0
-    subtract = 0.0 if t0.is_integer() else work.u
-    relative = work.u + subtract + store + rho * t0 * mu
+    counted = t0 + 1 / mu <= 2.0**work.digits
+    subtract = 0.0 if counted and t0.is_integer() else work.u
+    count = 0.0 if counted else work.u * (1 + t0 * mu)
+    relative = work.u + subtract + count + store + rho * t0 * mu
     return relative * _inflate(relative)
 
 
@@ -174,20 +187,22 @@ def descend_tolerance(
     decay = lambd + weight_decay
     some, both = bool(decay), bool(lambd and weight_decay)
     relative, absolute = eta_error
-    largest_relative = (4 + both) * u + rho_lambd + rho_decay + relative
-    inner = grad + decay * theta
-    fits = 8 * (1 + eta) * (inner + theta + decay + 1) < fmt.largest
-    before = (
-        u * ((1 + some + both) * (theta + eta * grad))
-        + eta * theta * lambd * ((3 + both) * u + rho_lambd)
-        + eta * theta * weight_decay * ((3 + both) * u + rho_decay)
-        + (relative * eta + absolute) * inner
-    )
-    underflow = 4 * tiny * (1 + eta) * (1 + theta) + 4 * tiny * eta * decay
-    factor = _inflate(largest_relative)
-    bound = ((1 + u) * (before * factor + underflow) + u * updated) * _UPWARD
-    allowed: Magnitude = _where(fits, bound)
-    return allowed
+    if math.inf in (rho_lambd, rho_decay, relative, absolute):
+        nothing: Magnitude = _where(theta < 0, theta)
+        return nothing
+    # The largest that a port may hold; what they shift the exact result by comes first, and then
+    # the roundings of an evaluation from them.
+    shift = relative * eta + absolute
+    size, pull = eta + shift, lambd * (1 + rho_lambd) + weight_decay * (1 + rho_decay)
+    inner = grad + pull * theta
+    fits = 8 * (1 + eta) * (grad + decay * theta + theta + decay + 1) < fmt.largest
+    shifted = shift * inner + eta * theta * (lambd * rho_lambd + weight_decay * rho_decay)
+    rounds = (1 + some + both) * (theta + size * grad) + (3 + both) * size * pull * theta
+    underflow = 4 * tiny * (1 + size) * (1 + theta) + 4 * tiny * size * pull
+    factor = _inflate((4 + both) * u)
+    bound = ((1 + u) * (shifted + u * rounds * factor + underflow) + u * updated) * _UPWARD
+    within: Magnitude = _where(fits, bound)
+    return within
 
 
 def average_tolerance(
@@ -224,10 +239,12 @@ def average_tolerance(
     # In u, the last rounding aside. Increments: a difference and a product, and two roundings and
     # a hidden term of u |average| more where they are compensated. Weighted sums: a sum that is
     # kept and multiplied by 1 / n, or divided by an inexact n, hides two roundings of the average
-    # that is shown, and adds those of the sum and of n.
+    # that is shown, and adds those of the sum and of n. Retreats: theta less its difference from
+    # the average times 1 - mu, which is itself made of two operations.
     increment = 4 * mu * difference + (1 - mu) * average
     weighted = 4 * (1 - mu) * average + 2 * mu * theta
-    before = u * _larger(increment, weighted) + mu_error * mu * difference
+    retreat = 4 * (1 - mu) * difference
+    before = u * _larger(_larger(increment, weighted), retreat) + mu_error * mu * difference
     underflow = 6 * tiny
     factor = _inflate(6 * u + mu_error)
     bound = ((1 + u) * (before * factor + underflow) + u * updated) * _UPWARD

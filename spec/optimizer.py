@@ -39,11 +39,14 @@ class ParameterState:
     scheduled : tuple of float or None
         lr, lambd, alpha and t0 that the next eta and mu are computed with, where the convention
         stores them (E6); else None.
+    carry : array or None
+        What rounding has taken from theta, where a subclass keeps it; else None.
     """
 
     step: int = 0
     average: Any = None
     scheduled: tuple[float, float, float, float] | None = None
+    carry: Any = None
 
 
 def check_group(group: Mapping[str, Any]) -> Hyperparameters:
@@ -76,6 +79,8 @@ class Optimizer(Generic[P]):
         Ascend instead of descend (E1).
     convention : str
         Reading of ASGD, a name in ``conventions.toml``.
+    compensated : bool
+        Keep what rounding takes from theta, so that no part of a step is lost.
 
     Attributes
     ----------
@@ -103,8 +108,12 @@ class Optimizer(Generic[P]):
         *,
         maximize: bool = False,
         convention: str = "documented",
+        compensated: bool = False,
     ) -> None:
         self.convention = find_convention(convention)
+        if not isinstance(compensated, bool):
+            raise TypeError(f"compensated must be True or False, got {compensated!r}")
+        self.compensated = compensated
         self.defaults: dict[str, Any] = {
             "lr": lr,
             "lambd": lambd,
@@ -153,6 +162,14 @@ class Optimizer(Generic[P]):
 
     def _decode(self, data: Any, like: Any) -> Any:
         """Array that ``_encode`` made ``data`` of; ValueError unless shaped as ``like``."""
+        raise NotImplementedError
+
+    def _encode_carry(self, carry: Any) -> Any:
+        """``carry`` as plain data; None where there is none."""
+        raise NotImplementedError
+
+    def _decode_carry(self, data: Any, like: Any, step: int) -> Any:
+        """Carry that ``_encode_carry`` made ``data`` of; ValueError unless it fits."""
         raise NotImplementedError
 
     # The interface.
@@ -275,10 +292,14 @@ class Optimizer(Generic[P]):
             state = self.state.get(parameter, ParameterState())
             mean = None if state.average is None else self._encode(state.average)
             scheduled = None if state.scheduled is None else list(state.scheduled)
-            states.append({"step": state.step, "average": mean, "scheduled": scheduled})
+            carry = self._encode_carry(state.carry)
+            states.append(
+                {"step": state.step, "average": mean, "scheduled": scheduled, "carry": carry}
+            )
         return {
             "format": FORMAT,
             "convention": self.convention.name,
+            "compensated": self.compensated,
             "param_groups": groups,
             "state": states,
         }
@@ -291,7 +312,7 @@ class Optimizer(Generic[P]):
         TypeError, ValueError
             If the state is of another format, convention or shape; nothing is changed then.
         """
-        groups, states = _open_state_dict(state_dict, self.convention.name)
+        groups, states = _open_state_dict(state_dict, self.convention.name, self.compensated)
         sizes = [len(g["params"]) for g in self.param_groups]
         if [len(g["params"]) for g in groups] != sizes:
             raise ValueError(
@@ -341,9 +362,12 @@ class Optimizer(Generic[P]):
         return self._copy(theta if mean is None else mean)
 
     def _load_state(self, parameter: P, state: Any, *, stored: bool) -> ParameterState:
-        if not isinstance(state, dict) or set(state) != {"step", "average", "scheduled"}:
+        # States that were saved before carries were kept have none.
+        known = {"step", "average", "scheduled", "carry"}
+        if not isinstance(state, dict) or {*state, "carry"} != known:
             raise ValueError(
-                f"a parameter's state must hold step, average and scheduled, got {state!r:.80}"
+                "a parameter's state must hold step, average, scheduled and carry, "
+                f"got {state!r:.80}"
             )
         step, scheduled = state["step"], state["scheduled"]
         if isinstance(step, bool) or not isinstance(step, int) or step < 0:
@@ -359,11 +383,14 @@ class Optimizer(Generic[P]):
         mean = state["average"]
         if mean is not None:
             mean = self._decode(mean, parameter.data)
-        return ParameterState(step, mean, scheduled)
+        carry = self._decode_carry(state.get("carry"), parameter.data, step)
+        return ParameterState(step, mean, scheduled, carry)
 
 
-def _open_state_dict(state_dict: Any, convention: str) -> tuple[list[Any], list[Any]]:
-    """Groups and states of ``state_dict``, if it is one of ``convention``."""
+def _open_state_dict(
+    state_dict: Any, convention: str, compensated: bool
+) -> tuple[list[Any], list[Any]]:
+    """Groups and states of ``state_dict``, if it is of this kind of optimizer."""
     if not isinstance(state_dict, dict):
         raise TypeError(f"state_dict must be a dict, got {type(state_dict).__name__}")
     if state_dict.get("format") != FORMAT:
@@ -371,6 +398,11 @@ def _open_state_dict(state_dict: Any, convention: str) -> tuple[list[Any], list[
     if state_dict.get("convention") != convention:
         raise ValueError(
             f"state_dict must be of convention {convention}, got {state_dict.get('convention')!r}"
+        )
+    if state_dict.get("compensated", False) is not compensated:
+        raise ValueError(
+            f"state_dict must be of an optimizer with compensated={compensated}, "
+            f"got {state_dict.get('compensated', False)!r}"
         )
     groups, states = state_dict.get("param_groups"), state_dict.get("state")
     known = {"params", "maximize", *DEFAULTS}

@@ -1,36 +1,46 @@
-"""pytest fixtures: the port under test, and the subject that the laws run on."""
+"""pytest fixtures: the port under test, and the dtypes that it is judged in."""
 
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from pytest_asgd import setting
+from pytest_asgd import keep, setting, settings
 
-from asgd.spec import policy
-
-from .diagnosis.convention import find_identity
-from .laws.outcome import Subject
-from .ports.loading import DEFAULT, load
-from .ports.protocol import DTYPES, PortError, greet
+from .ports.loading import DEFAULT
+from .ports.protocol import DTYPES
+from .report.law_tests import Judged
+from .verify.interface import options_of
+from .verify.waivers import WaiverError
 
 
 @pytest.fixture(scope="session")
-def asgd_port(request: pytest.FixtureRequest) -> Any:
-    """Port under test, loaded once per worker."""
-    name = setting(request.config, "port", DEFAULT)
+def judged(request: pytest.FixtureRequest) -> Iterator[Judged]:
+    """Port under test, loaded once a worker."""
+    config = request.config
     try:
-        return load(name)
-    except PortError as error:
-        pytest.exit(f"asgd: no verdict on {name}: {error}", returncode=2)
+        options = options_of(
+            convention=setting(config, "convention", "auto"),
+            dtypes=settings(config, "dtype"),
+            policy=setting(config, "policy", "auto"),
+            level=setting(config, "level", "quick"),
+            seed=int(setting(config, "seed", "0")),
+            without=settings(config, "without"),
+            waive=setting(config, "waive", ""),
+        )
+    except (ValueError, WaiverError) as error:
+        raise pytest.UsageError(f"asgd: {error}") from error
+    found = Judged(setting(config, "port", DEFAULT), options)
+    yield found
+    diagnosis = found.diagnosis()
+    if diagnosis is not None:
+        keep(config, diagnosis)
 
 
 @pytest.fixture(scope="session", params=DTYPES)
-def subject(request: pytest.FixtureRequest, asgd_port: Any) -> Subject:
-    """Port under test in one dtype, with the convention that it is judged against."""
-    dtype: str = request.param
-    hello = greet(asgd_port)
-    if dtype not in hello.dtypes:
-        pytest.skip(f"the port has no {dtype}")
-    required = policy(setting(request.config, "policy", "native"))
-    name = setting(request.config, "convention", "auto")
-    identity = find_identity(asgd_port, hello, dtype, name, required)
-    return Subject(asgd_port, hello, dtype, identity.convention, required)
+def dtype(request: pytest.FixtureRequest, judged: Judged) -> str:
+    """Dtype that is judged; a test of a dtype that the port lacks is skipped."""
+    name: str = request.param
+    if judged.error:
+        pytest.skip(f"no verdict: {judged.error.splitlines()[0]}")
+    if name not in judged.dtypes:
+        pytest.skip(f"{name} is not judged: the port lacks it, or --asgd-dtype leaves it out")
+    return name

@@ -106,17 +106,41 @@ def _transition(tick: Tick, rule: Convention, eta: Any, number: Callable[[Any], 
         return descend(theta, total, eta=eta, lambd=lambd)
 
     decay, gain = moved(one, zero), moved(zero, one)
-    t0 = number(min(rule.read_t0(tick.scheduled.t0), NEVER))
-    weights: list[Any]
-    if rule.divisor == "t-t0":
-        units = ((zero, one, zero), (one, zero, zero), (zero, zero, one))
-        weights = [literal_average(b, m, x, tick.t, t0) for b, m, x in units]
-    else:
-        mu = averaging_weight(tick.t - rule.mu_lag, t0=t0)
-        weights = [average(one, zero, mu=mu), zero, average(zero, one, mu=mu)]
-    if any(weight is None for weight in weights):
+    weights = window_weights(tick.t, tick.scheduled.t0, rule, number)
+    if weights is None:
         return Transition(decay, gain, zero, zero, zero, defined=False)
     return Transition(decay, gain, *weights)
+
+
+def window_weights(
+    t: int, t0: float, rule: Convention, number: Callable[[Any], Any]
+) -> tuple[Any, Any, Any] | None:
+    """Weights of the old average, the old theta and the new theta in the average (E4, E5).
+
+    Parameters
+    ----------
+    t : int
+        Step of the parameter.
+    t0 : float
+        Hyperparameter that the window is computed with.
+    rule : Convention
+        Reading of ASGD.
+    number : callable
+        Number of the arithmetic at hand, for example `Fraction`.
+
+    Returns
+    -------
+    tuple or None
+        None where the convention leaves the average undefined.
+    """
+    zero, one = number(0), number(1)
+    begin = number(min(rule.read_t0(t0), NEVER))
+    if rule.divisor != "t-t0":
+        mu = averaging_weight(t - rule.mu_lag, t0=begin)
+        return average(one, zero, mu=mu), zero, average(zero, one, mu=mu)
+    units = ((zero, one, zero), (one, zero, zero), (zero, zero, one))
+    old, previous, new = (literal_average(b, m, x, t, begin) for b, m, x in units)
+    return None if old is None else (old, previous, new)
 
 
 def stays_defined(before: bool, step: Transition) -> bool:

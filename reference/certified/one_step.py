@@ -4,6 +4,7 @@ Each row has its own few coefficients, so that there is no matrix product to mak
 are kept as high + low, the errors of whose operations are floats too.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,14 +33,17 @@ def weighted_sums(coefficients: Sequence[Sequence[Enclosure]], inputs: Sequence[
         Exact numbers.
     """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        high, low, size = (np.zeros(inputs[0].shape) for _ in range(3))
-        radius = np.zeros(inputs[0].shape)
+        high, low, size, radius = (np.zeros(inputs[0].shape) for _ in range(4))
         fits = np.ones(inputs[0].shape, bool)
+        exact = np.ones(inputs[0].shape, bool)
         for enclosures, x in zip(coefficients, inputs, strict=True):
             c, rest, error = (v[:, None] for v in _pairs(enclosures))
             product, missed = _two_product(c, x)
-            fits &= (np.abs(x) < _LARGEST) & (np.abs(c) < _LARGEST)
-            fits &= (np.abs(product) >= _SMALLEST) | (x == 0) | (c == 0)
+            fits &= (np.abs(x) < _LARGEST) & (np.abs(c) < _LARGEST) & (error < _LARGEST)
+            # What is lost of a product this small is below 2**-952; `missed` says nothing of it.
+            tiny = (np.abs(product) < _SMALLEST) & (x != 0) & (c != 0)
+            missed = np.where(tiny, 0.0, missed)
+            radius += np.where(tiny, 2.0**-950, 0.0)
             small = rest * x
             high, carry = two_sum(high, product)
             # Each addition to low, and the product in it, rounds by at most u of its result, and
@@ -47,20 +51,24 @@ def weighted_sums(coefficients: Sequence[Sequence[Enclosure]], inputs: Sequence[
             low = low + (carry + (missed + small))
             size += np.abs(carry) + np.abs(missed) + np.abs(small)
             radius += error * np.abs(x)
+            exact &= (carry == 0) & (missed == 0) & ((x == 0) | ((rest == 0) & (error == 0)))
         high, low = two_sum(high, low)
         # Four roundings a term, and (1 + u)**40 stays below the factor.
         radius = (radius + 4 * len(inputs) * 2.0**-53 * size) * _UPWARD
-        # low was finer than the ulp of high before it was added, or carries its rounding now.
-        radius[size > 0] += 2.0**-1000
+        # rest x, error |x| and the sums of such numbers may have underflowed, to 0 even.
+        radius[~exact] += 2.0**-1000
         radius[~fits] = np.inf
     return Balls(np.where(fits, high, 0.0), np.where(fits, low, 0.0), radius)
 
 
 def _pairs(enclosures: Sequence[Enclosure]) -> tuple[Floats, Floats, Floats]:
-    """Each enclosure as high + low +- error."""
+    """Each enclosure as high + low +- error; the error is infinite beyond the floats."""
     out = np.empty((3, len(enclosures)))
     for i, x in enumerate(enclosures):
         high = _float(x.low, x.exponent)
+        if math.isinf(high):
+            out[:, i] = 0.0, 0.0, math.inf
+            continue
         rest = x - Enclosure.of(high, x.precision)
         low = _float(rest.low, rest.exponent)
         left = (rest - Enclosure.of(low, x.precision)).magnitude()
@@ -69,7 +77,7 @@ def _pairs(enclosures: Sequence[Enclosure]) -> tuple[Floats, Floats, Floats]:
 
 
 def _float(mantissa: int, exponent: int) -> float:
-    """A float near ``mantissa * 2**exponent``; any one will do."""
+    """A float near ``mantissa * 2**exponent``, infinite beyond them; any one will do."""
     shift = max(0, mantissa.bit_length() - 53)
     return float(np.ldexp(float(mantissa >> shift), max(-5000, min(5000, exponent + shift))))
 

@@ -1,6 +1,7 @@
 """The ledger of ports, ``spec/ports.md``: what was verified, when, and what came out.
 
-`asgd ledger` verifies what is installed and renews its lines; the lines of other ports stay.
+`python -m asgd.tests.artifacts ledger` verifies what is installed and renews its lines; the lines
+of other ports stay.
 """
 
 import datetime as dt

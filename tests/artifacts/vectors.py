@@ -30,7 +30,7 @@ from ..scenarios.lifecycle import STRONG, wave
 _ZEROS = re.compile(r"(0x[01](?:\.[0-9a-f]*[1-9a-f])?)\.?0*p")
 
 SCHEMA = "asgd-vectors/1"
-COMMAND = "asgd vectors"
+COMMAND = "python -m asgd.tests.artifacts vectors"
 
 _PLAIN = Hyperparameters(lr=0.5, lambd=0.0, alpha=0.0, t0=1e6, weight_decay=0.0, maximize=False)
 _DEFAULT = Hyperparameters(

@@ -1,11 +1,11 @@
 """How fast the truth is: certified trajectories beside the recurrence in mpmath, in one run."""
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import click
 import numpy as np
 
 from asgd.reference import average, averaging_weight, descend, gradient, real, step_size, trajectory
@@ -140,4 +140,4 @@ def _undecided(count: int) -> list[Row]:
 def print_truth() -> None:
     """Measure how fast certified values are, and print it; times are per element and step."""
     for row in run_truth_benchmark():
-        click.echo(f"{row.name:<60} {row.value:10.4g} {row.unit}".rstrip())
+        sys.stdout.write(f"{row.name:<60} {row.value:10.4g} {row.unit}".rstrip() + "\n")

@@ -16,7 +16,6 @@ from rich.table import Table
 from ..bench.contenders import available
 from ..bench.measure import LIST, SIZES, SMALL_LIST, Case, report
 from ..bench.plot import plot
-from ..bench.truth import print_truth
 from ..ports.protocol import DTYPES
 
 LAYOUTS = (*map(str, SIZES), SMALL_LIST, LIST)
@@ -36,7 +35,6 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--averaging", type=click.Choice(["off", "on", "both"]), default="both")
 @click.option("--seconds", type=click.FloatRange(min=0.01), default=0.5, show_default=True)
 @click.option("--compile/--no-compile", "compiled", default=True, help="With torch.compile or not.")
-@click.option("--truth", is_flag=True, help="Measure certified trajectories instead of kernels.")
 @click.option("--json", "json_file", type=_FILE)
 @click.option("--plot", "plot_file", type=_FILE, help="Draw the table, as .svg or .png.")
 @click.option(
@@ -51,15 +49,11 @@ def bench_command(
     averaging: str,
     seconds: float,
     compiled: bool,
-    truth: bool,
     json_file: Path | None,
     plot_file: Path | None,
     source: Path | None,
 ) -> None:
     """Time fast beside naive NumPy, torch (where it is installed) and copying, in one run."""
-    if truth:
-        print_truth()
-        return
     if source is None:
         choices = {"off": [False], "on": [True], "both": [False, True]}[averaging]
         cases = [

@@ -1,24 +1,21 @@
 """The ``asgd`` command line."""
 
+import shutil
 import sys
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import click
-from rich.console import Console
 
-from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
-
-from ..artifacts import ledger, vectors
-from ..ports.program import TIMEOUT, ProgramPort
-from ..ports.smoke import check_operations
-from ..report import terminal
+from ..report.compare import UnusableError, compare, read_report
+from ..report.explain import explain, nearest, overview
 from .bench import bench_command
-from .environment import environment
-from .exit_codes import EXIT
+from .doctor import doctor_command
+from .exit_codes import NO_VERDICT
+from .output import accept_any_text
 from .soak import soak
-from .verify import program_of, verify_command
+from .verify import verify_command
 
 
 def split_program(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
@@ -34,84 +31,62 @@ def split_program(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
 @click.version_option(package_name="asgd")
 def cli() -> None:
     """Say which ASGD a port computes, to the last bit, and where it goes wrong."""
+    accept_any_text()
 
 
 cli.add_command(bench_command)
+cli.add_command(doctor_command)
 cli.add_command(soak)
 cli.add_command(verify_command)
 
 
 @cli.command("explain")
 @click.argument("ident", metavar="[ID]", required=False)
-def explain(ident: str | None) -> None:
-    """Say what a convention, equation, fault or policy is; without ID, list them."""
-    console = Console(highlight=False)
+def explain_command(ident: str | None) -> None:
+    """Say what an id of any output means; without ID, list all ids."""
     if ident is None:
-        terminal.explain_all(console)
+        click.echo("\n".join(overview()))
         return
-    by_id = {equation.id.lower(): name for name, equation in EQUATIONS.items()}
-    name = by_id.get(ident.lower(), ident)
-    entry: Any = next(
-        (table[name] for table in (EQUATIONS, FAULTS, CONVENTIONS, POLICIES) if name in table),
-        None,
-    )
-    if entry is None:
-        click.echo(f"asgd: there is no {ident!r}; `asgd explain` lists what there is", err=True)
-        sys.exit(2)
-    terminal.explain(entry, console)
+    known = explain(ident)
+    if known is None:
+        close = nearest(ident)
+        hint = f" (similar: {', '.join(close)})" if close else ""
+        text = f"unknown id {ident!r}; run `asgd explain` to list all ids{hint}"
+        click.echo(f"asgd: {text}", err=True)
+        sys.exit(NO_VERDICT)
+    click.echo("\n".join(known))
 
 
-@cli.command("doctor")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=TIMEOUT)
-@click.pass_obj
-def doctor_command(program: list[str] | None, timeout: float) -> None:
-    """Look at this environment, or behind -- at a program: asgd doctor -- PROGRAM ARGS...
+@cli.command("compare")
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+def compare_command(old: Path, new: Path) -> None:
+    """Say what changed between two JSON reports.
 
-    Exit code: 0 all is well, 2 something is wrong.
+    Exit code: 0 no worse, 1 a worse verdict or a new deviation, 2 a file cannot be used.
     """
-    if program is None:
-        found = terminal.findings(environment())
-    else:
-        found = terminal.findings(check_operations(ProgramPort(program_of(program), timeout)))
-    sys.exit(EXIT["error"] if "wrong" in found else 0)
+    try:
+        found = compare(read_report(old), read_report(new))
+    except UnusableError as error:
+        click.echo(f"asgd: {error}", err=True)
+        sys.exit(NO_VERDICT)
+    for line in found.lines or ("no change",):
+        click.echo(line)
+    click.echo("worse" if found.worse else "not worse")
+    sys.exit(1 if found.worse else 0)
 
 
 @cli.command("vectors")
-@click.option("--check", is_flag=True, help="Only say whether they are what this version writes.")
-@click.option(
-    "--folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default="spec/vectors",
-    show_default=True,
-)
-def vectors_command(check: bool, folder: Path) -> None:
-    """Write the frozen vectors, or check them.
-
-    Exit code: 0 they are up to date, 1 stale.
-    """
-    if not check:
-        for path in vectors.write(folder):
-            click.echo(f"{path} {path.stat().st_size} bytes")
-        return
-    names = vectors.stale(folder)
-    if names:
-        click.echo(
-            f"stale in {folder}: {', '.join(names)}; renew them: {vectors.COMMAND}", err=True
-        )
-        sys.exit(1)
-    click.echo(f"{folder} is up to date")
-
-
-@cli.command("ledger")
-@click.option(
-    "--file",
-    "path",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    default="spec/ports.md",
-    show_default=True,
-)
-@click.argument("names", nargs=-1)
-def ledger_command(path: Path, names: tuple[str, ...]) -> None:
-    """Verify the ports of the ledger that are installed (or NAMES), and renew their lines."""
-    for line in ledger.renew(path, names):
-        click.echo(line)
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+def vectors_command(folder: Path) -> None:
+    """Copy the frozen vectors, their schema and their description to DIR."""
+    source = Path(str(resources.files("asgd.spec")))
+    files = [*sorted((source / "vectors").glob("*.json"))]
+    files += [source / "vectors.schema.json", source / "vectors.md"]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in files:
+            click.echo(shutil.copyfile(path, folder / path.name))
+    except OSError as error:
+        click.echo(f"asgd: cannot write {folder}: {error.strerror}", err=True)
+        sys.exit(NO_VERDICT)

@@ -1,3 +1,7 @@
 """Exit codes of the commands, by verdict."""
 
-EXIT = {"conforms": 0, "deviates": 1, "error": 2}
+from ..report.model import EXIT
+
+NO_VERDICT = EXIT["error"]
+
+__all__ = ["EXIT", "NO_VERDICT"]

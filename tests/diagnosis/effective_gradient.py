@@ -11,16 +11,17 @@ tolerance is theta's over eta (``spec/tolerance.md``, "The gradient").
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from asgd.reference import Enclosure
 from asgd.reference import equations as truth
 from asgd.spec import Hyperparameters
 
 from ..laws.outcome import Failure, Subject
-from ..oracle.stepwise import Judgement, exact_step_size
+from ..oracle.judgement import Judgement
+from ..oracle.stepwise import exact_step_size
 from ..ports.protocol import Observation
 from ..ports.scenario import Scenario, Step
+from ..ports.timeline import turns
 
 _PRECISION = 320
 
@@ -84,17 +85,14 @@ def effective_gradients(
     """
     if not all(isinstance(event, Step) for event in scenario.events):
         return
-    hypers = [group.hyper for group in scenario.groups for _ in group.params]
-    before, clock = list(scenario.params), [0] * len(hypers)
-    steps: list[Any] = list(scenario.events)
-    for call, (event, seen) in enumerate(zip(steps, trace, strict=True), 1):
-        for i, grad in enumerate(event.grads):
+    before = list(scenario.params)
+    for call, ((event, made), seen) in enumerate(zip(turns(scenario), trace, strict=True), 1):
+        for i, (grad, turn) in enumerate(zip(event.grads, made, strict=True)):
             old, before[i] = before[i], seen.theta[i]
-            if grad is None:
+            if grad is None or turn is None:
                 continue
-            clock[i] += 1
-            h = hypers[i]
-            eta = exact_step_size(clock[i] - eta_lag, h.lr, h.lambd, h.alpha, _PRECISION)
+            h = turn.now
+            eta = exact_step_size(turn.t - eta_lag, h.lr, h.lambd, h.alpha, _PRECISION)
             if not eta.low > 0:
                 continue
             for j, (x, g, y) in enumerate(zip(old, grad, seen.theta[i], strict=True)):
@@ -133,6 +131,11 @@ def in_gradient(failure: Failure, subject: Subject) -> Failure:
     if (exact - Enclosure.of(got)).magnitude() <= bound + written:
         return failure
     made = Judgement(
-        "gradient", *place[:1], judgement.t, *place[1:], exact, got, bound + written, "fail"
+        quantity="gradient",
+        place=judgement.place,
+        exact=exact,
+        got=got,
+        tolerance=bound + written,
+        verdict="fail",
     )
     return Failure(made, failure.scenario)

@@ -103,7 +103,7 @@ def explain(traces: Table, conventions: Sequence[Convention]) -> list[Explanatio
             found = thetas[base.eta_lag, base.stored]
             if size == 1 and not found:
                 found = Search(traces.expected_theta, base, written).sets(1)
-            begun += [(base, chosen) for chosen in found]
+            begun += [(base, chosen) for chosen in found if _right(traces, base, chosen)]
         averages = [(*each, _averages(traces, *each, pool)) for each in begun]
         for more in range(MOST + 1):
             explained = [
@@ -114,6 +114,10 @@ def explain(traces: Table, conventions: Sequence[Convention]) -> list[Explanatio
             if explained:
                 return _simplest(explained)
     return []
+
+
+def _right(traces: Table, base: Variant, chosen: Sequence[Move]) -> bool:
+    return bool(traces.expected_theta(_made(base, chosen)).agrees.all())
 
 
 def _explanation(base: Variant, chosen: tuple[Move, ...]) -> Explanation:

@@ -16,8 +16,8 @@ from asgd.reference import formats
 
 from ..ports.protocol import Observation
 from ..ports.scenario import Scenario, Step
+from .moments import Moments
 from .running_error import Running, choose, lifted
-from .timeline import Timeline
 from .variant import Hyper, Moment, Narrow, Sources, Variant
 
 Floats = NDArray[np.float64]
@@ -48,6 +48,7 @@ class Expected:
     number: Running
     other: Running | None
     agrees: Bools
+    given: Floats | None = None
 
     def differs(self, base: "Expected") -> Bools:
         """Where the expectation is another than that of ``base``."""
@@ -56,6 +57,9 @@ class Expected:
             found |= _differ(self.other, base.other)
         elif (self.other is None) != (base.other is None):
             found |= True
+        if self.given is not None and base.given is not None:
+            # An average that starts elsewhere matters as soon as it has a weight.
+            found |= (self.given != base.given) & ~(np.isnan(self.given) & np.isnan(base.given))
         return found
 
 
@@ -304,7 +308,7 @@ class Table:
             if narrow.quantity == "average":
                 agrees = agrees & _fits(self.average, narrow.bits)
         anything = ~self.compared | variant.undefined(moment)
-        return Expected(number, None, agrees | anything)
+        return Expected(number, None, agrees | anything, old)
 
     def agrees(self, variant: Variant) -> bool:
         """Whether ``variant`` gives every theta and average."""
@@ -329,7 +333,7 @@ class _OneStep:
 
 def _steps(runs: Runs, counts: Sequence[int] | None) -> Iterator[_OneStep]:
     for run, (scenario, trace) in enumerate(runs):
-        walk = Timeline(scenario, float, counts)
+        walk = Moments(scenario.groups, float, counts)
         theta, average = list(scenario.params), [*map(_maybe, scenario.params)]
         shown = iter(enumerate(trace, 1))
         for event in scenario.events:

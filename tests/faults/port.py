@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from asgd.spec import Hyperparameters, check_hyperparameter
 
-from ..ports.scenario import Group, Scenario, Set
-from .timeline import Timeline
+from ..ports.scenario import Group, Set
+from .moments import Moments
 from .variant import Moment, Variant
 
 
@@ -41,7 +41,7 @@ class VariantPort:
             }
             hyper = Hyperparameters(**numbers, maximize=bool(group.get("maximize", False)))
             made.append(Group(hyper, tuple((0.0,) * np.size(p) for p in group["params"])))
-        self._walk = Timeline(Scenario(tuple(made), ()), np.dtype(dtype).type)
+        self._walk = Moments(made, np.dtype(dtype).type)
         self._start = [np.array(p, dtype) for group in groups for p in group["params"]]
         self._theta = [p.copy() for p in self._start]
         zero = self._variant.start_at_zero

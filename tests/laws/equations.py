@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from asgd.spec import EQUATIONS
 
 from ..oracle.calibrated import judge_average, judge_update
-from ..oracle.stepwise import Judgement, Rule, judge
+from ..oracle.judgement import Judgement
+from ..oracle.stepwise import Rule, judge
 from ..ports.protocol import Observation
 from ..ports.scenario import Scenario
 from ..scenarios import designed as probes

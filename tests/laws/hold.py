@@ -1,20 +1,20 @@
 """Run the laws on a port: what pytest and `asgd verify` have in common."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from unittest.mock import patch
+from collections.abc import Sequence
+from contextlib import suppress
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
-from hypothesis.internal.conjecture import providers
+from hypothesis.database import InMemoryExampleDatabase
 
 from ..ports.protocol import Hello, Observation, Port
 from ..ports.scenario import Scenario, drive
+from ..scenarios.drawing import feed
 from .equations import LAWS
 from .law import Law, missing, worst
 from .outcome import Failure, Outcome, Subject
 
-# Once a failing scenario is found, so many smaller ones are tried.
+# Smaller scenarios that are tried once a failing one is found.
 _SHRINKS = 200
 
 
@@ -82,12 +82,10 @@ def _search(
     failures: dict[str, Failure] = {}
     attempts = 0
 
-    @hypothesis.seed(seed)
     @hypothesis.settings(
-        max_examples=examples,
         deadline=None,
-        database=None,
-        phases=(Phase.generate, Phase.shrink),
+        database=InMemoryExampleDatabase(),
+        phases=(Phase.reuse, Phase.shrink),
         suppress_health_check=list(HealthCheck),
         verbosity=Verbosity.quiet,
         print_blob=False,
@@ -110,32 +108,13 @@ def _search(
 
     simplest: list[Failure] = []
     try:
-        with _by_the_seed_alone():
-            run()
+        feed(run, count=examples, seed=seed)
     except _BrokenError:
-        # Hypothesis ends by running the simplest failure once more.
+        with suppress(_BrokenError):
+            run()  # Hypothesis has kept what failed, and shrinks it.
+        # It ends by running the simplest failure once more.
         return simplest[-1]
     return None
-
-
-@contextmanager
-def _by_the_seed_alone() -> Iterator[None]:
-    """Let what is drawn depend on the seed alone.
-
-    Newer versions of Hypothesis also draw numbers that stand in the source of whatever modules
-    happen to be loaded: then a shard, a worker or a colleague would not draw the same scenarios.
-    """
-    names = vars(providers)
-    if not {"_get_local_constants", "_local_constants", "CONSTANTS_CACHE"} <= set(names):
-        yield
-        return
-    nothing = type(names["_local_constants"])()
-    cache = type(names["CONSTANTS_CACHE"])(1024)
-    with (
-        patch.object(providers, "_get_local_constants", lambda: nothing),
-        patch.object(providers, "CONSTANTS_CACHE", cache),
-    ):
-        yield
 
 
 DesignedRuns = list[tuple[Law, Scenario, list[Observation]]]

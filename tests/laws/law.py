@@ -6,7 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ..oracle.stepwise import Judgement, Rule
+from ..oracle.judgement import Judgement
+from ..oracle.stepwise import Rule
 from ..ports.protocol import Hello, Observation
 from ..ports.scenario import Scenario
 

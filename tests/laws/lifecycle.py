@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from asgd.reference import Enclosure
-from asgd.spec import DEFAULTS, domain
+from asgd.spec import domain
 
 from ..oracle import lifecycle as oracle
-from ..oracle.stepwise import Judgement
+from ..oracle.judgement import HYPERPARAMETERS, Place, failed
 from ..ports.program import ProgramPort
 from ..ports.protocol import PortError
 from ..ports.scenario import Group, Scenario
@@ -28,7 +27,6 @@ from .metamorphic import Repeated, Resumed, Twinned, Watched, twin
 from .outcome import LEVELS, Failure, Outcome, Subject, looser
 
 _NOTHING: frozenset[str] = frozenset()
-_ZERO = Enclosure.of(0)
 
 
 @dataclass(frozen=True)
@@ -210,15 +208,19 @@ def hold_lifecycle(law: LifecycleLaw, subject: Subject, *, examples: int, seed: 
     return hold(law, dressed, examples=math.ceil(examples * law.share), seed=seed)
 
 
+def hold_life(
+    law: LifecycleLaw, subject: Subject, *, examples: int, seed: int, truth: bool
+) -> Outcome:
+    """Hold a port to a law of the lifecycle; to one about the truth only if ``truth``."""
+    if law.truth and not truth:
+        return Outcome(law, not_observable=("equations that hold",))
+    return hold_lifecycle(law, subject, examples=examples, seed=seed)
+
+
 def hold_all(subject: Subject, *, examples: int, seed: int, truth: bool = True) -> list[Outcome]:
-    """Hold a port to all laws of life; to those about the truth only where it is asked for."""
-    outcomes = []
-    for law in (*LIFECYCLE_LAWS.values(), REFUSAL):
-        if law.truth and not truth:
-            outcomes.append(Outcome(law, not_observable=("equations that hold",)))
-        else:
-            outcomes.append(hold_lifecycle(law, subject, examples=examples, seed=seed))
-    return outcomes
+    """Hold a port to all laws of the lifecycle."""
+    laws = (*LIFECYCLE_LAWS.values(), REFUSAL)
+    return [hold_life(law, subject, examples=examples, seed=seed, truth=truth) for law in laws]
 
 
 def _refusals(subject: Subject) -> Outcome:
@@ -227,7 +229,7 @@ def _refusals(subject: Subject) -> Outcome:
     accepted: list[Failure] = []
     good = scenarios.STRONG
     places = 2 if "groups" in subject.hello.supports else 1
-    for name in DEFAULTS:
+    for name in HYPERPARAMETERS:
         for value in (-1.0, -(2.0**-40), -math.inf, math.nan, math.inf):
             if value == math.inf and domain(name) == "[0, inf]":
                 continue
@@ -239,7 +241,7 @@ def _refusals(subject: Subject) -> Outcome:
                 outcome.scenarios += 1
                 outcome.judged += 1
                 if _opens(subject, scenario):
-                    judgement = Judgement(name, 0, 0, at, 0, _ZERO, value, 0.0, "fail")
+                    judgement = failed(name, Place(0, 0, at), value)
                     accepted.append(Failure(judgement, scenario))
     if accepted and not isinstance(subject.port, ProgramPort):
         # Only a program owes a refusal to the protocol; an author in Python is told.

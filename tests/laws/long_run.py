@@ -60,7 +60,7 @@ def _last_steps(subject: Subject, scenario: Scenario, outcome: Outcome) -> Failu
         outcome.judged += 1
         if judgement.verdict == "fail":
             call = judgement.call + begun
-            return Failure(replace(judgement, call=call), scenario)
+            return Failure(replace(judgement, place=judgement.place._replace(call=call)), scenario)
     return None
 
 

@@ -8,7 +8,8 @@ from asgd.reference import formats
 from asgd.reference.tolerance import Arithmetic
 from asgd.spec import POLICIES, Convention, Policy
 
-from ..oracle.stepwise import Judgement, Rule
+from ..oracle.judgement import Judgement
+from ..oracle.stepwise import Rule
 from ..ports.protocol import Hello, Observation, Port
 from ..ports.scenario import Scenario, drive
 from .law import Law

@@ -102,7 +102,9 @@ def _attempt(subject: Subject, scenario: Scenario, outcome: Outcome) -> Failure 
             if again is not None:
                 return Failure(again, alone)
             shown = replace(scenario, events=scenario.events[:call])
-            return Failure(replace(judgement, element=element), shown)
+            return Failure(
+                replace(judgement, place=judgement.place._replace(element=element)), shown
+            )
     return None
 
 

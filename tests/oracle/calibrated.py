@@ -13,8 +13,10 @@ from asgd.reference.tolerance import Arithmetic, average_tolerance, descend_tole
 from asgd.spec import Hyperparameters
 
 from ..ports.protocol import Observation
-from ..ports.scenario import Scenario, Step
-from .stepwise import Judgement, Rule
+from ..ports.scenario import Scenario
+from ..ports.timeline import turns
+from .judgement import Judgement, Place, Quantity
+from .stepwise import Rule
 
 _EXACT = (0.0, 0.0)
 
@@ -27,19 +29,18 @@ def judge_update(
     It is measured at each step on an element whose theta is 0 before, and whose gradient is not:
     there theta becomes eta times the gradient's size. Steps without such an element are left out.
     """
-    hyper = scenario.groups[0].hyper
-    steps = [event for event in scenario.events if isinstance(event, Step)]
     before = list(scenario.params)
-    for call, (event, seen) in enumerate(zip(steps, trace, strict=True), 1):
-        for i, grad in enumerate(event.grads):
+    for call, ((event, made), seen) in enumerate(zip(turns(scenario), trace, strict=True), 1):
+        for i, (grad, turn) in enumerate(zip(event.grads, made, strict=True)):
             old, before[i] = before[i], seen.theta[i]
-            if grad is not None:
+            if grad is not None and turn is not None:
                 update = (old, grad, seen.theta[i])
-                yield from _one_update((call, call, i), update, hyper, rule.arithmetic)
+                place = Place(call, turn.t, i)
+                yield from _one_update(place, update, turn.now, rule.arithmetic)
 
 
 def _one_update(
-    place: tuple[int, int, int],
+    place: Place,
     update: tuple[Sequence[float], Sequence[float], Sequence[float]],
     hyper: Hyperparameters,
     arithmetic: Arithmetic,
@@ -78,7 +79,7 @@ def _one_update(
         assert isinstance(exact, Enclosure)
         bound = allowed(j, size, exact.magnitude())
         if math.isfinite(bound):
-            yield _follows("theta", place, j, exact, got[j], bound)
+            yield _follows("theta", place._replace(element=j), exact, got[j], bound)
 
 
 def judge_average(
@@ -91,10 +92,9 @@ def judge_average(
     weight (E4) is not blamed for its average.
     """
     before: list[Sequence[float] | None] = list(scenario.params)
-    steps = [event for event in scenario.events if isinstance(event, Step)]
-    for call, (event, seen) in enumerate(zip(steps, trace, strict=True), 1):
-        for i, grad in enumerate(event.grads):
-            if grad is None:
+    for call, ((_, made), seen) in enumerate(zip(turns(scenario), trace, strict=True), 1):
+        for i, turn in enumerate(made):
+            if turn is None:
                 continue
             old, theta, after = before[i], seen.theta[i], seen.average[i]
             before[i] = after
@@ -102,11 +102,12 @@ def judge_average(
             if old is None or after is None:
                 continue
             if all(map(math.isfinite, [*theta, *after, *old])) and theta[0] != old[0]:
-                yield from _one_average((call, call, i), (old, theta, after), rule.arithmetic)
+                place = Place(call, turn.t, i)
+                yield from _one_average(place, (old, theta, after), rule.arithmetic)
 
 
 def _one_average(
-    place: tuple[int, int, int],
+    place: Place,
     average: tuple[Sequence[float], Sequence[float], Sequence[float]],
     arithmetic: Arithmetic,
 ) -> Iterator[Judgement]:
@@ -136,7 +137,7 @@ def _one_average(
         start = Enclosure.of(before[j])
         exact = truth.average(start, Enclosure.of(theta[j]), mu=mu)
         assert isinstance(exact, Enclosure)
-        yield _follows("average", place, j, exact, after[j], bounds[j])
+        yield _follows("average", place._replace(element=j), exact, after[j], bounds[j])
 
 
 def _around(x: Enclosure, error: float) -> Enclosure:
@@ -144,16 +145,16 @@ def _around(x: Enclosure, error: float) -> Enclosure:
 
 
 def _follows(
-    quantity: str,
-    place: tuple[int, int, int],
-    element: int,
-    exact: Enclosure,
-    got: float,
-    tolerance: float,
+    quantity: Quantity, place: Place, exact: Enclosure, got: float, tolerance: float
 ) -> Judgement:
     """Judge a number by an enclosure that is as wide as its scalar was measured."""
-    call, t, parameter = place
     difference, bound = exact - Enclosure.of(got), Enclosure.of(tolerance)
     apart = (difference - bound).low > 0 or (difference + bound).high < 0
-    verdict = "fail" if apart else "pass"
-    return Judgement(quantity, call, t, parameter, element, exact, got, tolerance, verdict)
+    return Judgement(
+        quantity=quantity,
+        place=place,
+        exact=exact,
+        got=got,
+        tolerance=tolerance,
+        verdict="fail" if apart else "pass",
+    )

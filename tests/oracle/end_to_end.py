@@ -4,7 +4,7 @@ The judge takes a port's own numbers as exact inputs of the next step. Those who
 the whole trajectory, and bounds that hold for every step at once: ``spec/vectors.md`` derives them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -21,11 +21,11 @@ from asgd.reference.tolerance import (
 )
 from asgd.spec import Convention, Hyperparameters
 
-from ..ports.scenario import Scenario, Step, Vector
+from ..ports.scenario import Scenario, Vector
+from ..ports.timeline import Turn, turns
+from .window import Window, window
 
 _PRECISION = 320
-# Beyond every step that is taken, so the window of t0 = inf never opens.
-_NEVER = 2.0**80
 # The few float operations of a bound's recursion lose less than this.
 _UPWARD = 1 + 2.0**-40
 
@@ -62,11 +62,9 @@ class Shown:
 
 
 @dataclass
-class _Track:
+class _State:
     theta: list[Known]
     average: list[Known] | None
-    t: int = 0
-    past: Hyperparameters | None = None
 
 
 def trajectories(
@@ -88,19 +86,13 @@ def trajectories(
     list of Shown
         One for each parameter.
     """
-    hypers = [group.hyper for group in scenario.groups]
-    owner = [i for i, group in enumerate(scenario.groups) for _ in group.params]
-    tracks = [_Track(_known(p), _known(p)) for p in scenario.params]
-    for event in scenario.events:
-        if not isinstance(event, Step):
-            changes: dict[str, Any] = dict(event.changes)
-            hypers[event.group] = hypers[event.group]._replace(**changes)
-            continue
+    states = [_State(_known(p), _known(p)) for p in scenario.params]
+    for event, made in turns(scenario):
         yield [
-            Shown(track.theta, track.average)
-            if grad is None
-            else _step(track, grad, hypers[owner[i]], convention, arithmetic)
-            for i, (track, grad) in enumerate(zip(tracks, event.grads, strict=True))
+            Shown(state.theta, state.average)
+            if turn is None or grad is None
+            else _step(state, grad, turn, convention, arithmetic)
+            for state, grad, turn in zip(states, event.grads, made, strict=True)
         ]
 
 
@@ -113,27 +105,28 @@ def _exact(x: float | Fraction) -> Enclosure:
 
 
 def _step(
-    track: _Track, grad: Vector, hyper: Hyperparameters, rule: Convention, arithmetic: Arithmetic
+    state: _State, grad: Vector, turn: Turn, rule: Convention, arithmetic: Arithmetic
 ) -> Shown:
-    track.t += 1
-    stored = rule.hyperparameters == "stored" and track.past is not None
-    scheduled = track.past if stored and track.past is not None else hyper
-    track.past = hyper
-    clock = track.t - rule.eta_lag
+    scheduled = turn.scheduled(rule)
+    clock = turn.t - rule.eta_lag
     lr, lambd, alpha = scheduled.lr, scheduled.lambd, scheduled.alpha
     eta = truth.step_size(clock, lr=_exact(lr), lambd=_exact(lambd), alpha=_exact(alpha))
     assert isinstance(eta, Enclosure)
     errors = step_size_error(clock, lr=lr, lambd=lambd, alpha=alpha, arithmetic=arithmetic)
-    before = track.theta
-    track.theta = [
-        _descend(theta, g, hyper, eta, errors, arithmetic)
+    before = state.theta
+    state.theta = [
+        _descend(theta, g, turn.now, eta, errors, arithmetic)
         for theta, g in zip(before, grad, strict=True)
     ]
-    window = _Window(track.t, min(rule.read_t0(scheduled.t0), _NEVER), rule, arithmetic)
-    means: list[Any] = [None] * len(before) if track.average is None else [*track.average]
-    track.average = window.averages(means, before, track.theta)
+    opened = window(turn.t, scheduled.t0, rule)
     used = Known(eta, (errors[0] * eta.magnitude() + errors[1]) * _UPWARD)
-    return Shown(track.theta, track.average, used, window.weight())
+    if opened is None:
+        state.average = None
+        return Shown(state.theta, None, used)
+    means: list[Any] = [None] * len(before) if state.average is None else [*state.average]
+    rows = zip(means, before, state.theta, strict=True)
+    state.average = [_average(*row, opened, arithmetic) for row in rows]
+    return Shown(state.theta, state.average, used, _weight(opened, arithmetic))
 
 
 def _descend(
@@ -163,62 +156,46 @@ def _descend(
     return Known(exact, (carried + own) * _UPWARD)
 
 
-class _Window:
-    """E4 and E5 at one step."""
+def _weight(opened: Window, arithmetic: Arithmetic) -> Known | None:
+    if opened.mu is None:
+        return None
+    mu = float(opened.mu)
+    error = averaging_weight_error(mu, opened.begin, arithmetic=arithmetic) * mu
+    return Known(_exact(opened.mu), (error + arithmetic.tiny) * _UPWARD)
 
-    def __init__(self, t: int, t0: float, rule: Convention, arithmetic: Arithmetic) -> None:
-        self.t0, self.arithmetic = t0, arithmetic
-        self.literal = rule.divisor == "t-t0" and t >= t0
-        self.lead = t - Fraction(t0)
-        self.mu = 1 / max(Fraction(1), t - rule.mu_lag - Fraction(t0))
 
-    def weight(self) -> Known | None:
-        if self.literal:
-            return None
-        mu = float(self.mu)
-        error = averaging_weight_error(mu, self.t0, arithmetic=self.arithmetic) * mu
-        return Known(_exact(self.mu), (error + self.arithmetic.tiny) * _UPWARD)
+def _average(
+    mean: Known | None,
+    before: Known,
+    theta: Known,
+    opened: Window,
+    arithmetic: Arithmetic,
+) -> Known:
+    if opened.is_mean:
+        return _mean(theta if mean is None else mean, theta, opened.new, opened.begin, arithmetic)
+    return _sum([(before, opened.previous), (theta, opened.new)], arithmetic)
 
-    def averages(
-        self, means: list[Any], before: list[Known], thetas: list[Known]
-    ) -> list[Known] | None:
-        if not self.literal:
-            mu = self.mu
-        elif self.lead == 0:
-            return None
-        elif self.lead < 1:
-            return [self._sum([theta], 1 / self.lead) for theta in thetas]
-        elif self.lead == 1:
-            pairs = zip(before, thetas, strict=True)
-            return [self._sum([old, theta], Fraction(1)) for old, theta in pairs]
-        else:
-            mu = 1 / self.lead
-        return [self._mean(m, theta, mu) for m, theta in zip(means, thetas, strict=True)]
 
-    def _mean(self, mean: Known | None, theta: Known, mu: Fraction) -> Known:
-        mean = theta if mean is None else mean
-        exact = mean.exact + _exact(mu) * (theta.exact - mean.exact)
-        carried = float(1 - mu) * mean.error + float(mu) * theta.error * _UPWARD
-        own = average_tolerance(
-            mean.size,
-            theta.size,
-            (theta.exact - mean.exact).magnitude() + mean.error + theta.error,
-            exact.magnitude() + carried,
-            mu=float(mu),
-            mu_error=averaging_weight_error(float(mu), self.t0, arithmetic=self.arithmetic),
-            arithmetic=self.arithmetic,
-        )
-        return Known(exact, (carried + own) * _UPWARD)
+def _mean(mean: Known, theta: Known, mu: Fraction, t0: float, arithmetic: Arithmetic) -> Known:
+    exact = mean.exact + _exact(mu) * (theta.exact - mean.exact)
+    carried = float(1 - mu) * mean.error + float(mu) * theta.error * _UPWARD
+    own = average_tolerance(
+        mean.size,
+        theta.size,
+        (theta.exact - mean.exact).magnitude() + mean.error + theta.error,
+        exact.magnitude() + carried,
+        mu=float(mu),
+        mu_error=averaging_weight_error(float(mu), t0, arithmetic=arithmetic),
+        arithmetic=arithmetic,
+    )
+    return Known(exact, (carried + own) * _UPWARD)
 
-    def _sum(self, terms: list[Known], weight: Fraction) -> Known:
-        exact = _exact(0)
-        for term in terms:
-            exact = exact + term.exact * _exact(weight)
-        scale = float(weight) * _UPWARD
-        carried = sum(term.error for term in terms) * scale
-        own = weighted_sum_tolerance(
-            sum(term.size for term in terms) * scale,
-            exact.magnitude() + carried,
-            arithmetic=self.arithmetic,
-        )
-        return Known(exact, (carried + own) * _UPWARD)
+
+def _sum(terms: Sequence[tuple[Known, Fraction]], arithmetic: Arithmetic) -> Known:
+    exact, carried, size = _exact(0), 0.0, 0.0
+    for term, weight in terms:
+        exact = exact + term.exact * _exact(weight)
+        carried += term.error * float(weight) * _UPWARD
+        size += term.size * float(weight) * _UPWARD
+    own = weighted_sum_tolerance(size, exact.magnitude() + carried, arithmetic=arithmetic)
+    return Known(exact, (carried + own) * _UPWARD)

@@ -8,14 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from asgd.reference import Enclosure
-
 from ..ports.protocol import Observation
 from ..ports.scenario import Group, Scenario, Step, Vector
-from .stepwise import Judgement, Rule, judge
+from .judgement import Judgement, Place, Quantity, equal
+from .stepwise import Rule, judge
 
 _ALL = frozenset({"eta", "theta", "mu", "average"})
-_ZERO = Enclosure.of(0)
 
 
 def all_quantities(
@@ -38,29 +36,31 @@ def replays_equal(
 
 
 def _same(call: int, old: Observation, new: Observation) -> Iterator[Judgement]:
-    for key in ("theta", "average"):
-        for i, (a, b) in enumerate(zip(getattr(old, key), getattr(new, key), strict=True)):
+    rows: tuple[tuple[Quantity, Any, Any], ...] = (
+        ("theta", old.theta, new.theta),
+        ("average", old.average, new.average),
+    )
+    for quantity, one, other in rows:
+        for i, (a, b) in enumerate(zip(one, other, strict=True)):
             if a is not None:
                 lost = (math.nan,) * len(a)
-                yield from _equal(key, call, i, a, lost if b is None else b)
-    for key in ("eta", "mu"):
-        for i, (x, y) in enumerate(zip(getattr(old, key), getattr(new, key), strict=True)):
+                yield from _all_equal(quantity, Place(call, call, i), a, lost if b is None else b)
+    scalars: tuple[tuple[Quantity, Any, Any], ...] = (
+        ("eta", old.eta, new.eta),
+        ("mu", old.mu, new.mu),
+    )
+    for quantity, one, other in scalars:
+        for i, (x, y) in enumerate(zip(one, other, strict=True)):
             # A port may know eta only after its first step.
             if x is not None and y is not None:
-                yield from _equal(key, call, i, (x,), (y,))
+                yield equal(quantity, Place(call, call, i), x, y)
 
 
-def _equal(
-    key: str, call: int, i: int, old: Sequence[float], new: Sequence[float]
+def _all_equal(
+    quantity: Quantity, place: Place, old: Sequence[float], new: Sequence[float]
 ) -> Iterator[Judgement]:
     for j, (x, y) in enumerate(zip(old, new, strict=True)):
-        exact = Enclosure.of(x) if math.isfinite(x) else _ZERO
-        yield Judgement(key, call, call, i, j, exact, y, 0.0, "pass" if _is(x, y) else "fail")
-
-
-def _is(x: float, y: float) -> bool:
-    """Whether two numbers are the same one; the sign of zero means nothing here."""
-    return x == y or (math.isnan(x) and math.isnan(y))
+        yield equal(quantity, place._replace(element=j), x, y)
 
 
 def columns(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Iterator[Judgement]:
@@ -69,7 +69,7 @@ def columns(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Ite
     for judgement in judge(small, seen, rule, _ALL):
         if judgement.quantity in {"theta", "average"}:
             element = places[judgement.parameter][judgement.element]
-            yield replace(judgement, element=element)
+            yield replace(judgement, place=judgement.place._replace(element=element))
         else:
             yield judgement
 
@@ -88,17 +88,13 @@ def special(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Ite
             for j, (old, g, new) in enumerate(zip(before[i], grad, seen.theta[i], strict=True)):
                 if math.isfinite(old) and math.isinf(g) and hyper.lr > 0:
                     sign = g if hyper.maximize else -g
-                    yield _expect("theta", (call, i, j), sign, new)
-                # Before the window of every convention: t0 is beyond the last step.
-                if average is not None and hyper.t0 > len(steps) and not math.isfinite(new):
-                    yield _expect("average", (call, i, j), new, average[j])
+                    yield equal("theta", Place(call, call, i, j), sign, new)
+                # Before the window of every convention: t0 is beyond the last step. nan is what an
+                # average that is computed there, not copied, makes of an infinity.
+                mean = math.nan if average is None else average[j]
+                if hyper.t0 > len(steps) and not (math.isfinite(new) or math.isnan(mean)):
+                    yield equal("average", Place(call, call, i, j), new, mean)
         before = seen.theta
-
-
-def _expect(key: str, place: tuple[int, int, int], want: float, got: float) -> Judgement:
-    call, i, j = place
-    verdict = "pass" if _is(want, got) else "fail"
-    return Judgement(key, call, call, i, j, _ZERO, got, 0.0, verdict)
 
 
 def gradients_unchanged(
@@ -111,7 +107,7 @@ def gradients_unchanged(
     for call, (event, seen) in enumerate(zip(steps, trace, strict=True), 1):
         for i, grad in enumerate(event.grads):
             assert grad is not None
-            yield from _equal("gradient", call, i, grad, seen.theta[i])
+            yield from _all_equal("gradient", Place(call, call, i), grad, seen.theta[i])
 
 
 # Many elements, few lives.

@@ -36,6 +36,12 @@ class Set:
     changes: Mapping[str, float] = field(hash=False)
 
 
+def changed(hyper: Hyperparameters, event: Set) -> Hyperparameters:
+    """``hyper`` after a change."""
+    changes: dict[str, Any] = dict(event.changes)
+    return hyper._replace(**changes)
+
+
 @dataclass(frozen=True)
 class Scenario:
     """Groups to open, and the events that follow."""
@@ -114,8 +120,7 @@ def in_force(
     hypers = [group.hyper for group in scenario.groups]
     for event in events:
         if isinstance(event, Set):
-            changes: dict[str, Any] = dict(event.changes)
-            hypers[event.group] = hypers[event.group]._replace(**changes)
+            hypers[event.group] = changed(hypers[event.group], event)
     rest = iter(params)
     return tuple(
         Group(hyper, tuple(next(rest) for _ in group.params))

@@ -1,11 +1,12 @@
 """`asgd.check`: assert in a test that a port conforms."""
 
-import io
 from typing import Any
 
 from ..ports.protocol import PortError
 from ..verify.interface import verify
 from ..verify.result import Result
+from .build import build
+from .text import render
 
 
 def check(port: Any, **options: Any) -> Result:
@@ -16,21 +17,20 @@ def check(port: Any, **options: Any) -> Result:
     port, **options
         As `asgd.verify` takes them.
 
+    Returns
+    -------
+    Result
+        Where the port conforms.
+
     Raises
     ------
     AssertionError
-        If the port deviates; the message is the diagnosis.
+        If the port deviates; the message is the report.
     PortError
-        If no verdict can be given.
+        If there is no verdict.
     """
-    from rich.console import Console  # noqa: PLC0415 - an extra
-
-    from .terminal import show  # noqa: PLC0415 - needs the extra
-
     result = verify(port, **options)
     if result.verdict == "conforms":
         return result
-    stream = io.StringIO()
-    show(result, Console(file=stream, highlight=False, width=80))
-    text = stream.getvalue()
+    text = "\n".join(line.text for line in render(build(result)))
     raise AssertionError(text) if result.verdict == "deviates" else PortError(text)

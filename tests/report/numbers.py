@@ -2,26 +2,27 @@
 
 import math
 from fractions import Fraction
-from typing import Any
 
 from asgd.reference import Enclosure, real
 from asgd.reference.rounding import formats, round_fraction
 
+from .model import Interval, Number
 
-def number(x: float) -> dict[str, Any]:
+
+def number(x: float) -> Number:
     """``x`` in hexadecimal, beside its decimal form."""
-    return {"hex": float(x).hex(), "decimal": repr(float(x))}
+    return Number(hex=float(x).hex(), decimal=repr(float(x)))
 
 
-def expected(exact: Enclosure) -> dict[str, str]:
+def expected(exact: Enclosure) -> Interval:
     """Ends of an enclosure: rounded outward to float64 in hexadecimal, and in decimals."""
     low, high = exact.bounds()
-    return {
-        "lo": _toward(low, -math.inf).hex(),
-        "hi": _toward(high, math.inf).hex(),
-        "lo_decimal": decimal(low),
-        "hi_decimal": decimal(high),
-    }
+    return Interval(
+        lo=_toward(low, -math.inf).hex(),
+        hi=_toward(high, math.inf).hex(),
+        lo_decimal=decimal(low),
+        hi_decimal=decimal(high),
+    )
 
 
 def decimal(x: Fraction, digits: int = 25) -> str:

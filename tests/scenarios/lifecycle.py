@@ -1,7 +1,6 @@
 """Scenarios for the laws of an optimizer's life: designed ones, and Hypothesis strategies.
 
-As in `probes`, hyperparameters are strong, so that a wrong step shows at once; as in `strategies`,
-values are float32 numbers, so that both dtypes live the same life.
+As in `designed`, hyperparameters are strong, so that a wrong step shows at once.
 """
 
 import math
@@ -14,6 +13,7 @@ from asgd.spec import Hyperparameters
 
 from ..ports.scenario import Group, PausedScenario, Scenario, Set, Step, Vector, single
 from . import strategies
+from .numbers import codes, ordinary
 
 Supports = frozenset[str]
 
@@ -160,32 +160,33 @@ def paused(supports: Supports) -> list[Scenario]:
 
 @st.composite
 def life(draw: Any, dtype: str, supports: Supports) -> Scenario:
-    """Any life that the port supports, twice as long as E6's, with a pause somewhere."""
-    scenario: Scenario = draw(strategies.step(dtype, supports))
-    shapes = [len(p) for p in scenario.params]
-    more = []
-    for _ in range(draw(st.integers(1, 6))):
-        gone = "skip" in supports
-        grads = [
-            None if gone and draw(st.integers(0, 5)) == 5 else draw(strategies.vector(size))
-            for size in shapes
-        ]
-        more.append(Step(tuple(grads)))
-    events = (*scenario.events, *more)
-    return PausedScenario(scenario.groups, events, draw(st.integers(0, len(events) - 1)))
+    """Any life that the port supports, with a pause somewhere."""
+    scenario: Scenario = draw(strategies.life(dtype, supports))
+    pause = draw(st.integers(0, len(scenario.events) - 1))
+    return PausedScenario(scenario.groups, scenario.events, pause)
+
+
+_RATES = tuple(2.0**-k for k in range(6))
+_NOT_FINITE = (math.inf, -math.inf, math.nan)
 
 
 @st.composite
 def special(draw: Any, dtype: str, supports: Supports) -> Scenario:
     """Gradients of which some are inf or nan."""
-    scenario: Scenario = draw(strategies.gradient(dtype, supports))
-    values = st.one_of(
-        st.sampled_from([math.inf, -math.inf, math.nan]), st.floats(-4.0, 4.0, width=32)
+    hyper = STRONG._replace(
+        lr=draw(st.sampled_from(_RATES)),
+        lambd=0.0,
+        t0=draw(st.sampled_from([0.0, 2.0, 1e6])),
+        weight_decay=draw(st.sampled_from([0.0, *_RATES])),
+        maximize="maximize" in supports and draw(st.booleans()),
     )
-    group = scenario.groups[0]
-    hyper = group.hyper._replace(t0=draw(st.sampled_from([0.0, 2.0, 1e6])))
-    size = len(group.params[0])
-    steps = draw(
-        st.lists(st.lists(values, min_size=size, max_size=size).map(tuple), min_size=1, max_size=5)
-    )
-    return single(hyper, group.params, tuple((g,) for g in steps))
+    size, steps = draw(st.integers(1, 4)), draw(st.integers(1, 5))
+    drawn = draw(codes(size * (steps + 1)))
+    theta = tuple(ordinary(dtype, code) for code in drawn[:size])
+    rows = [tuple(_any(dtype, c) for c in drawn[size * t :][:size]) for t in range(1, steps + 1)]
+    return single(hyper, (theta,), tuple((row,) for row in rows))
+
+
+def _any(dtype: str, code: int) -> float:
+    code, kind = divmod(code, 8)
+    return ordinary(dtype, code) if kind < 5 else _NOT_FINITE[kind - 5]

@@ -1,9 +1,6 @@
-"""Drawn scenarios: Hypothesis strategies over the spec's domains, one for each law.
+"""Drawn scenarios: Hypothesis strategies over the spec's domains, one for each law."""
 
-Values are float32 numbers, so that both dtypes run the same scenario and shrinking ends in short
-constants.
-"""
-
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -12,132 +9,159 @@ from asgd.spec import Hyperparameters
 
 from ..ports.scenario import Group, Scenario, Set, Step, Vector, single
 from .designed import gauged
+from .numbers import codes, moderate, ordinary, power, rate, start, value
+
+Supports = frozenset[str]
 
 _PLAIN = Hyperparameters(lr=0.5, lambd=0.0, alpha=0.0, t0=1e6, weight_decay=0.0, maximize=False)
-
-
-def _positive(low: float, high: float) -> st.SearchStrategy[float]:
-    return st.floats(low, high, width=32, allow_subnormal=False)
-
-
-def _values() -> st.SearchStrategy[float]:
-    """Parameters and gradients: ordinary, wide, zero, subnormal."""
-    ordinary = st.floats(-4.0, 4.0, width=32)
-    wide = st.floats(-(2.0**40), 2.0**40, width=32)
-    return st.one_of(ordinary, ordinary, wide, st.floats(-(2.0**-100), 2.0**-100, width=32))
-
-
-def vector(size: int) -> st.SearchStrategy[Vector]:
-    """A parameter or a gradient of ``size`` elements."""
-    return st.lists(_values(), min_size=size, max_size=size).map(tuple)
-
-
-# Zero is a domain's end and a case of its own: it is drawn more often than floats would.
-_DECAY = st.one_of(st.just(0.0), _positive(2.0**-20, 4.0))
-_LR = st.one_of(st.floats(2.0**-20, 4.0), st.just(0.0))
-# Any float64, for a port must take a hyperparameter exactly, or round it once.
-_RATE = st.floats(2.0**-30, 4.0)
-_POWER = st.one_of(
-    st.sampled_from([0.75, 0.5, 1.0, 2.0 / 3.0]), st.floats(0.0, 2.0), st.floats(2.0, 8.0)
-)
-_T0 = st.one_of(st.integers(0, 10).map(float), st.sampled_from([0.5, 1.25, 2.5, 3.75, 1e6]))
+# Codes, out of 64, of a rate that is 0.
+_SELDOM, _OFTEN = 2, 16
+# Long lives have the gradients of their first steps over again: drawing is dear.
+_FRESH = 6
 
 
 @st.composite
-def gradient(draw: Any, dtype: str, supports: frozenset[str]) -> Scenario:  # noqa: ARG001
+def gradient(draw: Any, dtype: str, supports: Supports) -> Scenario:
     """E1: lambd = 0, so eta is lr; it is measured."""
+    lr, decay, turn = draw(codes(3))
     hyper = _PLAIN._replace(
-        lr=draw(_LR),
-        weight_decay=draw(_DECAY),
-        maximize="maximize" in supports and draw(st.booleans()),
+        lr=rate(dtype, lr, zeros=_SELDOM),
+        weight_decay=rate(dtype, decay, zeros=_OFTEN),
+        maximize="maximize" in supports and bool(turn % 2),
     )
-    size = draw(st.integers(1, 3))
-    grads = draw(st.lists(vector(size), min_size=1, max_size=3))
-    return gauged(hyper, draw(vector(size)), tuple(grads))
+    return _gauged(draw, hyper, dtype)
 
 
 @st.composite
-def step_size(draw: Any, dtype: str, supports: frozenset[str]) -> Scenario:  # noqa: ARG001
-    """E2: impulses from theta = 0."""
-    hyper = _PLAIN._replace(lr=draw(_RATE), lambd=draw(_DECAY), alpha=draw(_POWER))
-    steps = draw(st.integers(1, 8))
-    impulses = tuple((tuple(float(i == j) for i in range(steps)),) for j in range(steps))
-    return single(hyper, ((0.0,) * steps,), impulses)
+def step_size(draw: Any, dtype: str, supports: Supports) -> Scenario:  # noqa: ARG001
+    """E2: impulses from theta = 0, at every step or, for a longer life, at every seventh."""
+    lr, lambd, alpha = draw(codes(3))
+    hyper = _PLAIN._replace(
+        lr=rate(dtype, lr), lambd=rate(dtype, lambd, zeros=_SELDOM), alpha=power(alpha)
+    )
+    count, apart = draw(st.integers(1, 8)), draw(st.sampled_from((1, 1, 1, 7)))
+    hyper = moderate(dtype, hyper, count * apart)
+    impulses = tuple(
+        (tuple(float((i + 1) * apart == t) for i in range(count)),)
+        for t in range(1, count * apart + 1)
+    )
+    return single(hyper, ((0.0,) * count,), impulses)
 
 
 @st.composite
-def descend(draw: Any, dtype: str, supports: frozenset[str]) -> Scenario:  # noqa: ARG001
+def descend(draw: Any, dtype: str, supports: Supports) -> Scenario:  # noqa: ARG001
     """E3: weight_decay = 0; eta is measured."""
-    hyper = _PLAIN._replace(lr=draw(_LR), lambd=draw(_DECAY), alpha=draw(_POWER))
-    size = draw(st.integers(1, 3))
-    grads = draw(st.lists(vector(size), min_size=1, max_size=3))
-    return gauged(hyper, draw(vector(size)), tuple(grads))
+    lr, lambd, alpha = draw(codes(3))
+    hyper = _PLAIN._replace(
+        lr=rate(dtype, lr, zeros=_SELDOM),
+        lambd=rate(dtype, lambd, zeros=_SELDOM),
+        alpha=power(alpha),
+    )
+    return _gauged(draw, moderate(dtype, hyper, _FRESH), dtype)
+
+
+def _gauged(draw: Any, hyper: Hyperparameters, dtype: str) -> Scenario:
+    size, steps = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    theta, *grads = _rows(draw(codes(size * (steps + 1))), (size,) * (steps + 1), dtype)
+    return gauged(hyper, theta, tuple(grads))
+
+
+def _rows(drawn: Sequence[int], sizes: Sequence[int], dtype: str) -> list[Vector]:
+    """Vectors of these sizes, one behind the other."""
+    numbers = iter(drawn)
+    return [tuple(value(dtype, next(numbers)) for _ in range(size)) for size in sizes]
 
 
 @st.composite
-def averaging_weight(draw: Any, dtype: str, supports: frozenset[str]) -> Scenario:  # noqa: ARG001
+def averaging_weight(draw: Any, dtype: str, supports: Supports) -> Scenario:  # noqa: ARG001
     """E4: one 1 wanders through the elements."""
-    hyper = _PLAIN._replace(lr=1.0, t0=draw(_T0))
-    size = draw(st.integers(2, 12))
-    start = tuple(float(i == 0) for i in range(size))
+    (t0,) = draw(codes(1))
+    hyper = _PLAIN._replace(lr=1.0, t0=start(t0))
+    size = draw(st.integers(2, 12)) * draw(st.sampled_from((1, 1, 1, 3)))
+    first = tuple(float(i == 0) for i in range(size))
     moves = tuple(
         (tuple(float(i == j) - float(i == j + 1) for i in range(size)),) for j in range(size - 1)
     )
-    return single(hyper, (start,), moves)
+    return single(hyper, (first,), moves)
 
 
 @st.composite
-def average(draw: Any, dtype: str, supports: frozenset[str]) -> Scenario:  # noqa: ARG001
+def average(draw: Any, dtype: str, supports: Supports) -> Scenario:  # noqa: ARG001
     """E5: element 0 swings more widely than any other."""
-    hyper = _PLAIN._replace(lr=1.0, t0=draw(_T0))
-    size = draw(st.integers(2, 4))
+    size, steps = draw(st.integers(1, 3)), draw(st.integers(1, 8))
+    t0, *drawn = draw(codes(1 + size * (steps + 1)))
+    numbers = [ordinary(dtype, code) for code in drawn]
+    theta, *grads = [tuple(numbers[k : k + size]) for k in range(0, len(numbers), size)]
     swing = 2.0**42
-    ordinary = st.floats(-4.0, 4.0, width=32)
-    rest = st.lists(ordinary, min_size=size - 1, max_size=size - 1).map(tuple)
-    steps = draw(st.lists(rest, min_size=1, max_size=8))
-    grads = tuple(((2 * swing * (-1) ** t, *g),) for t, g in enumerate(steps))
-    return single(hyper, ((swing, *draw(rest)),), grads)
+    moves = tuple(((2 * swing * (-1) ** t, *g),) for t, g in enumerate(grads))
+    return single(_PLAIN._replace(lr=1.0, t0=start(t0)), ((swing, *theta),), moves)
 
 
 @st.composite
-def _hyper(draw: Any, supports: frozenset[str]) -> Hyperparameters:
-    return Hyperparameters(
-        lr=draw(st.one_of(_RATE, _RATE, st.just(0.0))),
-        lambd=draw(st.one_of(_RATE, st.just(0.0))),
-        alpha=draw(_POWER),
-        t0=draw(_T0),
-        weight_decay=draw(st.one_of(st.just(0.0), _RATE)),
-        maximize="maximize" in supports and draw(st.booleans()),
-    )
-
-
-_CHANGES = st.one_of(
-    st.fixed_dictionaries({"lr": _RATE}),
-    st.fixed_dictionaries({"lambd": _RATE}),
-    st.fixed_dictionaries({"alpha": _POWER}),
-    st.fixed_dictionaries({"t0": _T0}),
-    st.fixed_dictionaries({"weight_decay": _RATE}),
-)
-
-
-@st.composite
-def step(draw: Any, dtype: str, supports: frozenset[str]) -> Scenario:  # noqa: ARG001
+def step(draw: Any, dtype: str, supports: Supports) -> Scenario:
     """E6: any groups, gradients, skipped steps and changes that the port supports."""
-    groups = tuple(
-        Group(
-            draw(_hyper(supports)),
-            tuple(draw(vector(draw(st.integers(1, 3)))) for _ in range(draw(st.integers(1, 2)))),
-        )
-        for _ in range(draw(st.integers(1, 2 if "groups" in supports else 1)))
+    return _life(draw, dtype, supports, draw(st.integers(1, 6)))
+
+
+@st.composite
+def life(draw: Any, dtype: str, supports: Supports) -> Scenario:
+    """The same, twice as long, and sometimes far longer."""
+    steps = draw(st.integers(2, 12)) + draw(st.sampled_from((0, 0, 0, 0, 0, 0, 0, 24)))
+    return _life(draw, dtype, supports, steps)
+
+
+def _life(draw: Any, dtype: str, supports: Supports, steps: int) -> Scenario:
+    most = 3 if "groups" in supports else 1
+    shapes = draw(
+        st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=2), min_size=1, max_size=most)
     )
-    sizes = [len(p) for group in groups for p in group.params]
+    sizes = [size for shape in shapes for size in shape]
+    groups = tuple(_group(draw, dtype, supports, shape, steps) for shape in shapes)
+    fresh = min(steps, _FRESH)
+    drawn = iter(_rows(draw(codes(fresh * sum(sizes))), sizes * fresh, dtype))
+    grads = [[next(drawn) for _ in sizes] for _ in range(fresh)]
+    hypers = [group.hyper for group in groups]
+    luck = draw(codes(steps * (1 + (len(sizes) + 7) // 8)))
     events: list[Step | Set] = []
-    for _ in range(draw(st.integers(1, 6))):
-        if "set" in supports and draw(st.integers(0, 4)) == 4:
-            events.append(Set(draw(st.integers(0, len(groups) - 1)), draw(_CHANGES)))
-        grads = [
-            None if "skip" in supports and draw(st.integers(0, 5)) == 5 else draw(vector(size))
-            for size in sizes
+    for t in range(steps):
+        skips, *chances = luck[t::steps]
+        if "set" in supports and skips % 4 == 3:
+            at = skips // 4 % len(groups)
+            before = hypers[at]
+            wanted = _change(hypers[at], chances[0], dtype)
+            hypers[at] = moderate(dtype, wanted, steps)
+            changes = {k: v for k, v in hypers[at]._asdict().items() if v != getattr(before, k)}
+            events += [Set(at, changes)] if changes else []
+        present = [
+            "skip" not in supports or chances[i // 8] >> 8 * (i % 8) & 7 != 7
+            for i in range(len(sizes))
         ]
-        events.append(Step(tuple(grads)))
+        row = grads[t % fresh]
+        events.append(
+            Step(tuple(g if there else None for g, there in zip(row, present, strict=True)))
+        )
     return Scenario(groups, tuple(events))
+
+
+def _group(draw: Any, dtype: str, supports: Supports, shape: Sequence[int], steps: int) -> Group:
+    lr, lambd, alpha, t0, decay, turn, *drawn = draw(codes(6 + sum(shape)))
+    hyper = Hyperparameters(
+        lr=rate(dtype, lr, zeros=_SELDOM),
+        lambd=rate(dtype, lambd, zeros=_OFTEN),
+        alpha=power(alpha),
+        t0=start(t0),
+        weight_decay=rate(dtype, decay, zeros=_OFTEN),
+        maximize="maximize" in supports and bool(turn % 2),
+    )
+    return Group(moderate(dtype, hyper, steps), tuple(_rows(drawn, shape, dtype)))
+
+
+def _change(hyper: Hyperparameters, code: int, dtype: str) -> Hyperparameters:
+    code, kind = divmod(code, 5)
+    if kind == 0:
+        return hyper._replace(lr=rate(dtype, code, zeros=_OFTEN))
+    if kind == 1:
+        return hyper._replace(lambd=rate(dtype, code, zeros=_OFTEN))
+    if kind == 2:
+        return hyper._replace(weight_decay=rate(dtype, code, zeros=_OFTEN))
+    return hyper._replace(alpha=power(code)) if kind == 3 else hyper._replace(t0=start(code))

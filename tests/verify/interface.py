@@ -1,10 +1,20 @@
 """`asgd.verify`: judge a port from Python."""
 
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
+from asgd.spec import CONVENTIONS, POLICIES
+
+from ..laws.outcome import LEVELS
 from ..ports.loading import load, name_of
+from ..ports.protocol import DTYPES, PortError
+from .coverage import without_laws
 from .result import Options, Result
+from .run import no_verdict
 from .run import verify as judge
+from .waivers import read_waivers
 
 
 def verify(port: Any, **options: Any) -> Result:
@@ -13,17 +23,71 @@ def verify(port: Any, **options: Any) -> Result:
     Parameters
     ----------
     port : str or object
-        Import path ``package.module:Object``, or what such a path names.
+        Import path ``package.module:Object`` or ``file.py:Object``, or what such a path names.
     **options
-        Fields of `Options`.
+        Those of the command: ``convention``, ``dtype`` and ``without`` (a name or several),
+        ``policy``, ``level``, ``seed``, ``waive`` (path of a file) and ``device``; or the fields of
+        `Options`.
 
     Returns
     -------
     Result
+        Its `verdict` is "conforms", "deviates" or, with the `error`, "error".
 
     Raises
     ------
-    PortError
-        If no verdict can be given.
+    TypeError
+        If there is no such option.
+    ValueError
+        If an option has a value that is not allowed.
+
+    Examples
+    --------
+    >>> import asgd
+    >>> asgd.verify("asgd.fast:ASGD", dtype="float32").verdict
+    'conforms'
     """
-    return judge(load(port), name_of(port), Options(**options))
+    given = options_of(**options)
+    name = name_of(port)
+    try:
+        loaded = load(port)
+    except PortError as error:
+        return no_verdict(name, given, str(error))
+    return judge(loaded, name, given)
+
+
+def options_of(**given: Any) -> Options:
+    """The options, checked; see `verify`."""
+    known = {field.name for field in fields(Options)}
+    unknown = sorted(set(given) - known - {"dtype"})
+    if unknown:
+        allowed = ", ".join(sorted(known | {"dtype"}))
+        raise TypeError(f"there is no option {unknown[0]!r}; the options are {allowed}")
+    if "dtype" in given:
+        given["dtypes"] = given.pop("dtype")
+    for name in ("dtypes", "without", "program", "waivers"):
+        if name in given:
+            given[name] = _several(given[name])
+    if given.get("waive"):
+        given["waivers"] = (*given.get("waivers", ()), *read_waivers(Path(given["waive"])))
+        given["waive"] = str(given["waive"])
+    options = Options(**given)
+    _check("convention", [options.convention], ["auto", *CONVENTIONS])
+    _check("policy", [options.policy], ["auto", *POLICIES])
+    _check("level", [options.level], LEVELS)
+    _check("dtype", options.dtypes, DTYPES)
+    if not isinstance(options.seed, int) or options.seed < 0:
+        raise ValueError(f"seed must be an integer >= 0, got {options.seed!r}")
+    without_laws(options.without)
+    return options
+
+
+def _check(name: str, values: Iterable[str], allowed: Iterable[str]) -> None:
+    known = list(allowed)
+    for value in values:
+        if value not in known:
+            raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    return (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)

@@ -1,11 +1,13 @@
 """What a run is asked to do, and what became of it."""
 
+import datetime as dt
 import platform
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Literal
 
-from asgd.spec import FAULTS, Convention
+from asgd.spec import EQUATIONS, FAULTS, Convention
 
 from ..diagnosis.convention import Identity
 from ..diagnosis.impulse_response import Readout
@@ -13,19 +15,50 @@ from ..laws.equations import LAWS
 from ..laws.outcome import Failure, Finding, Outcome
 from ..ports.protocol import Hello
 from ..ports.scenario import Scenario
+from .coverage import LAW_NAMES, reason, status, without_laws
+from .waivers import Waiver
+
+Verdict = Literal["conforms", "deviates", "error"]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is asked to do; the options of `asgd verify`."""
+    """What a run is asked to do; the options of `asgd verify`.
+
+    Attributes
+    ----------
+    convention : str
+        Reading of ASGD to judge against; "auto" finds it.
+    dtypes : tuple of str
+        Dtypes to judge; all that the port has, where it is empty.
+    policy : str
+        What a port may lose in eta and mu by rounding.
+    level : str
+        "quick", "full" or "soak".
+    seed : int
+        The same seed draws the same scenarios.
+    without : tuple of str
+        What the port need not show (see `coverage.without_laws`).
+    waivers : tuple of Waiver
+        Deviations that are known.
+    waive : str
+        File that they were read from.
+    program : tuple of str
+        The program and its arguments, where the port is one.
+    device : str
+        Where the parameters of a torch port are.
+    """
 
     convention: str = "auto"
     dtypes: tuple[str, ...] = ()
-    policy: str = "native"
+    policy: str = "auto"
     level: str = "quick"
     seed: int = 0
-    waived: frozenset[str] = frozenset()
+    without: tuple[str, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    waive: str = ""
     program: tuple[str, ...] = ()
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -38,16 +71,16 @@ class Deviation:
         A fault of the spec, or "unknown".
     equation : str
         Name of the equation that is broken.
-    title, explanation : str
-        In one line, and what to do.
+    title : str
+        What is wrong, in one line.
+    does, fix : str
+        What the port computes, where that is known, and what to change.
     failure : Failure
         Where it shows.
-    waived : bool
-        Whether it was said beforehand that this is known.
     coincides : tuple of str
-        Other explanations of the port that nothing seen tells from this one.
+        Other explanations of the port that fit all that was seen.
     law : str
-        Law of life that it breaks, if it is one of these.
+        Law of the lifecycle that it breaks, if it is one of these.
     resumed : (Scenario, state) or None
         What a program was opened with after an interruption, and the state that it loaded.
     """
@@ -56,39 +89,82 @@ class Deviation:
     equation: str
     dtype: str
     title: str
-    explanation: str
+    does: str
+    fix: str
     failure: Failure
-    waived: bool = False
     coincides: tuple[str, ...] = ()
     law: str = ""
     resumed: tuple[Scenario, Any] | None = None
 
+    @property
+    def home(self) -> str:
+        """Name of the law that it is reported at."""
+        return self.law or self.equation
+
 
 @dataclass
 class DtypeResult:
-    """What became of one dtype."""
+    """What became of one dtype; it is filled while the run goes on."""
 
     dtype: str
-    identity: Identity
-    outcomes: list[Outcome]
-    deviations: list[Deviation]
-    floor: int
+    policy: str = "native"
+    kind: str = ""
+    identity: Identity | None = None
+    outcomes: list[Outcome] = field(default_factory=list)
+    deviations: list[Deviation] = field(default_factory=list)
+    floor: int = 0
     readout: Readout | None = None
     findings: tuple[Finding, ...] = ()
+    # The laws whose absence is accepted, and the waivers that hold today.
+    accepted: frozenset[str] = frozenset()
+    waivers: tuple[Waiver, ...] = ()
+    done: bool = False
 
     @property
     def convention(self) -> Convention | None:
         """Convention that the port computes, faults aside; None where none fits."""
+        if self.identity is None:
+            return None
         known = self.identity.fits or self.identity.explanations
         return self.identity.convention if known else None
 
+    def waiver(self, deviation: Deviation) -> Waiver | None:
+        """Waiver that covers a deviation, if there is one."""
+        place = (deviation.id, deviation.equation, deviation.dtype)
+        return next((w for w in self.waivers if w.covers(*place)), None)
+
     @property
-    def verdict(self) -> str:
-        """Verdict: "conforms", "deviates" or, where too little was decided, "error"."""
-        if any(not deviation.waived for deviation in self.deviations):
-            return "deviates"
-        undecided = any(outcome.undecided for outcome in self.outcomes)
-        return "error" if undecided or self.short else "conforms"
+    def unwaived(self) -> list[Deviation]:
+        """Deviations that no waiver covers."""
+        return [d for d in self.deviations if self.waiver(d) is None]
+
+    @property
+    def broken(self) -> list[str]:
+        """Equations whose laws are broken."""
+        return [o.law.key for o in self.outcomes if o.law.key in LAWS and status(o) == "broken"]
+
+    @property
+    def causes(self) -> list[str]:
+        """Equations that are broken, those left out that are broken as a consequence."""
+        named = {deviation.equation for deviation in self.deviations} & set(self.broken)
+        return [e for e in self.broken if e in named] or self.broken
+
+    @property
+    def unobserved(self) -> dict[str, str]:
+        """Laws that say nothing, and why."""
+        found = {o.law.key: reason(o, self.causes, self.kind) for o in self.outcomes}
+        return {key: why for key, why in found.items() if why}
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Equations that were not observed although their absence was not accepted, and why."""
+        hidden = self.unobserved
+        return {e: hidden[e] for e in EQUATIONS if e in hidden and e not in self.accepted}
+
+    @property
+    def undecided(self) -> int:
+        """Numbers whose exact value stayed undecided."""
+        return sum(outcome.undecided for outcome in self.outcomes)
 
     @property
     def short(self) -> bool:
@@ -97,31 +173,63 @@ class DtypeResult:
         return not self.deviations and run < self.floor
 
     @property
-    def not_observable(self) -> list[str]:
-        """Laws that say nothing, with what the port does not show."""
-        return [
-            f"{outcome.law.key} (needs {', '.join(outcome.not_observable)})"
-            for outcome in self.outcomes
-            if outcome.not_observable
-        ]
+    def verdict(self) -> Verdict:
+        """Verdict: a deviation counts, whatever was not observed."""
+        if not self.done:
+            return "error"
+        if self.unwaived:
+            return "deviates"
+        return "error" if self.missing or self.undecided or self.short else "conforms"
 
 
 @dataclass
 class Result:
-    """What became of a run."""
+    """What became of a run.
+
+    Attributes
+    ----------
+    port : str
+        How the port was named.
+    hello : Hello
+        What it says of itself.
+    kind : str
+        "numpy", "torch", "functional", "port" or "program"; it decides what advice says.
+    started : datetime
+        When the run began (UTC).
+    error : str
+        Why there is no verdict, where the run broke down.
+    interrupted : bool
+        Whether it was interrupted.
+    isolated : bool
+        Whether the port ran in a process of its own.
+    """
 
     port: str
     hello: Hello
     options: Options
     kind: str = ""
     dtypes: list[DtypeResult] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     seconds: float = 0.0
+    started: dt.datetime = field(default_factory=lambda: dt.datetime.now(tz=dt.UTC))
+    error: str = ""
+    interrupted: bool = False
+    isolated: bool = False
 
     @property
-    def verdict(self) -> str:
-        """Worst verdict over the dtypes."""
+    def broke_down(self) -> bool:
+        """Whether the port could not be asked to the end."""
+        return bool(self.error) or self.interrupted or not all(d.done for d in self.dtypes)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Verdict over the dtypes, and over the waivers."""
         verdicts = {result.verdict for result in self.dtypes}
-        return next(v for v in ("error", "deviates", "conforms") if v in verdicts)
+        if self.broke_down or not self.dtypes:
+            return "error"
+        if "deviates" in verdicts or self.stale or self.expired:
+            return "deviates"
+        return "error" if "error" in verdicts else "conforms"
 
     @property
     def deviations(self) -> list[Deviation]:
@@ -131,41 +239,60 @@ class Result:
     @property
     def first(self) -> Deviation | None:
         """Deviation to look at first: one that is not waived, if there is any."""
-        known = self.deviations
-        return next(iter([d for d in known if not d.waived] or known), None)
+        unwaived = [deviation for result in self.dtypes for deviation in result.unwaived]
+        return next(iter(unwaived or self.deviations), None)
 
     @property
-    def stale_waivers(self) -> list[str]:
-        """Waivers that waive nothing any more, where every dtype of the port ran."""
-        if len(self.dtypes) < len(self.hello.dtypes):
-            return []
-        return sorted(self.options.waived - {deviation.id for deviation in self.deviations})
+    def expired(self) -> list[Waiver]:
+        """Waivers whose last day has passed."""
+        return [w for w in self.options.waivers if w.expired(self.started.date())]
+
+    @property
+    def applied(self) -> list[Waiver]:
+        """Waivers that cover a deviation."""
+        used = [r.waiver(d) for r in self.dtypes for d in r.deviations]
+        return [w for w in self.options.waivers if w in used]
+
+    @property
+    def stale(self) -> list[Waiver]:
+        """Waivers of deviations that the run could see in a dtype, and did not."""
+        idle = [w for w in self.options.waivers if w not in self.applied]
+        return [w for w in idle if w not in self.expired and any(map(_asked(w), self.dtypes))]
+
+    @property
+    def needless(self) -> list[str]:
+        """Names of `without` whose laws were all observed."""
+        hidden = {key for result in self.dtypes for key in result.unobserved}
+        return [name for name in self.options.without if not without_laws([name]) & hidden]
 
 
-def versions(hello: Hello) -> dict[str, str]:
+def _asked(waiver: Waiver) -> Any:
+    """Whether a run in a dtype could see what a waiver is about."""
+
+    def asked(result: DtypeResult) -> bool:
+        if waiver.dtype not in {"", result.dtype} or not result.done:
+            return False
+        judged = {o.law.key for o in result.outcomes} - set(result.unobserved)
+        return bool(laws_of(waiver, result.dtype) & judged)
+
+    return asked
+
+
+def laws_of(waiver: Waiver, dtype: str) -> set[str]:
+    """Laws in which a waived deviation shows in a dtype."""
+    fault = FAULTS.get(waiver.id)
+    if fault is None:
+        lives = set(LAW_NAMES) - set(EQUATIONS) if waiver.equation == "step" else set()
+        return {waiver.equation} | lives
+    return {fault.law or fault.equation} if fault.dtype in {"", dtype} else set()
+
+
+def versions(hello: Hello, packages: Iterable[str] = ()) -> dict[str, str]:
     """Versions that a verdict may depend on."""
     out = {"python": platform.python_version(), "port": hello.version}
-    for package in ("asgd", "numpy", "mpmath", "hypothesis"):
+    for package in ("asgd", "numpy", "mpmath", "hypothesis", *packages):
         try:
             out[package] = version(package)
         except PackageNotFoundError:
             out[package] = "unknown"
     return out
-
-
-def detectable(result: Result) -> tuple[int, int]:
-    """Known faults that this run would have caught, and how many are known.
-
-    A fault shows in its equation's law, or in the one that it names, where the port shows what that
-    law needs, and supports what the fault needs to come to light.
-    """
-    caught = 0
-    for fault in FAULTS.values():
-        for dtype in result.dtypes:
-            key = fault.law or fault.equation
-            outcome = next(o for o in dtype.outcomes if o.law.key == key)
-            shown = not outcome.not_observable and set(fault.needs) <= result.hello.supports
-            if shown and fault.dtype in {"", dtype.dtype}:
-                caught += 1
-                break
-    return caught, len(FAULTS)

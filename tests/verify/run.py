@@ -1,10 +1,11 @@
 """Verify a port: find its convention, hold it to every law, and say what deviates."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from asgd.spec import EQUATIONS, FAULTS, policy
+from asgd.spec import EQUATIONS, FAULTS, Policy, policy
 
 from ..diagnosis.bias import biases
 from ..diagnosis.convention import find_identity
@@ -16,18 +17,25 @@ from ..diagnosis.root_cause import RootCause, plain, root_causes
 from ..diagnosis.shrink import shrink
 from ..laws.equations import LAWS
 from ..laws.hold import hold
-from ..laws.lifecycle import LifecycleLaw, hold_all, loosest
+from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL, LifecycleLaw, hold_life, loosest
 from ..laws.long_run import equation_of
 from ..laws.outcome import LEVELS, Failure, Finding, Outcome, Subject, looser
 from ..laws.scale import hold_equation
 from ..ports.protocol import Hello, Port, PortError, greet
+from .coverage import without_laws
 from .result import Deviation, DtypeResult, Options, Result
+from .waivers import UNKNOWN
 
 NOT_LINEAR = "not-linear"
-_UNKNOWN = "unknown"
+
+Progress = Callable[[str, float], None]
+"""Told what is done now, and the share that is done before it."""
+
+# What the parts of a run in one dtype take, measured on fast: shares of the time.
+_IDENTITY, _EQUATIONS, _LIFECYCLE = 0.05, 0.55, 0.9
 
 
-def verify(port: Port, name: str, options: Options) -> Result:
+def verify(port: Port, name: str, options: Options, progress: Progress | None = None) -> Result:
     """Judge ``port``.
 
     Parameters
@@ -38,68 +46,131 @@ def verify(port: Port, name: str, options: Options) -> Result:
         How it was named.
     options : Options
         What to do.
+    progress : callable, optional
+        Told about each part of the run as it begins.
 
     Returns
     -------
     Result
-
-    Raises
-    ------
-    PortError
-        If no verdict can be given.
+        Where the port breaks down, with the `error` and with all that was judged before.
     """
     start = time.monotonic()
-    hello = greet(port)
-    result = Result(name, hello, options, getattr(port, "kind", ""))
-    for dtype in options.dtypes or hello.dtypes:
-        if dtype not in hello.dtypes:
-            raise PortError(f"the port has no {dtype}, only {', '.join(hello.dtypes)}")
-        result.dtypes.append(_verify_dtype(port, hello, dtype, options))
-    port.close()
+    kind = "program" if options.program else getattr(port, "kind", "") or "port"
+    result = Result(name, unknown(name), options, kind)
+    try:
+        _verify(port, result, progress or _nothing)
+    except PortError as error:
+        result.error = str(error)
     result.seconds = time.monotonic() - start
     return result
 
 
-def _verify_dtype(port: Port, hello: Hello, dtype: str, options: Options) -> DtypeResult:
-    required = policy(options.policy)
-    identity = find_identity(port, hello, dtype, options.convention, required)
-    subject = Subject(port, hello, dtype, identity.convention, required)
+def no_verdict(name: str, options: Options, error: str) -> Result:
+    """The result of a run that could not begin."""
+    return Result(name, unknown(name), options, error=error)
+
+
+def unknown(name: str) -> Hello:
+    """What is known of a port before it has said anything."""
+    return Hello(name, "unknown", (), frozenset(), frozenset())
+
+
+def _nothing(what: str, share: float) -> None:
+    pass
+
+
+def _verify(port: Port, result: Result, progress: Progress) -> None:
+    options = result.options
+    result.hello = greet(port)
+    chosen = options.dtypes or result.hello.dtypes
+    absent = [dtype for dtype in chosen if dtype not in result.hello.dtypes]
+    if absent:
+        known = ", ".join(result.hello.dtypes)
+        raise PortError(f"the port has no {absent[0]}, only {known}")
+    accepted = without_laws(options.without)
+    today = result.started.date()
+    held = tuple(w for w in options.waivers if not w.expired(today))
+    for number, dtype in enumerate(chosen):
+        into = DtypeResult(dtype, kind=result.kind, accepted=accepted, waivers=held)
+        result.dtypes.append(into)
+
+        def tell(what: str, share: float, into: DtypeResult = into, number: int = number) -> None:
+            progress(f"{into.dtype} {what}", (number + share) / len(chosen))
+
+        _verify_dtype(port, result.hello, into, options, tell)
+    try:
+        port.close()
+    except PortError as error:
+        result.findings.append(Finding("close-failed", f"close failed: {error}", {}))
+
+
+def policies(name: str) -> list[Policy]:
+    """Policies to try in turn; "auto" never chooses one that excuses lost precision."""
+    return [policy("native" if name == "auto" else name)]
+
+
+def _verify_dtype(
+    port: Port, hello: Hello, into: DtypeResult, options: Options, progress: Progress
+) -> None:
+    """Judge a port in one dtype; what is judged is in ``into`` at once."""
+    required = policies(options.policy)[0]
+    into.policy = required.name
+    progress("convention", 0.0)
+    into.identity = find_identity(port, hello, into.dtype, options.convention, required)
+    subject = Subject(port, hello, into.dtype, into.identity.convention, required)
     examples = LEVELS[options.level]
-    outcomes, precision_only = _hold_equations(subject, examples, options.seed)
-    broken = {o.law.equation: o.failure for o in outcomes if o.failure is not None}
+    precision_only = _hold_equations(subject, examples, options.seed, into, progress)
+    broken = {o.law.equation: o.failure for o in into.outcomes if o.failure is not None}
     wrong = set(broken) - precision_only
-    lives = hold_all(subject, examples=examples, seed=options.seed, truth=not wrong)
-    deviations = _broken_lives(lives, subject, options.waived)
-    readout = None
+    lives = []
+    for law, share in _spread([*LIFECYCLE_LAWS.values(), REFUSAL], _EQUATIONS, _LIFECYCLE):
+        progress(law.name, share)
+        lives.append(hold_life(law, subject, examples=examples, seed=options.seed, truth=not wrong))
+        into.outcomes.append(lives[-1])
+    progress("diagnosis", _LIFECYCLE)
+    deviations = _broken_lives(lives, subject)
     # What differs from run to run says nothing of the equations.
     if not any(deviation.id == "not-repeatable" for deviation in deviations):
-        named = root_causes(broken, precision_only, identity.explanations, identity.parts, subject)
-        ours = [_deviation(one, named, subject, options.waived) for one in named]
-        if any(deviation.id == _UNKNOWN for deviation in ours):
-            unknown = {d.equation: d.failure for d in ours if d.id == _UNKNOWN}
-            found = [one.failure.scenario for one in named if one.id == _UNKNOWN]
-            readout = read_out(subject, unknown, found)
-            if not readout.linear:
-                ours = _not_linear(ours, options.waived)
+        named = root_causes(
+            broken, precision_only, into.identity.explanations, into.identity.parts, subject
+        )
+        ours = [_deviation(one, named, subject) for one in named]
+        if any(deviation.id == UNKNOWN for deviation in ours):
+            failures = {d.equation: d.failure for d in ours if d.id == UNKNOWN}
+            found = [one.failure.scenario for one in named if one.id == UNKNOWN]
+            into.readout = read_out(subject, failures, found)
+            if not into.readout.linear:
+                ours = _not_linear(ours)
         deviations = [*ours, *deviations]
-    floor = sum(
+    into.deviations = deviations
+    into.floor = sum(
         len(law.designed(hello.supports)) + examples // 2
-        for law, outcome in zip(LAWS.values(), outcomes, strict=True)
+        for law, outcome in zip(LAWS.values(), into.outcomes, strict=False)
         if not outcome.not_observable
     )
-    findings = _findings(subject, lives, deviations)
-    return DtypeResult(
-        dtype, identity, [*outcomes, *lives], deviations, floor, readout, tuple(findings)
-    )
+    into.findings = tuple(_findings(subject, lives, deviations))
+    into.done = True
 
 
-def _hold_equations(subject: Subject, examples: int, seed: int) -> tuple[list[Outcome], set[str]]:
-    """Outcomes of the equations' laws, and the equations that hold but for eta's precision."""
-    outcomes, precision_only = [], set()
+_T = TypeVar("_T")
+
+
+def _spread(parts: Sequence[_T], low: float, high: float) -> Iterator[tuple[_T, float]]:
+    """Each part, and the share that is done before it."""
+    for number, part in enumerate(parts):
+        yield part, low + (high - low) * number / len(parts)
+
+
+def _hold_equations(
+    subject: Subject, examples: int, seed: int, into: DtypeResult, progress: Progress
+) -> set[str]:
+    """Hold a port to the equations' laws; those that hold but for eta's precision."""
+    precision_only = set()
     loose = looser(subject.policy)[-1]
-    for law in LAWS.values():
+    for law, share in _spread(list(LAWS.values()), _IDENTITY, _EQUATIONS):
+        progress(law.key, share)
         outcome = hold_equation(law, subject, examples=examples, seed=seed)
-        outcomes.append(outcome)
+        into.outcomes.append(outcome)
         if outcome.failure is None or subject.policy == loose:
             continue
         # Would it hold with eta and mu in float32? Then that, and nothing else, is the matter.
@@ -116,12 +187,10 @@ def _hold_equations(subject: Subject, examples: int, seed: int) -> tuple[list[Ou
             precision_only.add(law.equation)
         else:
             outcome.failure = second.failure
-    return outcomes, precision_only
+    return precision_only
 
 
-def _deviation(
-    one: RootCause, named: Sequence[RootCause], subject: Subject, waived: frozenset[str]
-) -> Deviation:
+def _deviation(one: RootCause, named: Sequence[RootCause], subject: Subject) -> Deviation:
     failure = shrink(one.failure, subject, one.equation)
     if one.equation == "gradient" and _eta_is_known(failure, named, subject):
         failure = in_gradient(failure, subject)
@@ -130,8 +199,7 @@ def _deviation(
         one.equation,
         subject.dtype,
         *_say(one.id, one.equation),
-        failure=failure,
-        waived=one.id in waived,
+        failure,
         coincides=one.coincides,
     )
 
@@ -159,23 +227,15 @@ def _findings(
     return findings
 
 
-def _not_linear(deviations: Sequence[Deviation], waived: frozenset[str]) -> list[Deviation]:
+def _not_linear(deviations: Sequence[Deviation]) -> list[Deviation]:
     """The one thing to say of a port that is no linear rule, in the place of what is unknown."""
-    first = next(d for d in deviations if d.id == _UNKNOWN)
-    title, explanation = _say(NOT_LINEAR, first.equation)
-    said = replace(
-        first,
-        id=NOT_LINEAR,
-        title=title,
-        explanation=explanation,
-        waived=NOT_LINEAR in waived,
-    )
-    return [said, *(d for d in deviations if d.id != _UNKNOWN)]
+    first = next(d for d in deviations if d.id == UNKNOWN)
+    title, does, fix = _say(NOT_LINEAR, first.equation)
+    said = replace(first, id=NOT_LINEAR, title=title, does=does, fix=fix)
+    return [said, *(d for d in deviations if d.id != UNKNOWN)]
 
 
-def _broken_lives(
-    lives: Sequence[Outcome], subject: Subject, waived: frozenset[str]
-) -> list[Deviation]:
+def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]:
     """Deviations in the life of an optimizer; each law says itself what is the matter."""
     deviations = []
     for outcome in lives:
@@ -184,19 +244,19 @@ def _broken_lives(
             continue
         ident = lifecycle_fault(law.name, failure, loosest(subject))
         equation = equation_of(failure, loosest(subject)) if law.name == "long" else "step"
-        title, mend = law.title, f"To mend it: {law.mend}."
+        title, does, fix = law.title, "", law.mend
         if ident in FAULTS:
             equation = FAULTS[ident].equation
-            title, mend = _say(ident, equation)
+            title, does, fix = _say(ident, equation)
         deviations.append(
             Deviation(
                 ident,
                 equation,
                 subject.dtype,
                 title,
-                mend,
+                does,
+                fix,
                 failure,
-                waived=ident in waived,
                 law=law.name,
                 resumed=interruption(failure, subject) if law.name == "resume" else None,
             )
@@ -205,12 +265,14 @@ def _broken_lives(
     return [d for d in deviations if d.id == "not-repeatable"] or deviations
 
 
-def _say(ident: str, equation: str) -> tuple[str, str]:
+def _say(ident: str, equation: str) -> tuple[str, str, str]:
+    """What is wrong, what the port does, and how to fix it."""
     if ident in FAULTS:
         fault = FAULTS[ident]
-        return fault.title, f"Computed instead: {fault.instead}. To mend it: {fault.mend}."
+        return fault.title, fault.instead, fault.mend
     entry = EQUATIONS[equation]
     return (
         f"{entry.name} is not what equation {entry.id} says",
-        f"It is no fault that is catalogued here: compare with `asgd explain {entry.id}`.",
+        "",
+        f"no known fault fits; compare the code with `asgd explain {entry.id}`",
     )

@@ -3,6 +3,7 @@
 import functools
 import json
 import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -139,3 +140,13 @@ def test_stale_vectors_are_named(tmp_path):
     (tmp_path / "bottou.json").unlink()
     (tmp_path / "mine.json").write_text("{}")
     assert vectors.stale(tmp_path) == ["bottou.json", "mine.json", "torch.json"]
+
+
+def test_command(tmp_path):
+    """The maintainer's command says whether the files are stale."""
+    command = [sys.executable, "-m", "asgd.tests.artifacts", "vectors", "--check", "--folder"]
+    folder = str(resources.files("asgd.spec").joinpath("vectors"))
+    assert subprocess.run([*command, folder], check=False).returncode == 0
+    stale = subprocess.run([*command, tmp_path], check=False, capture_output=True, text=True)
+    assert stale.returncode == 1
+    assert "renew them: python -m asgd.tests.artifacts vectors" in stale.stdout

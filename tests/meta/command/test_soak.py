@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from asgd.tests.command.cli import cli
-from asgd.tests.soak.units import units as soak
+from asgd.tests.soak import units as soak
 
 pytestmark = pytest.mark.slow
 

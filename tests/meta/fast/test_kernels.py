@@ -62,8 +62,8 @@ def test_update_of_ordinary_inputs_is_within_an_ulp(dtype):
         assert abs(Fraction(got) - exact) <= Fraction(ulp(float(exact), fmt))
 
 
-def test_decay_is_not_biased():
-    """The mean error of many decays is that of independent roundings; 1 - lambd eta is not used."""
+def test_one_decay_of_many_elements_is_not_biased():
+    """The mean error is that of independent roundings; 1 - lambd eta is not used."""
     rng = np.random.default_rng(5)
     size = 100_000
     theta = np.exp2(rng.uniform(-3, 3, size)).astype(np.float32)

@@ -49,10 +49,12 @@ _HELD = [(law, c) for law in LAWS for c in CONVENTIONS if (law, c) != ("average"
 
 
 @pytest.mark.parametrize(("law", "convention"), _HELD)
+@pytest.mark.parametrize("compensated", [False, True])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_every_convention_holds_every_law(law, dtype, convention):
+def test_every_convention_holds_every_law(law, dtype, compensated, convention):
     """Not only the default one: groups, skipped steps, changed hyperparameters, any t0."""
-    port = NumpyPort(partial(ASGD, convention=convention), f"fast, {convention}", "0")
+    kind = partial(ASGD, convention=convention, compensated=compensated)
+    port = NumpyPort(kind, f"fast, {convention}", "0")
     subject = Subject(port, greet(port), dtype, CONVENTIONS[convention], policy("float64-eta"))
     outcome = hold(LAWS[law], subject, examples=15, seed=0)
     assert outcome.failure is None
@@ -76,14 +78,15 @@ def _awkward(dtype):
 
 
 @pytest.mark.parametrize("kind", ["strided", "transposed", "unaligned"])
+@pytest.mark.parametrize("compensated", [False, True])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_arrays_that_are_not_contiguous_or_aligned(dtype, kind):
+def test_arrays_that_are_not_contiguous_or_aligned(dtype, compensated, kind):
     """The same bits as a plain array, for theta and for the gradient."""
     plain, awkward = _awkward(dtype)
     grad = np.linspace(-1, 1, 60, dtype=dtype).reshape(plain.shape)
     odd_grad = {"strided": np.repeat(grad, 2, 1)[:, ::2], "transposed": np.asfortranarray(grad)}
-    expected = _run([plain.copy()], [grad])
-    theta, averages = _run([awkward[kind]], [odd_grad.get(kind, grad)])
+    expected = _run([plain.copy()], [grad], compensated=compensated)
+    theta, averages = _run([awkward[kind]], [odd_grad.get(kind, grad)], compensated=compensated)
     assert theta[0] is awkward[kind]
     assert _same(theta, expected[0])
     assert _same(averages, expected[1])
@@ -103,8 +106,9 @@ def test_arrays_without_dimensions_or_elements(dtype):
     assert averages[1].shape == (3, 0)
 
 
+@pytest.mark.parametrize("compensated", [False, True])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_blocks_threads_and_gathering_do_not_change_the_bits(dtype, monkeypatch):
+def test_blocks_threads_and_gathering_do_not_change_the_bits(dtype, compensated, monkeypatch):
     """One array in many blocks, its pieces one by one, and small pieces gathered."""
     monkeypatch.setattr(blocks, "THREADED", 1)
     monkeypatch.setattr(blocks, "CORES", 3)
@@ -117,12 +121,13 @@ def test_blocks_threads_and_gathering_do_not_change_the_bits(dtype, monkeypatch)
     ends = [5, 6, 1000, 1000 + blocks.SMALL, 1001 + 2 * blocks.SMALL, block, block + 1]
     pieces = np.split(whole.copy(), ends)
     parts = np.split(grad, ends)
-    expected = _run([whole], [grad], steps=4)
-    together = _run([piece.copy() for piece in pieces], parts, steps=4)
-    alone = [_run([piece], [part], steps=4) for piece, part in zip(pieces, parts, strict=True)]
+    run = partial(_run, steps=4, compensated=compensated)
+    expected = run([whole], [grad])
+    together = run([piece.copy() for piece in pieces], parts)
+    alone = [run([piece], [part]) for piece, part in zip(pieces, parts, strict=True)]
     for k in range(2):
         assert np.concatenate(together[k]).tobytes() == expected[k][0].tobytes()
-        assert np.concatenate([run[k][0] for run in alone]).tobytes() == expected[k][0].tobytes()
+        assert np.concatenate([one[k][0] for one in alone]).tobytes() == expected[k][0].tobytes()
 
 
 def test_gradient_that_is_theta_or_overlaps_it():
@@ -139,8 +144,9 @@ def test_gradient_that_is_theta_or_overlaps_it():
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("compensated", [False, True])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_state_continues_bit_for_bit(dtype, convention):
+def test_state_continues_bit_for_bit(dtype, compensated, convention):
     """Through JSON, at every step, with a hyperparameter changed and a step skipped."""
     rng = np.random.default_rng(2)
     grads = rng.standard_normal((12, 3, 4)).astype(dtype)
@@ -156,12 +162,13 @@ def test_state_continues_bit_for_bit(dtype, convention):
         outcomes = []
         for resume in (False, True):
             parameters = [Parameter(np.ones(4, dtype)) for _ in range(3)]
-            optimizer = ASGD(parameters, **STRONG, convention=convention)
+            kind = partial(ASGD, convention=convention, compensated=compensated)
+            optimizer = kind(parameters, **STRONG)
             for t in range(12):
                 if resume and t == cut:
                     state = json.loads(json.dumps(optimizer.state_dict(), allow_nan=False))
                     parameters = [Parameter(p.data.copy()) for p in parameters]
-                    optimizer = ASGD(parameters, convention=convention)
+                    optimizer = kind(parameters)
                     optimizer.load_state_dict(state)
                 step(optimizer, parameters, t)
             outcomes.append(([p.data for p in parameters], optimizer.averages()))
@@ -187,15 +194,16 @@ def test_memory_kept_is_nothing_and_then_two_arrays(dtype):
 
 
 @pytest.mark.parametrize("t0", [0, 1e6])
+@pytest.mark.parametrize("compensated", [False, True])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_steps_allocate_no_arrays(dtype, t0, monkeypatch):
+def test_steps_allocate_no_arrays(dtype, compensated, t0, monkeypatch):
     """After the first step, nothing of a block's size, for large and small parameters.
 
     On one thread: another one may take its first block, and allocate its scratch, at any step.
     """
     monkeypatch.setattr(threads.POOL, "size", 0)
     parameters = [Parameter(np.ones(n, dtype)) for n in (3 * elements(dtype), 100, 200)]
-    optimizer = ASGD(parameters, t0=t0)
+    optimizer = ASGD(parameters, t0=t0, compensated=compensated)
     for p in parameters:
         p.grad = np.ones_like(p.data)
     for _ in range(3):
@@ -343,10 +351,11 @@ def test_averages_inside_averaged_and_after():
     assert not np.array_equal(before, average)
 
 
-def test_a_copy_goes_on_by_itself():
+@pytest.mark.parametrize("compensated", [False, True])
+def test_a_copy_goes_on_by_itself(compensated):
     """A deep copy, pickled or not, updates its own parameters, with the same bits."""
     p = Parameter(np.linspace(-1, 1, 5))
-    first = ASGD([p], **STRONG)
+    first = ASGD([p], **STRONG, compensated=compensated)
     for t in range(8):
         if t == 4:
             second = copy.deepcopy(first)

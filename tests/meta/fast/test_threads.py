@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -45,17 +46,17 @@ def _alone(seed, pool):
 
 
 def test_three_threads_compute_what_one_does(threaded):
-    """And the helpers are made once."""
+    """The helpers are made once."""
     expected = _alone(0, threaded)
     assert _train(0) == expected
-    helpers = list(threaded.helpers)
-    assert len(helpers) == 2
+    executor = threaded.executor
+    assert executor is not None
     assert _train(0) == expected
-    assert threaded.helpers == helpers
+    assert threaded.executor is executor
 
 
 def test_optimizers_on_threads_of_the_user(threaded):
-    """One of them has the helpers, the others work alone; nothing is mixed up."""
+    """They share the helpers, and nothing is mixed up."""
     expected = [_alone(seed, threaded) for seed in range(6)]
     found = [b""] * 6
 
@@ -99,32 +100,32 @@ def test_errors_reach_the_caller(error):
 
 def test_waiting_ends_only_when_the_work_has(monkeypatch):
     """An interrupt while the caller waits is raised after the last block, not before."""
-    share = threads._Share(threads.deque())
-    real, calls = share.done, []
+    future, calls, real = Future(), [], threads.wait
+    future.set_running_or_notify_cancel()
 
-    class Lock:
-        def acquire(self):
-            calls.append(real.locked())
-            if len(calls) == 1:
-                raise KeyboardInterrupt
-            return real.acquire()
+    def interrupted(futures):
+        calls.append(len(futures))
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        future.set_result(None)
+        return real(futures)
 
-    monkeypatch.setattr(share, "done", Lock())
-    real.release()
-    assert isinstance(share.wait(), KeyboardInterrupt)
-    assert len(calls) == 2
+    monkeypatch.setattr(threads, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        threads._settle([future])
+    assert calls == [1, 1]
 
 
 def test_where_no_thread_can_be_started_the_caller_does_all(threaded, monkeypatch):
     """As while the interpreter ends, or where a limit is reached."""
 
-    def refuse(_helper):
+    def refuse(_executor, _function, _queue):
         raise RuntimeError("can't start new thread")
 
     expected = _alone(0, threaded)
-    monkeypatch.setattr(threads._Helper, "start", refuse)
+    monkeypatch.setattr(threads.ThreadPoolExecutor, "submit", refuse)
     assert _train(0) == expected
-    assert threaded.helpers == []
+    assert threaded.executor is None
 
 
 _FORKS = """
@@ -136,14 +137,13 @@ p = Parameter(np.ones(2**20))
 optimizer = ASGD([p], lr=0.5, lambd=0.0)
 p.grad = np.ones(2**20)
 optimizer.step()
-assert len(threads.POOL.helpers) == 2
-with threads.POOL.free:
-    child = os.fork()
+assert threads.POOL.executor is not None
+child = os.fork()
 if not child:
     signal.alarm(60)
 optimizer.step()
 if not child:
-    os._exit(0 if (p.data == 0).all() and len(threads.POOL.helpers) == 2 else 1)
+    os._exit(0 if (p.data == 0).all() and threads.POOL.executor is not None else 1)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
@@ -195,10 +195,12 @@ def test_large_steps_are_shared_out(cost, size, count, helpers, threaded, monkey
     """Every job is run once, by whichever thread; there are no more threads than there is work."""
     monkeypatch.setattr(blocks, "THREADED", 100)
     threaded.size = size
+    asked, share = [], threaded.share
+    monkeypatch.setattr(threaded, "share", lambda queue, n: asked.append(n) or share(queue, n))
     ran = []
     threads.run_all([(_Block(i, ran), [], None) for i in range(count)], cost)
     assert sorted(ran) == list(range(count))
-    assert len(threaded.helpers) == helpers
+    assert asked == [helpers] * bool(helpers)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -66,17 +66,18 @@ def test_old_rules_deviate(name):
 
 
 def test_conforming_program(tmp_path):
-    """Exit code 0, a report, and no transcript."""
+    """Exit code 0, a report, and nothing to reproduce."""
     run = asgd("verify", "--dtype", "float32", "--json", "r.json", "--", *EXAMPLE, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["verdict"] == "conforms"
     assert " -- " in report["reproduce"]["command"]
-    assert not (tmp_path / "asgd-transcript.jsonl").exists()
+    assert report["reproduce"]["script"] is None
+    assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
 
 
 def test_deviating_program(tmp_path):
-    """Exit code 1, and a transcript that the program answers to the end."""
+    """Exit code 1, and requests that the program answers to the end."""
     source = (FOLDER / "asgd_port.py").read_text()
     (tmp_path / "wrong.py").write_text(source.replace("rounded(theta - ", "rounded(theta + "))
     words = ("verify", "--json", "r.json", "--", sys.executable, "wrong.py")
@@ -93,13 +94,15 @@ def test_deviating_program(tmp_path):
 
 
 def test_dying_program(tmp_path):
-    """Exit code 2, the exchange on standard error, and a transcript."""
+    """Exit code 2, the exchange on standard error, and the requests that lead to it."""
     (tmp_path / "dies.py").write_text("input(); raise SystemExit('out of luck')")
-    run = asgd("verify", "--", sys.executable, "dies.py", cwd=tmp_path)
+    words = ("verify", "--reproduce", "lines.jsonl", "--", sys.executable, "dies.py")
+    run = asgd(*words, cwd=tmp_path)
     assert run.returncode == 2
     assert "ended with exit code 1" in run.stderr
     assert "out of luck" in run.stderr
-    assert (tmp_path / "asgd-transcript.jsonl").read_text().startswith('{"op":"hello"')
+    assert (tmp_path / "lines.jsonl").read_text().startswith('{"op":"hello"')
+    assert "dies.py < lines.jsonl" in run.stderr
 
 
 @pytest.mark.parametrize("words", [("--",), ("asgd.fast:ASGD", "--", "true")])
@@ -108,12 +111,7 @@ def test_bad_usage(words, tmp_path):
     assert asgd("verify", *words, cwd=tmp_path).returncode == 2
 
 
-def test_doctor_and_vectors(tmp_path):
-    """Their exit codes say whether all is well."""
+def test_doctor(tmp_path):
+    """Its exit code says whether all is well."""
     assert asgd("doctor", "--", *EXAMPLE, cwd=tmp_path).returncode == 0
     assert asgd("doctor", "--", "cat", cwd=tmp_path).returncode == 2
-    folder = str(FOLDER.parent / "vectors")
-    assert asgd("vectors", "--check", "--folder", folder, cwd=tmp_path).returncode == 0
-    stale = asgd("vectors", "--check", "--folder", ".", cwd=tmp_path)
-    assert stale.returncode == 1
-    assert "asgd vectors" in stale.stderr

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgd.reference import Enclosure, decide, descend, formats, real, step_size
+from asgd.reference.certified.certificate import rational_step_size
 from asgd.reference.certified.enclosure import TooWideError, _binomial, _fractional_power
 from asgd.reference.numbers import PRECISION
 from asgd.reference.rounding import round_dyadic, round_fraction, ulp
@@ -425,3 +426,14 @@ def test_whole_powers_of_short_numbers_are_points():
     assert (Enclosure.of(0.75) ** Enclosure(4, 4, -1)).bounds() == (Fraction(9, 16),) * 2
     assert (Enclosure.of(16) ** Enclosure.of(0.75)).bounds() == (8, 8)
     assert (Enclosure.of(1) ** Enclosure.of(0.3)).bounds() == (1, 1)
+
+
+def test_powers_that_are_left_out_make_no_tie():
+    """The two lemmas on which certificate.md, "Termination", rests, over all short bases."""
+    for n in range(2, 1 << 12):
+        bits = n.bit_length()
+        assert n**3 >= 2 ** (bits + 1)  # log2 n is a third of bits + 1 at least
+        assert n % 2 == 0 or n**3 >= 2 ** (2 * bits)  # and of an odd one two thirds of the bits
+    # Longer ones follow from n >= 2^(bits - 1).
+    assert all(3 * (bits - 1) >= 2 * bits for bits in range(13, 10_000))
+    assert rational_step_size(1, lr=1.0, lambd=2.0, alpha=8191.0) is None

@@ -17,9 +17,9 @@ from asgd.reference import formats
 from asgd.spec import CONVENTIONS, Convention
 from asgd.tests.faults.agreement import _coarse, _number
 from asgd.tests.faults.catalogue import CHANGES, combine
+from asgd.tests.faults.moments import Moments
 from asgd.tests.faults.port import VariantPort
 from asgd.tests.faults.running_error import Running
-from asgd.tests.faults.timeline import Timeline
 from asgd.tests.faults.variant import Moment, Variant
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.ports.protocol import SUPPORTS
@@ -95,7 +95,7 @@ class _Point:
 def _points(scenario: Scenario, variants: Sequence[Variant], dtype: str) -> Iterator[_Point]:
     u = formats[dtype].u
     traces = [drive(VariantPort(variant), scenario, dtype) for variant in variants]
-    walk = Timeline(scenario, lambda x: Running(x, abs(x) * u, u))
+    walk = Moments(scenario.groups, lambda x: Running(x, abs(x) * u, u))
     call = 0
     for event in scenario.events:
         if not isinstance(event, Step):

@@ -15,17 +15,15 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
 
-import hypothesis
 from evaluation_orders import ORDERS, OrderPort
-from hypothesis import HealthCheck, Phase
 
 from asgd.spec import CONVENTIONS, POLICIES
 from asgd.tests.laws.equations import LAWS
-from asgd.tests.laws.hold import _by_the_seed_alone
 from asgd.tests.laws.law import Law, missing, worst
 from asgd.tests.laws.outcome import Subject
 from asgd.tests.ports.protocol import DTYPES, greet
 from asgd.tests.ports.scenario import Scenario, Step
+from asgd.tests.scenarios.drawing import sample
 
 _REPORT_EVERY = 10
 """Seeds between two lines of progress."""
@@ -66,24 +64,7 @@ class Tally:
 
 def drawn(law: Law, supports: frozenset[str], seed: int) -> Scenario:
     """Scenario that the seed draws; both dtypes run it, as its numbers are float32 ones."""
-    found: list[Scenario] = []
-
-    # Hypothesis begins with the simplest scenario of all, which is the same for every seed.
-    @hypothesis.seed(seed)
-    @hypothesis.settings(
-        max_examples=2,
-        phases=(Phase.generate,),
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @hypothesis.given(scenario=law.drawn(DTYPES[0], supports))
-    def run(scenario: Scenario) -> None:
-        found.append(scenario)
-
-    with _by_the_seed_alone():
-        run()
-    return found[-1]
+    return sample(law.drawn(DTYPES[0], supports), count=1, seed=seed)[0]
 
 
 @cache

@@ -1,0 +1,68 @@
+"""`python -m asgd.tests.artifacts`: write the frozen vectors and the ledger, time the truth."""
+
+import argparse
+import runpy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..bench.truth import print_truth
+from . import ledger, vectors
+
+_SEPARATIONS = Path("tests/meta/studies/separations.py")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a maintainer's command; its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m asgd.tests.artifacts", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    frozen = commands.add_parser("vectors", help="write the frozen vectors, or check them")
+    frozen.add_argument("--check", action="store_true", help="exit with 1 where they are stale")
+    frozen.add_argument("--folder", type=Path, default=Path("spec/vectors"))
+    ports = commands.add_parser("ledger", help="verify the ports of the ledger, renew their lines")
+    ports.add_argument("--file", type=Path, default=Path("spec/ports.md"))
+    ports.add_argument("names", nargs="*", help="ports to verify; default: all that are installed")
+    commands.add_parser("truth", help="time certified trajectories beside mpmath")
+    commands.add_parser("separations", help="measure how surely known faults are told apart")
+    given, rest = parser.parse_known_args(argv)
+    if rest and given.command != "separations":
+        parser.error(f"unknown arguments: {' '.join(rest)}")
+    return _run(given, rest)
+
+
+def _run(given: argparse.Namespace, rest: Sequence[str]) -> int:
+    if given.command == "vectors":
+        return _vectors(given.folder, check=given.check)
+    if given.command == "ledger":
+        for line in ledger.renew(given.file, given.names):
+            _say(line)
+    elif given.command == "truth":
+        print_truth()
+    elif not _SEPARATIONS.is_file():
+        _say(f"{_SEPARATIONS} is missing: run this from the root of a checkout")
+        return 2
+    else:
+        sys.argv = [str(_SEPARATIONS), *rest]
+        runpy.run_path(str(_SEPARATIONS), run_name="__main__")
+    return 0
+
+
+def _vectors(folder: Path, *, check: bool) -> int:
+    if not check:
+        for path in vectors.write(folder):
+            _say(f"{path} {path.stat().st_size} bytes")
+        return 0
+    names = vectors.stale(folder)
+    if names:
+        _say(f"stale in {folder}: {', '.join(names)}; renew them: {vectors.COMMAND}")
+        return 1
+    _say(f"{folder} is up to date")
+    return 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""The `asgd doctor` command."""
+
+import sys
+from collections.abc import Iterable
+
+import click
+
+from ..ports.program import TIMEOUT
+from ..ports.protocol import PortError
+from ..ports.smoke import Check, check_operations
+from ..report.text import Line, wrapped
+from .environment import environment
+from .exit_codes import NO_VERDICT
+from .judging import name_port, open_port
+from .output import show
+
+
+@click.command("doctor")
+@click.argument("port", required=False)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=TIMEOUT,
+    show_default=True,
+    help="Seconds that the port has to answer a request.",
+)
+@click.pass_obj
+def doctor_command(program: list[str] | None, port: str | None, timeout: float) -> None:
+    """Look at this environment, or at PORT or the program behind --, one operation at a time.
+
+    Exit code: 0 all is well, 2 something is wrong.
+    """
+    if port is None and program is None:
+        found = list(environment())
+    else:
+        how = name_port(port, program)
+        try:
+            found = list(check_operations(open_port(how, program, timeout)))
+        except PortError as error:
+            click.echo(f"asgd: {error}", err=True)
+            sys.exit(NO_VERDICT)
+    show(lines(found))
+    sys.exit(NO_VERDICT if any(check.status == "wrong" for check in found) else 0)
+
+
+def lines(found: Iterable[Check]) -> Iterable[Line]:
+    """What was found, each kind of wrong answer once with its number."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for check in found:
+        # What is well is a line each; the rest is put together by what is wrong.
+        key = (check.status, check.text if check.status != "ok" else f"\0{check.title}{check.text}")
+        groups.setdefault(key, []).append(check.title)
+    styles = {"ok": "conforms", "wrong": "deviates", "absent": "dim"}
+    for (status, text), titles in groups.items():
+        said = text.removeprefix(f"\0{titles[0]}") if text.startswith("\0") else text
+        count = f" ({len(titles)} times)" if len(titles) > 1 and status == "wrong" else ""
+        head = f"{status:<7}{', '.join(titles)}{count}"
+        first, *more = said.splitlines() or [""]
+        shown = wrapped(f"{head}: {first}" if first else head, "", " " * 7)
+        yield Line(shown[0], styles[status])
+        yield from map(Line, shown[1:])
+        yield from (Line(" " * 7 + line) for line in more)

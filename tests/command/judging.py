@@ -1,0 +1,49 @@
+"""Judge what the command line names; a run that cannot begin has a result too."""
+
+import shlex
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from ..ports import loading
+from ..ports.program import ProgramPort
+from ..ports.protocol import Port, PortError, describe
+from ..verify.result import Options, Result
+from ..verify.run import Progress, no_verdict, verify
+
+
+def name_port(port: str | None, program: Sequence[str] | None) -> str:
+    """How the port is named, and that it is named once."""
+    if program is None:
+        return port or loading.DEFAULT
+    if port is not None:
+        raise click.UsageError(f"give PORT or a program behind --, not both: {port}")
+    return shlex.join(program_of(program))
+
+
+def program_of(program: Sequence[str]) -> list[str]:
+    """The program and its arguments; a usage error where there is none."""
+    if not program:
+        raise click.UsageError("-- must be followed by a program")
+    return list(program)
+
+
+def open_port(how: str, program: Sequence[str] | None, timeout: float) -> Port:
+    """The port that an import path or a program stands for."""
+    return ProgramPort(program, timeout) if program else loading.load(how)
+
+
+def judge(
+    how: str, options: Options, timeout: float, progress: Progress
+) -> tuple[Result, Port | None]:
+    """The result of a run, and the port where there is one."""
+    subject: Port | None = None
+    try:
+        subject = open_port(how, options.program, timeout)
+        return verify(subject, how, options, progress), subject
+    except PortError as error:
+        return no_verdict(how, options, str(error)), subject
+    except Exception as error:  # noqa: BLE001 - a traceback must not exit with 1, "deviates"
+        traceback.print_exc()
+        return no_verdict(how, options, f"asgd itself failed: {describe(error)}"), subject

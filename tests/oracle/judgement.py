@@ -1,0 +1,124 @@
+"""A judgement: one number of a port against its exact value."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from asgd.reference import Enclosure
+from asgd.reference.rounding import ulp
+from asgd.reference.tolerance import Arithmetic
+
+Verdict = Literal["pass", "fail", "undecided"]
+Quantity = Literal[
+    "eta", "gradient", "theta", "mu", "average", "lr", "lambd", "alpha", "t0", "weight_decay"
+]
+"""What is judged; a hyperparameter where its refusal is."""
+
+HYPERPARAMETERS: tuple[Quantity, ...] = ("lr", "lambd", "alpha", "t0", "weight_decay")
+
+
+class Place(NamedTuple):
+    """Where a number stands.
+
+    Attributes
+    ----------
+    call : int
+        Index of the step call, from 1.
+    t : int
+        Steps of the parameter, this one included.
+    parameter, element : int
+        Which number; element 0 for eta and mu.
+    """
+
+    call: int
+    t: int
+    parameter: int
+    element: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """One number of a port against its exact value.
+
+    Attributes
+    ----------
+    quantity : str
+        What it is.
+    place : Place
+        Where it stands.
+    exact : Enclosure
+        Enclosure of the exact value.
+    got : float
+        What the port has.
+    tolerance : float
+        Derived bound of the error.
+    verdict : "pass", "fail" or "undecided"
+    """
+
+    quantity: Quantity
+    place: Place
+    exact: Enclosure
+    got: float
+    tolerance: float = 0.0
+    verdict: Verdict
+
+    @property
+    def call(self) -> int:
+        """Index of the step call, from 1."""
+        return self.place.call
+
+    @property
+    def t(self) -> int:
+        """Steps of the parameter."""
+        return self.place.t
+
+    @property
+    def parameter(self) -> int:
+        """Index of the parameter."""
+        return self.place.parameter
+
+    @property
+    def element(self) -> int:
+        """Index of the element."""
+        return self.place.element
+
+    @property
+    def error(self) -> float:
+        """Distance from the enclosure of the exact value."""
+        if not math.isfinite(self.got):
+            return math.inf
+        apart = self.exact - Enclosure.of(self.got)
+        nearest = max(apart.low, -apart.high, 0)
+        return Enclosure(nearest, nearest, apart.exponent).magnitude()
+
+    @property
+    def error_bounds(self) -> float:
+        """Error in units of the tolerance."""
+        return self.error / self.tolerance if self.tolerance else math.inf * bool(self.error)
+
+    def error_ulp(self, arithmetic: Arithmetic) -> float:
+        """Error in units in the last place of the larger one, the exact value or what was got."""
+        larger = max(self.exact.magnitude(), abs(self.got))
+        return self.error / ulp(larger, arithmetic.fmt)
+
+
+def is_same(x: float, y: float) -> bool:
+    """Whether two numbers are equal, or both nan; the sign of zero means nothing."""
+    return x == y or (math.isnan(x) and math.isnan(y))
+
+
+def equal(quantity: Quantity, place: Place, want: float, got: float) -> Judgement:
+    """Judge a number that must be ``want`` bit for bit, the sign of zero aside."""
+    return Judgement(
+        quantity=quantity,
+        place=place,
+        exact=Enclosure.of(want if math.isfinite(want) else 0),
+        got=got,
+        verdict="pass" if is_same(want, got) else "fail",
+    )
+
+
+def failed(quantity: Quantity, place: Place, got: float) -> Judgement:
+    """A number that should not be finite."""
+    zero = Enclosure.of(0)
+    return Judgement(quantity=quantity, place=place, exact=zero, got=got, verdict="fail")

@@ -1,0 +1,328 @@
+"""Make the report of a result."""
+
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from asgd.reference.rounding import formats
+from asgd.reference.tolerance import Arithmetic
+from asgd.spec import EQUATIONS, policy
+
+from ..diagnosis.impulse_response import Readout
+from ..laws.outcome import Failure, Outcome
+from ..laws.outcome import Finding as Found
+from ..ports.scenario import Set, Step
+from ..verify import result as results
+from ..verify.coverage import (
+    LAW_NAMES,
+    Status,
+    detectable_in,
+    detectable_over,
+    reason,
+    status,
+    without_laws,
+)
+from ..verify.result import DtypeResult, Result, versions
+from ..verify.waivers import Waiver
+from . import model
+from .numbers import expected, finite, number
+from .reproduction import command, exchange
+from .statements import should
+
+_WORST: Sequence[Status] = ("broken", "undecided", "not observable", "skipped", "holds")
+_NOT_REACHED = "the run ended before"
+
+
+def build(result: Result, script: str | None = None, play: str | None = None) -> model.Report:
+    """The report of a result.
+
+    Parameters
+    ----------
+    result : Result
+        What became of a run.
+    script : str, optional
+        Path of the file that shows the first divergence.
+    play : str, optional
+        Shell command that uses it.
+    """
+    dtypes = {found.dtype: _dtype(found, result) for found in result.dtypes}
+    deviations = tuple(d for found in dtypes.values() for d in found.deviations)
+    first = next(iter([d for d in deviations if not d.waived] or deviations), None)
+    worst = _worst(dtypes.values())
+    findings = [f for found in dtypes.values() for f in found.findings]
+    findings += [_finding(f) for f in result.findings]
+    return model.Report(
+        verdict=result.verdict,
+        port=model.Port(result.hello.name, result.hello.version, result.port),
+        dtypes=dtypes,
+        convention=worst.convention if worst else None,
+        convention_parts=worst.convention_parts if worst else model.ConventionParts(None, None),
+        deviations=deviations,
+        first_divergence=first.evidence.first_divergence if first else None,
+        checks=_checks(result),
+        coverage=_coverage(result),
+        detectable=_detectable(result),
+        waivers=model.Waivers(
+            *(
+                tuple(map(_waived, found))
+                for found in (result.applied, result.stale, result.expired)
+            )
+        ),
+        findings=tuple({(f.id, f.text): f for f in findings}.values()),
+        laws=_laws(dtypes.values()),
+        fingerprint=None,
+        interrupted=result.interrupted,
+        isolated=result.isolated,
+        level=result.options.level,
+        device=result.options.device,
+        date=result.started.isoformat(timespec="seconds"),
+        platform=platform.platform(),
+        error=_error(result) if result.verdict == "error" else None,
+        reproduce=model.Reproduce(command(result), script, play),
+        seed=result.options.seed,
+        seconds=round(result.seconds, 3),
+        versions=versions(result.hello, ["torch"] if result.kind == "torch" else []),
+        policy=worst.policy if worst else result.options.policy,
+    )
+
+
+def _worst(dtypes: Iterable[model.DtypeReport]) -> model.DtypeReport | None:
+    order = ("error", "deviates", "conforms")
+    return min(dtypes, key=lambda found: order.index(found.verdict), default=None)
+
+
+# One dtype.
+
+
+def _dtype(found: DtypeResult, result: Result) -> model.DtypeReport:
+    laws = {o.law.key: _law(o, found) for o in found.outcomes}
+    seen = {key for key, law in laws.items() if law.status not in {"not observable", "skipped"}}
+    identity, known = found.identity, found.convention
+    # What was not observed is never stated as a property of the port.
+    whole = {"averaging_weight", "average"} <= seen
+    name = known.name if known is not None else None
+    alike = {e.convention.name for e in identity.explanations} if identity else set()
+    theta = name if len(alike) <= 1 else None
+    hidden = found.unobserved
+    detectable = detectable_in(found.dtype, found.outcomes, result.hello)
+    return model.DtypeReport(
+        verdict=found.verdict,
+        convention=name if whole else None,
+        convention_parts=model.ConventionParts(theta, name if whole else None),
+        judged_against=identity.convention.name if identity else None,
+        also_fits=identity.also if identity else (),
+        policy=found.policy,
+        deviations=tuple(deviation(d, found) for d in found.deviations),
+        not_observable=tuple(f"{key}: {why}" for key, why in hidden.items()),
+        coverage=_law_count([found]),
+        detectable=model.Detectable(detectable.faults, detectable.of, detectable.missing),
+        laws=laws,
+        findings=tuple(map(_finding, found.findings)),
+        readout=None if found.readout is None else readout(found.readout),
+    )
+
+
+def _finding(found: Found) -> model.Finding:
+    # JSON has no infinity.
+    numbers = {key: float(x) for key, x in found.numbers.items() if finite(float(x)) is not None}
+    return model.Finding(found.id, found.text, numbers)
+
+
+def _law(outcome: Outcome, found: DtypeResult) -> model.Law:
+    return model.Law(
+        equation=EQUATIONS[outcome.law.equation].id,
+        scenarios=outcome.scenarios,
+        numbers=outcome.judged,
+        undecided=outcome.undecided,
+        largest_error_bounds=float(outcome.largest),
+        status=status(outcome),
+        reason=reason(outcome, found.causes, found.kind),
+    )
+
+
+def deviation(one: results.Deviation, found: DtypeResult) -> model.Deviation:
+    """The report's entry of a deviation."""
+    waiver = found.waiver(one)
+    does = one.does
+    if not does and found.readout is not None and found.readout.guess:
+        does = f"eta = {found.readout.guess}"
+    meant = should(one.equation, one.law)
+    parts = [f"Computed instead: {does}." if does else "", f"Fix: {one.fix}." if one.fix else ""]
+    return model.Deviation(
+        id=one.id,
+        equation=EQUATIONS[one.equation].id,
+        dtype=found.dtype,  # type: ignore[arg-type] # one of DTYPES
+        law=one.home,
+        title=one.title,
+        does=does,
+        should=meant,
+        fix=one.fix,
+        explanation=" ".join(part for part in parts if part),
+        evidence=_evidence(one, found.policy),
+        coincides_with=one.coincides,
+        waived=waiver is not None,
+        waiver=waiver.reason if waiver else None,
+    )
+
+
+def _evidence(one: results.Deviation, policy_name: str) -> model.Evidence:
+    scenario = one.failure.scenario
+    changes, steps = [], 0
+    for event in scenario.events:
+        if isinstance(event, Step):
+            steps += 1
+        elif isinstance(event, Set) and steps < one.failure.judgement.call:
+            changes.append(model.Change(steps + 1, event.group, _numbers(event.changes)))
+    sizes = [len(p) for p in scenario.params]
+    at = one.failure.judgement.parameter
+    return model.Evidence(
+        first_divergence=divergence(one.failure, one.equation, one.dtype, policy_name),
+        groups=tuple(
+            model.Group(
+                _numbers({k: v for k, v in g.hyper._asdict().items() if k != "maximize"}),
+                g.hyper.maximize,
+            )
+            for g in scenario.groups
+        ),
+        changes=tuple(changes),
+        parameters=len(sizes),
+        elements=sizes[at] if at < len(sizes) else 0,
+        requests=tuple(exchange(one)),
+    )
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, model.Number]:
+    return {name: number(float(value)) for name, value in values.items()}
+
+
+def divergence(failure: Failure, equation: str, dtype: str, policy_name: str) -> model.Divergence:
+    """Where a failure shows: step, parameter, element, quantity; expected and got."""
+    judgement = failure.judgement
+    arithmetic = Arithmetic(formats[dtype], policy(policy_name))
+    return model.Divergence(
+        dtype=dtype,  # type: ignore[arg-type] # one of DTYPES
+        step=judgement.call,
+        parameter=judgement.parameter,
+        element=judgement.element,
+        quantity=judgement.quantity,
+        equation=EQUATIONS[equation].id,
+        expected=expected(judgement.exact),
+        got=number(judgement.got),
+        error_ulp=finite(judgement.error_ulp(arithmetic)),
+        error_bounds=finite(judgement.error_bounds),
+    )
+
+
+def readout(found: Readout) -> dict[str, Any]:
+    """What was recovered of a port that no known rule explains."""
+    rows = ("eta", "true_eta", "decay", "true_decay", "weights", "gradient", "true_gradient")
+    return {
+        "hyper": found.hyper,
+        **{row: [float(x).hex() for x in getattr(found, row)] for row in rows},
+        "t0": float(found.t0).hex(),
+        "given": found.given,
+        "guess": found.guess,
+        "linear": found.linear,
+    }
+
+
+# Over the dtypes.
+
+
+def _laws(dtypes: Iterable[model.DtypeReport]) -> dict[str, model.Law]:
+    merged: dict[str, model.Law] = {}
+    for found in dtypes:
+        for key, law in found.laws.items():
+            old = merged.get(key)
+            merged[key] = law if old is None else _both(old, law)
+    return merged
+
+
+def _both(one: model.Law, other: model.Law) -> model.Law:
+    return model.Law(
+        one.equation,
+        one.scenarios + other.scenarios,
+        one.numbers + other.numbers,
+        one.undecided + other.undecided,
+        max(one.largest_error_bounds, other.largest_error_bounds),
+        min(one.status, other.status, key=_WORST.index),
+        one.reason or other.reason,
+    )
+
+
+def _law_count(found: Sequence[DtypeResult]) -> model.LawCount:
+    hidden: dict[str, str] = {}
+    for one in found:
+        reached = {o.law.key for o in one.outcomes}
+        hidden |= {key: _NOT_REACHED for key in LAW_NAMES if key not in reached}
+        hidden |= one.unobserved
+    if not found:
+        hidden = dict.fromkeys(LAW_NAMES, _NOT_REACHED)
+    hidden = {key: hidden[key] for key in LAW_NAMES if key in hidden}
+    return model.LawCount(len(LAW_NAMES) - len(hidden), len(LAW_NAMES), hidden)
+
+
+def _coverage(result: Result) -> model.Coverage:
+    needless = tuple(result.needless) if result.dtypes else ()
+    return model.Coverage(_law_count(result.dtypes), result.options.without, needless)
+
+
+def _detectable(result: Result) -> model.Detectable:
+    found = detectable_over(
+        {d.dtype: detectable_in(d.dtype, d.outcomes, result.hello) for d in result.dtypes}
+    )
+    return model.Detectable(found.faults, found.of, found.missing)
+
+
+def _checks(result: Result) -> model.Checks:
+    outcomes = [outcome for found in result.dtypes for outcome in found.outcomes]
+    failed = sum(outcome.failure is not None for outcome in outcomes)
+    undecided = sum(bool(outcome.undecided) and outcome.failure is None for outcome in outcomes)
+    run = sum(outcome.scenarios for outcome in outcomes)
+    return model.Checks(
+        run=run,
+        passed=max(0, run - failed - undecided),
+        failed=failed,
+        skipped=sum(bool(outcome.not_observable) for outcome in outcomes),
+        floor=sum(found.floor for found in result.dtypes),
+    )
+
+
+def _waived(waiver: Waiver) -> model.Waived:
+    return model.Waived(
+        id=waiver.id,
+        reason=waiver.reason,
+        dtype=waiver.dtype or None,
+        equation=EQUATIONS[waiver.equation].id if waiver.equation else None,
+        link=waiver.link or None,
+        expires=waiver.expires.isoformat() if waiver.expires else None,
+    )
+
+
+def _error(result: Result) -> str:
+    """Why there is no verdict."""
+    if result.error:
+        return result.error
+    if result.broke_down or not result.dtypes:
+        return "the run was interrupted"
+    missing: dict[str, str] = {}
+    for found in result.dtypes:
+        missing |= found.missing
+    if missing:
+        return _unobserved(missing)
+    undecided = sum(found.undecided for found in result.dtypes)
+    if undecided:
+        return f"{undecided} numbers stayed undecided: this is a limit of asgd, not of the port"
+    short = next(found for found in result.dtypes if found.short)
+    return f"fewer {short.dtype} checks ran than the {short.floor} that a verdict needs"
+
+
+def _unobserved(missing: Mapping[str, str]) -> str:
+    ids = [EQUATIONS[name].id for name in missing]
+    lines = [f"{' and '.join(ids)} {'were' if len(ids) > 1 else 'was'} not observed"]
+    lines += [f"to show: {why}" for why in dict.fromkeys(missing.values())]
+    averages = without_laws(["average"])
+    names = ["average"] if averages & set(missing) else []
+    names += [EQUATIONS[name].id for name in missing if name not in averages]
+    accept = " ".join(f"--without {name}" for name in names)
+    return "\n".join([*lines, f"to accept this: {accept}"])

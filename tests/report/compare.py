@@ -1,0 +1,109 @@
+"""What changed between two JSON reports."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .model import SCHEMA, WORDS
+
+_RANK = ("conforms", "deviates", "error")
+
+
+class UnusableError(ValueError):
+    """A file is no report that can be compared."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What changed: whether it is worse, and each change in a line."""
+
+    worse: bool
+    lines: tuple[str, ...]
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """A JSON report.
+
+    Raises
+    ------
+    UnusableError
+        If the file is none, or of another version.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UnusableError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise UnusableError(f"{path}: not JSON: {error}") from error
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        found = content.get("schema") if isinstance(content, dict) else None
+        raise UnusableError(f"{path}: not a report of schema {SCHEMA}, got schema {found!r}")
+    try:
+        _view(content)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise UnusableError(f"{path}: the report is damaged: {error!r}") from error
+    return content
+
+
+def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Comparison:
+    """What changed between two reports; worse is a worse verdict, or a deviation that is new."""
+    before, after = _view(old), _view(new)
+    appeared = after.open - before.open
+    worse = _RANK.index(after.verdict) > _RANK.index(before.verdict) or bool(appeared)
+    return Comparison(worse, tuple(_lines(before, after)))
+
+
+@dataclass(frozen=True)
+class _View:
+    """What of a report is compared."""
+
+    verdict: str
+    how: str
+    convention: str | None
+    open: frozenset[tuple[str, str, str]]
+    waived: frozenset[tuple[str, str, str]]
+    observed: frozenset[str]
+    faults: int
+
+
+def _view(report: Mapping[str, Any]) -> _View:
+    verdict = report["verdict"]
+    _RANK.index(verdict)
+    entries = [((d["id"], d["equation"], d["dtype"]), d["waived"]) for d in report["deviations"]]
+    hidden = report["coverage"]["laws"]["not_observable"]
+    return _View(
+        verdict,
+        report["port"]["how"],
+        report["convention"],
+        frozenset(key for key, waived in entries if not waived),
+        frozenset(key for key, waived in entries if waived),
+        frozenset(report["laws"]) - frozenset(hidden),
+        int(report["detectable"]["faults"]),
+    )
+
+
+def _lines(before: _View, after: _View) -> Iterator[str]:
+    if before.how != after.how:
+        yield f"port: {before.how} -> {after.how}"
+    if before.verdict != after.verdict:
+        yield f"verdict: {WORDS[before.verdict]} -> {WORDS[after.verdict]}"
+    if before.convention != after.convention:
+        yield f"convention: {before.convention or 'none'} -> {after.convention or 'none'}"
+    for what, found in (
+        ("new", after.open - before.open),
+        ("gone", before.open - after.open - after.waived),
+        ("now waived", before.open & after.waived),
+        ("no longer waived", before.waived & after.open),
+    ):
+        for ident, equation, dtype in sorted(found):
+            yield f"{what}: {ident} ({equation}, {dtype})"
+    for what, laws in (
+        ("no longer observed", before.observed - after.observed),
+        ("now observed", after.observed - before.observed),
+    ):
+        if laws:
+            yield f"{what}: {', '.join(sorted(laws))}"
+    if before.faults != after.faults:
+        yield f"known faults detectable: {before.faults} -> {after.faults}"

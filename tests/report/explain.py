@@ -1,0 +1,142 @@
+"""What every id means that an output prints."""
+
+import difflib
+import textwrap
+from collections.abc import Iterator, Mapping
+
+from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
+
+from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL
+from ..verify.waivers import UNKNOWN
+from .statements import LAWS, should
+from .text import WIDTH, wrapped
+
+FINDINGS: Mapping[str, str] = {
+    "average-infinity-to-nan": "One infinity of theta makes the average nan for good. While mu = 1 "
+    "the average should be a copy of theta; average + 1 (theta - average) is not.",
+    "close-failed": "The port raised an error, or exited with another code than 0, when it was "
+    "closed. Nothing that was judged depends on it.",
+    "counter-stops": "The step counter does not go on beyond 2^24 or 2^31 steps, because the type "
+    "it is kept in holds no larger count. From there on eta and mu are wrong.",
+    "decay-biased": "Each step is within the tolerance, but the errors of the decay all point the "
+    "same way, so that theta decays faster or slower than it should.",
+    "bad-input-accepted": "The port accepts hyperparameters outside their domains. A program must "
+    "refuse them; for a Python port this is a finding.",
+}
+"""Findings by id: worth knowing, and without effect on the verdict."""
+
+_UNKNOWN = (
+    "A deviation that no fault of the catalogue describes. The report shows what the port computes "
+    "in its place: eta, decay, gradient and averaging weights, measured with impulses. A waiver of "
+    "it must name dtype and equation."
+)
+
+
+def ids() -> dict[str, dict[str, str]]:
+    """A line about every id, by kind."""
+    lives = (*LIFECYCLE_LAWS.values(), REFUSAL)
+    return {
+        "equations, and the laws that hold a port to them": {
+            e.id: f"{name}: {should(name)}" for name, e in EQUATIONS.items()
+        },
+        "laws of the lifecycle": {law.name: LAWS.get(law.name, law.title) for law in lives},
+        "conventions": {name: entry.summary for name, entry in CONVENTIONS.items()},
+        "faults": {
+            **{name: entry.title for name, entry in FAULTS.items()},
+            UNKNOWN: "a deviation that no known fault describes",
+        },
+        "findings": {name: text.partition(". ")[0].rstrip(".") for name, text in FINDINGS.items()},
+        "policies": {name: entry.summary for name, entry in POLICIES.items()},
+    }
+
+
+def overview() -> Iterator[str]:
+    """A table of all ids, by kind."""
+    for kind, entries in ids().items():
+        yield kind
+        size = min(32, max(map(len, entries)))
+        for name, text in entries.items():
+            lines = textwrap.wrap(text, WIDTH - size - 4) or [""]
+            yield f"  {name:<{size}}  {lines[0]}"
+            yield from (" " * (size + 4) + line for line in lines[1:])
+        yield ""
+
+
+def explain(ident: str) -> list[str] | None:
+    """All that is known of an id; None where nothing is.
+
+    Parameters
+    ----------
+    ident : str
+        Equation (id or name), law, convention, fault, finding or policy. An id of two kinds is
+        explained as both.
+    """
+    found = [list(part) for part in _parts(ident)]
+    return [line for part in found for line in part] or None
+
+
+def nearest(ident: str) -> list[str]:
+    """Ids that look like an unknown one."""
+    known = [name for entries in ids().values() for name in entries]
+    return difflib.get_close_matches(ident, known, n=3)
+
+
+def _parts(ident: str) -> Iterator[Iterator[str]]:
+    by_id = {entry.id.lower(): name for name, entry in EQUATIONS.items()}
+    name = by_id.get(ident.lower(), ident)
+    if name in EQUATIONS:
+        yield _equation(name)
+    law = {law.name: law for law in (*LIFECYCLE_LAWS.values(), REFUSAL)}.get(name)
+    if law is not None:
+        rows = {"must hold": LAWS.get(name, ""), "broken means": law.title, "look at": law.mend}
+        yield _rows(f"{name} (law of the lifecycle, E6)", rows)
+    if name in FAULTS:
+        fault = FAULTS[name]
+        rows = {
+            "does": fault.instead,
+            "should": should(fault.equation, fault.law),
+            "shows": fault.shows,
+            "fix": fault.mend,
+            "law": fault.law or fault.equation,
+            "needs": ", ".join(fault.needs),
+            "dtype": fault.dtype,
+            "seen in": "; ".join(fault.seen),
+        }
+        head = f"{name} (fault of {EQUATIONS[fault.equation].id}): {fault.title}"
+        yield _rows(head, rows)
+    if name in FINDINGS:
+        yield _rows(f"{name} (finding)", {"": FINDINGS[name]})
+    if name == UNKNOWN:
+        yield _rows(f"{name} (deviation)", {"": _UNKNOWN})
+    if name in CONVENTIONS:
+        entry = CONVENTIONS[name]
+        rows = {
+            "average": entry.window,
+            "eta": f"step t uses step_size(t - {entry.eta_lag})",
+            "mu": f"step t uses averaging_weight(t - {entry.mu_lag})",
+            "hyperparameters": entry.hyperparameters,
+            "t0": entry.t0_reading,
+            "divisor": entry.divisor,
+            "ports": "; ".join(entry.ports),
+            "source": entry.source,
+        }
+        yield _rows(f"{name} (convention): {entry.summary}", rows)
+    if name in POLICIES:
+        policy = POLICIES[name]
+        flush = "flushed to zero" if policy.ftz else "kept"
+        rows = {"eta and mu in": policy.precision, "subnormal numbers": flush}
+        yield _rows(f"{name} (policy): {policy.summary}", rows)
+
+
+def _equation(name: str) -> Iterator[str]:
+    entry = EQUATIONS[name]
+    yield f"{entry.id} {entry.name} (equation, and the law of that name)"
+    yield ""
+    yield from entry.text.splitlines()
+
+
+def _rows(head: str, rows: Mapping[str, str]) -> Iterator[str]:
+    yield from wrapped(head)
+    for label, text in rows.items():
+        if text:
+            yield from wrapped(f"{label}: {text}" if label else text, "  ")

@@ -1,0 +1,108 @@
+"""One port under pytest: judged once a worker and dtype; each law is a test of that."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import pytest
+
+from ..ports.loading import load
+from ..ports.protocol import Hello, PortError, greet
+from ..verify.result import Options, Result
+from ..verify.run import no_verdict, verify
+from .build import build
+from .model import Deviation, Report
+from .text import Line, Merged, deviation, render
+
+
+class Judged:
+    """The port under test, judged in one dtype after the other as tests ask for them."""
+
+    def __init__(self, name: str, options: Options) -> None:
+        self.name, self.options = name, options
+        self._results: dict[str, Result] = {}
+        self._port: Any = None
+        self._hello: Hello | None = None
+        self.error = ""
+        try:
+            self._port = load(name)
+            self._hello = greet(self._port)
+        except PortError as error:
+            self.error = str(error)
+
+    @property
+    def dtypes(self) -> Sequence[str]:
+        """Dtypes that are judged."""
+        known = self._hello.dtypes if self._hello else ()
+        return [d for d in known if d in (self.options.dtypes or known)]
+
+    @property
+    def seen(self) -> list[str]:
+        """Dtypes that have been judged."""
+        return list(self._results)
+
+    def report(self, dtypes: Sequence[str]) -> Report:
+        """Report over dtypes."""
+        if self.error or not dtypes:
+            text = self.error or f"the port has no {' or '.join(self.options.dtypes)}"
+            return build(no_verdict(self.name, self.options, text))
+        for dtype in dtypes:
+            if dtype not in self._results:
+                options = replace(self.options, dtypes=(dtype,))
+                self._results[dtype] = verify(self._port, self.name, options)
+        results = [self._results[dtype] for dtype in dtypes]
+        whole = replace(
+            results[0],
+            options=self.options,
+            dtypes=[found for result in results for found in result.dtypes],
+            findings=[finding for result in results for finding in result.findings],
+            seconds=sum(result.seconds for result in results),
+            error="; ".join(dict.fromkeys(r.error for r in results if r.error)),
+        )
+        return build(whole)
+
+    def diagnosis(self) -> dict[str, Any] | None:
+        """What the terminal summary says of all that was judged; None where nothing was."""
+        if not (self.error or self.seen):
+            return None
+        lines = [line.text for line in _ending(self.report(self.seen))]
+        return {"dtypes": self.seen, "lines": lines}
+
+
+def _ending(report: Report) -> Sequence[Line]:
+    if report.laws:
+        return list(render(report))
+    return [Line(f"no verdict on {report.port.how}: {report.error}", "error")]
+
+
+def hold_to(judged: Judged, dtype: str, key: str, test: str) -> None:
+    """End a test as a law ended: passed, failed, skipped, or xfailed where that is waived."""
+    report = judged.report([dtype])
+    found = report.dtypes[dtype]
+    mine = [d for d in found.deviations if d.law == key]
+    if open_ := [d for d in mine if not d.waived]:
+        _fail(judged, report, open_, test)
+    if mine:
+        pytest.xfail("; ".join(f"{d.id}: {d.waiver}" for d in mine))
+    law = found.laws.get(key)
+    if law is None:
+        pytest.skip(f"not judged: {(report.error or '').splitlines()[0]}")
+    if law.status == "broken":
+        causes = ", ".join(dict.fromkeys(f"{d.equation} ({d.id})" for d in found.deviations))
+        pytest.skip(f"needs {causes}, which is broken")
+    if law.status == "undecided":
+        pytest.fail(f"{law.undecided} numbers stayed undecided", pytrace=False)
+    if law.status != "holds":
+        pytest.skip(law.reason)
+
+
+def _fail(judged: Judged, report: Report, found: Sequence[Deviation], test: str) -> NoReturn:
+    lines = []
+    for one in found:
+        lines += deviation(Merged(one, (one.dtype,)))
+    port = judged.name
+    lines += [
+        f"reproduce with: {report.reproduce.command} --reproduce show.py && python show.py",
+        f"repeat with: pytest --pyargs asgd.tests --asgd-port {port} -k '{test} and {one.dtype}'",
+    ]
+    pytest.fail("\n".join(lines), pytrace=False)

@@ -1,0 +1,205 @@
+"""Show one wrong number of a port. This script needs nothing but the port and its library.
+
+Run it where the port can be imported. It prints the exact value and what the port computes.
+"""
+
+import copy
+import importlib
+import runpy
+import sys
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+CASE: dict[str, Any] = {}
+
+
+def number(x: Any) -> Any:
+    """A number; floats that are long in decimal are written in hexadecimal."""
+    return float.fromhex(x) if isinstance(x, str) else x
+
+
+def vector(entries: Any) -> list[float]:
+    """A vector; a long one is written as what it repeats, and its size."""
+    if isinstance(entries, dict):
+        part, size = vector(entries["repeat"]), int(entries["size"])
+        return (part * (size // len(part) + 1))[:size]
+    return [float(number(x)) for x in entries]
+
+
+def unrolled(events: Sequence[Any]) -> list[Any]:
+    """The events; ["repeat", times, events] stands for repetitions."""
+    out: list[Any] = []
+    for event in events:
+        out += unrolled(event[2]) * event[1] if event[0] == "repeat" else [event]
+    return out
+
+
+def load(path: str) -> Any:
+    """The port, from package.module:Object or file.py:Object."""
+    module, _, name = path.rpartition(":")
+    sys.path[:0] = [str(Path.cwd())]
+    if module.endswith(".py"):
+        sys.path.append(str(Path(module).resolve().parent))
+        first, *rest = name.split(".")
+        found = runpy.run_path(module)[first]
+    else:
+        rest = name.split(".")
+        found = importlib.import_module(module)
+    for part in rest:
+        found = getattr(found, part)
+    return found
+
+
+class NumpyParameter:
+    """A parameter with `data` and `grad`, NumPy arrays."""
+
+    def __init__(self, data: Any) -> None:
+        self.data, self.grad = data, None
+
+
+def library() -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., list[float]]]:
+    """How to make an array, how to make a parameter, and how to read an array."""
+    made = importlib.import_module("torch" if CASE["kind"] == "torch" else "numpy")
+    kind = getattr(made, CASE["dtype"])
+    if CASE["kind"] == "torch":
+
+        def tensor(x: Any) -> Any:
+            return made.tensor(x, dtype=kind, device=CASE["device"])
+
+        return tensor, lambda x: made.nn.Parameter(tensor(x)), lambda x: x.detach().tolist()
+
+    def array(x: Any) -> Any:
+        return made.array(x, kind)
+
+    return array, lambda x: NumpyParameter(array(x)), lambda x: made.asarray(x).tolist()
+
+
+class Run:
+    """An optimizer, and what is done with it."""
+
+    def __init__(self, port: Any, groups: Sequence[Any]) -> None:
+        self.array, parameter, self.shown = library()
+        made = []
+        for group in groups:
+            hyper = {name: number(value) for name, value in group["hyper"].items()}
+            params = [parameter(vector(p)) for p in group["params"]]
+            made.append({"params": params, **hyper})
+        self.params = [p for group in made for p in group["params"]]
+        common = {name: value for name, value in made[0].items() if name != "params"}
+        self.optimizer = port(made[0]["params"] if len(made) == 1 else made, **common)
+
+    def play(self, events: Sequence[Any]) -> None:
+        """Take steps, and change hyperparameters."""
+        for event in events:
+            if event[0] == "set":
+                changes = {name: number(value) for name, value in event[2].items()}
+                self.optimizer.param_groups[event[1]].update(changes)
+                continue
+            if CASE["watch"] and hasattr(self.optimizer, "averages"):
+                self.optimizer.averages()  # looked at between steps
+            for parameter, grad in zip(self.params, event[1], strict=True):
+                parameter.grad = None if grad is None else self.array(vector(grad))
+            self.optimizer.step()
+
+    def values(self) -> list[Any]:
+        """All parameters."""
+        return [self.shown(parameter.data) for parameter in self.params]
+
+    def read(self, quantity: str) -> float:
+        """The number in question."""
+        parameter = self.params[CASE["parameter"]]
+        if quantity in ("eta", "mu"):
+            return float(self.optimizer.state[parameter][quantity])
+        if quantity == "average":
+            return float(self.shown(self.average(parameter))[CASE["element"]])
+        array = parameter.grad if quantity == "grad" else parameter.data
+        return float(self.shown(array)[CASE["element"]])
+
+    def average(self, parameter: Any) -> Any:
+        """The average of a parameter, where optimizers keep it."""
+        if hasattr(self.optimizer, "averages"):
+            return self.optimizer.averages()[CASE["parameter"]]
+        state = self.optimizer.state[parameter]
+        return next(state[key] for key in CASE["average_keys"] if key in state)
+
+
+def plain(port: Any, events: Sequence[Any]) -> float:
+    """One run, and the number at its end."""
+    run, quantity = Run(port, CASE["groups"]), CASE["quantity"]
+    run.play(events[:-1])
+    if quantity in ("eta", "mu"):  # stored before the step that uses it
+        return run.read(quantity)
+    if quantity != "gradient":
+        run.play(events[-1:])
+        return run.read(quantity)
+    before = Fraction(run.read("theta"))
+    run.play(events[-1:])
+    after = Fraction(run.read("theta"))
+    # theta = before - eta (gradient + lambd before), solved for the gradient
+    return float(
+        (before - after) / Fraction(CASE["eta"]) - Fraction(number(CASE["lambd"])) * before
+    )
+
+
+def resume(port: Any, events: Sequence[Any]) -> tuple[float, float]:
+    """A run without interruption, and one that is saved and loaded."""
+    pause, quantity = CASE["pause"], CASE["quantity"]
+    run = Run(port, CASE["groups"])
+    run.play(events[:pause])
+    state, held = copy.deepcopy(run.optimizer.state_dict()), run.values()
+    run.play(events[pause:])
+    exact = run.read(quantity)
+    again = Run(port, CASE["resumed"])
+    for parameter, values in zip(again.params, held, strict=True):
+        parameter.data = again.array(values)
+    again.optimizer.load_state_dict(copy.deepcopy(state))
+    again.play(events[pause:])
+    return exact, again.read(quantity)
+
+
+def once(port: Any, groups: Sequence[Any], events: Sequence[Any]) -> float:
+    """One run."""
+    run = Run(port, groups)
+    run.play(events)
+    return run.read(CASE["quantity"])
+
+
+def repeat(port: Any, events: Sequence[Any]) -> tuple[float, float]:
+    """The same run twice, with another one in between."""
+    exact = once(port, CASE["groups"], events)
+    once(port, CASE["others"], events)
+    return exact, once(port, CASE["groups"], events)
+
+
+def twins(port: Any, events: Sequence[Any]) -> tuple[float, float]:
+    """A run alone, and one in turns with another optimizer."""
+    exact = once(port, CASE["groups"], events)
+    one, two = Run(port, CASE["groups"]), Run(port, CASE["others"])
+    for event in events[:-1]:
+        one.play([event])
+        two.play([event])
+    one.play(events[-1:])
+    return exact, one.read(CASE["quantity"])
+
+
+def main() -> None:
+    """Print the exact value, and what the port computes."""
+    port, events = load(CASE["port"]), unrolled(CASE["events"])
+    pairs = {"resume": resume, "repeat": repeat, "twins": twins}
+    lines = []
+    if CASE["mode"] in pairs:
+        exact, got = pairs[CASE["mode"]](port, events)
+        lines += [f"exact  {exact!r}", f"got    {got!r} {got.hex()}"]
+    else:
+        got = plain(port, events)
+        lines += [f"exact  {CASE['exact']}", f"got    {got!r} {got.hex()}"]
+    if CASE["tolerance"]:
+        off = abs(got - number(CASE["middle"]))
+        lines.append(f"off by {off:.3g}; the tolerance is {CASE['tolerance']:.3g}")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

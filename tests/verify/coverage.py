@@ -1,0 +1,180 @@
+"""What a run observed of a port, what it did not, and how an author can show it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from asgd.spec import EQUATIONS, FAULTS
+
+from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL
+from ..laws.outcome import Outcome
+from ..ports.protocol import Hello
+
+Status = Literal["holds", "broken", "undecided", "not observable", "skipped"]
+
+LAW_NAMES = (*EQUATIONS, *LIFECYCLE_LAWS, REFUSAL.name)
+"""Names of all laws: those of the equations, in the order of the spec, and the lifecycle's."""
+
+# What a port that shows no average cannot show.
+_OF_AVERAGES = ("averaging_weight", "average")
+# Marks of `Outcome.not_observable`, as `laws` gives them.
+_EQUATIONS_HOLD = "equations that hold"
+_PYTHON = ("numpy", "torch", "functional")
+
+
+class WithoutError(ValueError):
+    """`--without` names what is no law."""
+
+
+def without_laws(names: Iterable[str]) -> frozenset[str]:
+    """Names of the laws whose absence is accepted.
+
+    Parameters
+    ----------
+    names : iterable of str
+        "average", an equation's id or name, or a law of the lifecycle.
+
+    Raises
+    ------
+    WithoutError
+        If a name is none of these.
+    """
+    by_id = {entry.id.lower(): name for name, entry in EQUATIONS.items()}
+    accepted: set[str] = set()
+    for given in names:
+        name = by_id.get(given.lower(), given)
+        if name == "average" and given == name:
+            accepted.update(_OF_AVERAGES)
+        elif name in LAW_NAMES:
+            accepted.add(name)
+        else:
+            ids = ", ".join(entry.id for entry in EQUATIONS.values())
+            raise WithoutError(
+                f"without must be average, an equation ({ids}) or a law of the lifecycle "
+                f"({', '.join((*LIFECYCLE_LAWS, REFUSAL.name))}), got {given!r}"
+            )
+    return frozenset(accepted)
+
+
+def status(outcome: Outcome) -> Status:
+    """What became of a law, in a word."""
+    if outcome.failure is not None:
+        return "broken"
+    if outcome.not_observable:
+        return "skipped" if _EQUATIONS_HOLD in outcome.not_observable else "not observable"
+    return "undecided" if outcome.undecided else "holds"
+
+
+def reason(outcome: Outcome, broken: Iterable[str], kind: str) -> str:
+    """Why a law says nothing, and how an author can change that; "" where it says something.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        What became of the law.
+    broken : iterable of str
+        Equations whose laws are broken.
+    kind : str
+        "numpy", "torch", "functional", "port" or "program".
+    """
+    if not outcome.not_observable or outcome.failure is not None:
+        return ""
+    if _EQUATIONS_HOLD in outcome.not_observable:
+        ids = [EQUATIONS[name].id for name in broken]
+        verb = "are" if len(ids) > 1 else "is"
+        return f"needs {', '.join(ids)}, which {verb} broken"
+    return "; ".join(_missing(mark, kind) for mark in outcome.not_observable)
+
+
+def _missing(mark: str, kind: str) -> str:
+    what, remedies = _MISSING.get(mark, (f"the port does not show {mark}", {}))
+    how = remedies.get(kind) or (remedies.get("python") if kind in _PYTHON else None)
+    how = how or remedies.get("")
+    return f"{what}: {how}" if how else what
+
+
+# For each mark: what is missing, and by kind of port how to show it ("" is every other kind).
+_MISSING: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "average": (
+        "the port shows no averages",
+        {
+            "numpy": "add a method averages() that returns the averaged parameters in order, or "
+            'keep each in state[parameter]["average"]',
+            "torch": 'keep the average of a parameter in state[parameter]["ax"] or '
+            'state[parameter]["average"]',
+            "functional": "keep a field `average` in the state, or add a function averages(state)",
+            "program": 'list "average" in "reads" of hello, and answer step with "average"',
+            "": 'list "average" in reads of hello(), and return "average" from step()',
+        },
+    ),
+    "the operation save": (
+        "the port saves no state",
+        {
+            "python": "add the methods state_dict() and load_state_dict(state)",
+            "functional": "",
+            "program": 'list "save" in "supports" of hello, and answer save and load',
+            "": 'list "save" in supports of hello(), and add the methods save() and load(state)',
+        },
+    ),
+    "a second optimizer in its process": (
+        "no second optimizer can be made in the port's process",
+        {
+            "program": "a program has one optimizer at a time; there is nothing to show",
+            "": "let the port's class be made without arguments",
+        },
+    ),
+    "its gradients": (
+        "the caller's gradients cannot be seen",
+        {"": "a program has its own copy of them; there is nothing to show"},
+    ),
+    "a refusal of what is outside the domains": (
+        "the port accepts hyperparameters outside their domains",
+        {"": 'raise an error for them (asgd.md, "Bad input")'},
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Detectable:
+    """Known faults that a run can reveal.
+
+    Attributes
+    ----------
+    faults, of : int
+        How many it can reveal, of how many that are known.
+    missing : tuple of str
+        Ids of the others.
+    """
+
+    faults: int
+    of: int
+    missing: tuple[str, ...]
+
+
+def detectable_in(dtype: str, outcomes: Iterable[Outcome], hello: Hello) -> Detectable:
+    """Known faults that a run in one dtype can reveal.
+
+    A fault shows in its equation's law, or in the one that it names, where the port shows what that
+    law needs, and supports what the fault needs to come to light.
+    """
+    judged = {o.law.key for o in outcomes if status(o) not in {"not observable", "skipped"}}
+    known = [fault for fault in FAULTS.values() if fault.dtype in {"", dtype}]
+    missing = tuple(
+        fault.id
+        for fault in known
+        if (fault.law or fault.equation) not in judged or not set(fault.needs) <= hello.supports
+    )
+    return Detectable(len(known) - len(missing), len(known), missing)
+
+
+def detectable_over(found: Mapping[str, Detectable]) -> Detectable:
+    """Known faults that a run can reveal in some dtype."""
+    missing = tuple(
+        fault.id
+        for fault in FAULTS.values()
+        if all(
+            fault.dtype not in {"", dtype} or fault.id in one.missing
+            for dtype, one in found.items()
+        )
+    )
+    return Detectable(len(FAULTS) - len(missing), len(FAULTS), missing)
