@@ -8,14 +8,14 @@ try.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
 
 import numpy as np
 
 from asgd.spec import Convention
 
-from ..faults.agreement import Bools, Expected, Runs, Table
+from ..faults.agreement import Bools, Expected, Table
 from ..faults.catalogue import CHANGES, FORMS, PRECISION, Change, apply
 from ..faults.variant import Variant
 
@@ -40,23 +40,32 @@ class Explanation:
         What it is a variant of.
     faults : tuple of str
         Ids of its faults, the fewest that explain the port.
-    variant : Variant
-        The rule itself.
-    moves : tuple of (str, Change)
-        The faults in the form that was found.
+    dtype : str
+        Of the port.
+    forms : tuple of int
+        The faults in the forms that were found: places in `moves`.
     """
 
     convention: Convention
     faults: tuple[str, ...]
-    variant: Variant
-    moves: tuple[Move, ...] = field(default=(), compare=False)
+    dtype: str = "float64"
+    forms: tuple[int, ...] = ()
+
+    @property
+    def variant(self) -> Variant:
+        """The rule itself."""
+        return self.without("")
 
     def without(self, ident: str) -> Variant:
         """The rule without one of its faults."""
-        return _made(Variant.of(self.convention), [m for m in self.moves if m[0] != ident])
+        pool = moves(self.dtype)
+        return _made(
+            Variant.of(self.convention), [pool[k] for k in self.forms if pool[k][0] != ident]
+        )
 
 
-def moves(dtype: str) -> list[Move]:
+@cache
+def moves(dtype: str) -> tuple[Move, ...]:
     """All known faults in all forms, plain ones first."""
     found = [*CHANGES.items()]
     found += [(ident, change) for ident, forms in FORMS.items() for change in forms]
@@ -66,7 +75,7 @@ def moves(dtype: str) -> list[Move]:
         for change in forms
         if dtype == "float64" or "float32" not in ident
     ]
-    return found
+    return tuple(found)
 
 
 def _made(base: Variant, chosen: Sequence[Move]) -> Variant:
@@ -107,7 +116,7 @@ def explain(traces: Table, conventions: Sequence[Convention]) -> list[Explanatio
         averages = [(*each, _averages(traces, *each, pool)) for each in begun]
         for more in range(MOST + 1):
             explained = [
-                _explanation(base, (*chosen, *rest))
+                _explanation(base, (*chosen, *rest), traces.dtype)
                 for base, chosen, one in averages
                 for rest in one.sets(more)
             ]
@@ -120,9 +129,10 @@ def _right(traces: Table, base: Variant, chosen: Sequence[Move]) -> bool:
     return bool(traces.expected_theta(_made(base, chosen)).agrees.all())
 
 
-def _explanation(base: Variant, chosen: tuple[Move, ...]) -> Explanation:
+def _explanation(base: Variant, chosen: tuple[Move, ...], dtype: str) -> Explanation:
+    pool = moves(dtype)
     ids = tuple(ident for ident, _ in chosen)
-    return Explanation(base.convention, ids, _made(base, chosen), chosen)
+    return Explanation(base.convention, ids, dtype, tuple(pool.index(move) for move in chosen))
 
 
 def _averages(
@@ -280,6 +290,3 @@ def _covers(
 def measured(traces: Table) -> Ask:
     """Asks for theta with the step size that a gauge shows."""
     return partial(traces.expected_theta, measured=True)
-
-
-__all__ = ["MOST", "Explanation", "Move", "Runs", "Search", "Table", "explain", "measured", "moves"]

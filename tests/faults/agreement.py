@@ -18,27 +18,19 @@ from ..ports.protocol import Observation
 from ..ports.scenario import Scenario, Step
 from .moments import Moments
 from .running_error import Running, choose, lifted
-from .variant import Hyper, Moment, Narrow, Sources, Variant
+from .variant import Hyper, Moment, Sources, Variant
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Runs = Sequence[tuple[Scenario, Sequence[Observation]]]
 
-_PLAIN = ("t", "call", "index", "count", "position", "size", "first_t", "past_first_t")
-_PLAIN += ("updates", "taken", "since")
+_PLAIN = (
+    *("t", "call", "index", "count", "position", "size", "first_t", "past_first_t"),
+    *("updates", "taken", "since"),
+)
 _FLAGS = ("opening", "foremost")
 _HALF_TINY = 2.0**-24
 """Spacing of the subnormal numbers of float16."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a row comes from: the run, and the call, parameter and element in it."""
-
-    run: int
-    call: int
-    parameter: int
-    element: int
 
 
 @dataclass(frozen=True)
@@ -93,18 +85,25 @@ class Table:
         self._begin = np.cumsum([0, *sizes[:-1]]) if sizes else np.zeros(0, int)
         self._steps = steps
         join = self._join
+        self.run = self._column([step.run for step in steps])
         self.theta = join([step.theta for step in steps])
         self.after = join([step.after for step in steps])
         self.start = join([step.start for step in steps])
         self.grad = join([step.grad or (0.0,) * len(step.after) for step in steps])
         self.present = self._column([step.grad is not None for step in steps])
-        self.fresh = self._column([m.t - (s.grad is not None) == 0 for m, s in zip(moments, steps, strict=True)])
+        self.fresh = self._column(
+            [m.t - (s.grad is not None) == 0 for m, s in zip(moments, steps, strict=True)]
+        )
         gone = (np.nan,)
         self.before = join([step.before or gone * len(step.after) for step in steps])
         self.average = join([step.average or gone * len(step.after) for step in steps])
         shown = self._column([step.average is not None for step in steps])
-        self.compared = shown & (self._column([step.before is not None for step in steps]) | self.fresh)
-        self._plain = {name: self._column([getattr(m, name) for m in moments]) for name in (*_PLAIN, *_FLAGS)}
+        self.compared = shown & (
+            self._column([step.before is not None for step in steps]) | self.fresh
+        )
+        self._plain = {
+            name: self._column([getattr(m, name) for m in moments]) for name in (*_PLAIN, *_FLAGS)
+        }
         self._hyper = self._column([_numbers(m) for m in moments])
         self._etas: dict[Any, Running] = {}
         self._cache: dict[tuple[Variant, str], Expected] = {}
@@ -119,16 +118,16 @@ class Table:
     def _join(vectors: Sequence[Sequence[float]]) -> Floats:
         return np.array([x for vector in vectors for x in vector], float)
 
-    def place(self, row: int) -> Place:
-        """Where a row comes from."""
+    def place(self, row: int) -> tuple[int, int, int, int]:
+        """Run, call, parameter and element of a row."""
         at = int(self._rep[row])
         step = self._steps[at]
-        return Place(step.run, step.call, step.moment.index, row - int(self._begin[at]))
+        return step.run, step.call, step.moment.index, row - int(self._begin[at])
 
     @cached_property
     def gauges(self) -> Bools:
         """Rows that show eta: theta was 0, and the gradient 1 or -1."""
-        return (self.theta == 0) & (abs(self.grad) == 1) & self.present
+        return np.asarray((self.theta == 0) & (abs(self.grad) == 1) & self.present)
 
     @cached_property
     def measured(self) -> Floats:
@@ -384,6 +383,3 @@ def _fits(x: Floats, bits: int) -> Bools:
 
 def _same(old: Floats, new: Floats) -> Bools:
     return np.asarray((old == new) | np.isnan(old))
-
-
-__all__ = ["Bools", "Expected", "Narrow", "Place", "Runs", "Table"]

@@ -209,7 +209,7 @@ def _decoupled_after(updated: Number, moment: Moment, eta: Number, h: Hyper) -> 
 # E4: the averaging weight.
 
 
-def _from_start(t: int, t0: float, h: Hyper, moment: Moment) -> Number:
+def _from_start(t: int, t0: float, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
     return averaging_weight(t, 0.0, h, moment)
 
 
@@ -302,7 +302,7 @@ def _aliased(average: Number, theta: Number, mu: Number, moment: Moment, h: Hype
     return choose(mu < 0.5, mean(average, theta, mu, moment, h), theta * 1.0)
 
 
-def _swapped_inside(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
+def _swapped_inside(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
     """The two weights swapped where the average is no copy of theta."""
     taken = truth.average(theta, average, mu=mu)
     return choose(mu < 1, taken, theta * 1.0)
@@ -328,7 +328,7 @@ def _of_first_element(
 def _fixed(share: float, *, inside: bool) -> Any:
     """Exponential average in which theta weighs ``share``, from the start or inside the window."""
 
-    def taken(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
+    def taken(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
         faded = average * (1 - share) + share * theta
         return choose(moment.t < h.t0, theta * 1.0, faded) if inside else faded
 
@@ -341,7 +341,7 @@ def _fed(every: int, first: int, *, counted: bool) -> Any:
     It divides as if every term was taken in; where they are ``counted``, by those that were.
     """
 
-    def weight(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:
+    def weight(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
         terms = at_least(t - t0, 1.0)
         taken = (terms - 1 - first) / every
         whole = _whole(taken) == taken
@@ -628,6 +628,10 @@ def _single(h: Hyper) -> Hyper:
     return h._replace(**changes)
 
 
+def _single_gradient(grad: Number, theta: Number, h: Hyper) -> Number:
+    return gradient(grad.map(_as_single), theta, h)
+
+
 def _as_single(x: Any) -> Any:
     return np.asarray(x, np.float32).astype(float)
 
@@ -637,6 +641,7 @@ PRECISION: Mapping[str, tuple[Change, ...]] = MappingProxyType(
         "hyperparameters-float32-stored": (_set(reader=_single),),
         "eta-float32-stored": _narrow("eta", 24),
         "mu-float32-stored": _narrow("mu", 24),
+        "gradient-float32-stored": (_set(total=_single_gradient),),
         "theta-float32-stored": _narrow("theta", 24),
         "average-float32-stored": _narrow("average", 24),
         "eta-half-stored": _narrow("eta", 11, 8),

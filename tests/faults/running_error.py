@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 # Roundings of an operation in any order of evaluation, and those of the float that is carried.
 _SLACK = 8.0
@@ -119,7 +118,7 @@ def choose(condition: Any, one: Any, other: Any) -> Any:
     if isinstance(one, Running) or isinstance(other, Running):
         u = one.u if isinstance(one, Running) else other.u
         one, other = lifted(one, u), lifted(other, u)
-        value: NDArray[np.float64] = np.where(condition, one.value, other.value)
+        value = np.where(condition, one.value, other.value)
         return Running(value, np.where(condition, one.error, other.error), u)
     return np.where(condition, one, other)
 

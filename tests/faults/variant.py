@@ -265,10 +265,8 @@ class Variant:
             x = getattr(h, name)
             change: dict[str, Any] = {name: choose(moment.size == 1, 0 * x, x)}
             h = h._replace(**change)
-        if self.pull is None:
-            total = self.total(moment.grad, moment.theta, h)
-        else:
-            total = self.pull(moment)
+        pull = self.pull
+        total = pull(moment) if pull else self.total(moment.grad, moment.theta, h)
         updated = self.after(self.update(moment.theta, total, eta, h), moment, eta, h)
         if self.stale:
             term = h.lambd * moment.theta if self.stale == "decay" else total
@@ -305,7 +303,5 @@ class Variant:
             return None
         some = choose(terms == 0, 1.0, terms)
         begun = choose(terms < 1, theta / some, moment.theta + theta)
-        literal = choose(
-            terms > 1, self.mean(moment.average, theta, 1.0 / some, moment, h), begun
-        )
+        literal = choose(terms > 1, self.mean(moment.average, theta, 1.0 / some, moment, h), begun)
         return choose(terms > 0, literal, taken)
