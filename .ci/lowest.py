@@ -65,6 +65,9 @@ def main() -> None:
         run(*install, *strict, "--editable", ".[dev]")
         run("pip", "check")
         run("ruff", "check", "--quiet", ".")
+        subprocess.run(
+            [f"{name}/env/bin/zizmor", "--offline", "--quiet", "."], cwd=copy, check=True
+        )
         # Some of numpy's types are newer than its lowest version.
         run("mypy", "--no-warn-unused-ignores")
         run("pytest", "-q", "-n", "auto", *(path for group in TESTS for path in group))

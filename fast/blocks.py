@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from asgd.spec.optimizer import ParameterState
 
+from .backend import BACKEND
 from .kernels import SCRATCH, Scalars, accumulate, elements, update
 from .window import Window
 
@@ -131,10 +132,14 @@ class Block:
             grad = grads[self.members[0]]
             if not self.whole:
                 grad = grad[self.part]
-        first, second = SCRATCH.of(self.key)
-        update(theta, grad, scalars, first, self.carry, second[0])
-        if self.sum is not None:
-            accumulate(*self.sum, theta, second, self.carry)
+        compiled = BACKEND.kernels
+        if compiled is not None:
+            compiled.step(theta, grad, scalars, self.carry, self.sum)
+        else:
+            first, second = SCRATCH.of(self.key)
+            update(theta, grad, scalars, first, self.carry, second[0])
+            if self.sum is not None:
+                accumulate(*self.sum, theta, second, self.carry)
         if self.gathered:
             start = 0
             for whole in self.thetas:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from asgd.spec import Convention, Hyperparameters
 from asgd.spec.optimizer import ParameterState
 
+from .backend import BACKEND
 from .blocks import blocks, cost
 from .kernels import Scalars
 from .schedule import Schedule
@@ -226,6 +227,7 @@ class Plan:
             scalars = cohort.prepare(work[cohort.places[0]][1])
             jobs += [(block, grads, scalars) for block in cohort.blocks]
             total += cohort.cost
+        BACKEND.count(total)
         run_all(jobs, total)
         for cohort in self.cohorts:
             cohort.finish(work[cohort.places[0]][1])

@@ -6,8 +6,8 @@ E5 with the weights of E4 is a sum divided by the number of its terms, so the su
 - for float64, as an unevaluated sum ``high + low`` of two floats: each addition's rounding error is
   itself exact, and is added to ``low``.
 
-Both are two arrays of theta's size. How far the mean may be from the exact one, half an ulp and a
-second-order term, is derived in ``spec/kernels.md``, "The average".
+Both are two arrays of theta's size. The mean is one rounding from the exact one, unless iterates
+cancel to a thousandth of their size: ``spec/kernels.md``, "The average".
 """
 
 from dataclasses import dataclass

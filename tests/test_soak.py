@@ -21,9 +21,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def plan(request: pytest.FixtureRequest, judged: Judged) -> Plan:
     """Plan of the soak, for a port that conforms as far as is known."""
-    verdict = judged.report(judged.dtypes).verdict
-    if verdict != "conforms":
-        pytest.skip(f"needs a port that conforms; the verdict is {verdict}")
+    report = judged.report(judged.dtypes)
+    if report.verdict != "conforms" or report.deviations:
+        pytest.skip(f"needs a port without deviations: {report.headline}")
     config = request.config
     policy = setting(config, "policy", "auto")
     return make_plan(

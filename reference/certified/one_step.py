@@ -32,12 +32,24 @@ def weighted_sums(coefficients: Sequence[Sequence[Enclosure]], inputs: Sequence[
     inputs : sequence of (T, n) float64
         Exact numbers.
     """
+    return ball_sums([balls(enclosures)[:, :, None] for enclosures in coefficients], inputs)
+
+
+def ball_sums(coefficients: Sequence[Floats], inputs: Sequence[Floats]) -> Balls:
+    """Sums over i of ``coefficients[i] * inputs[i]``, elementwise, as balls.
+
+    Parameters
+    ----------
+    coefficients : sequence of (3, ...) float64
+        High, low and error of each (see `balls`), of shapes that go with the inputs'.
+    inputs : sequence of (...) float64
+        Exact numbers.
+    """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         high, low, size, radius = (np.zeros(inputs[0].shape) for _ in range(4))
         fits = np.ones(inputs[0].shape, bool)
         exact = np.ones(inputs[0].shape, bool)
-        for enclosures, x in zip(coefficients, inputs, strict=True):
-            c, rest, error = (v[:, None] for v in _pairs(enclosures))
+        for (c, rest, error), x in zip(coefficients, inputs, strict=True):
             product, missed = _two_product(c, x)
             fits &= (np.abs(x) < _LARGEST) & (np.abs(c) < _LARGEST) & (error < _LARGEST)
             # What is lost of a product this small is below 2**-952; `missed` says nothing of it.
@@ -61,8 +73,13 @@ def weighted_sums(coefficients: Sequence[Sequence[Enclosure]], inputs: Sequence[
     return Balls(np.where(fits, high, 0.0), np.where(fits, low, 0.0), radius)
 
 
-def _pairs(enclosures: Sequence[Enclosure]) -> tuple[Floats, Floats, Floats]:
+def balls(enclosures: Sequence[Enclosure]) -> Floats:
     """Each enclosure as high + low +- error; the error is infinite beyond the floats."""
+    with np.errstate(over="ignore", under="ignore"):
+        return _balls(enclosures)
+
+
+def _balls(enclosures: Sequence[Enclosure]) -> Floats:
     out = np.empty((3, len(enclosures)))
     for i, x in enumerate(enclosures):
         high = _float(x.low, x.exponent)
@@ -73,7 +90,7 @@ def _pairs(enclosures: Sequence[Enclosure]) -> tuple[Floats, Floats, Floats]:
         low = _float(rest.low, rest.exponent)
         left = (rest - Enclosure.of(low, x.precision)).magnitude()
         out[:, i] = high, low, left * _UPWARD
-    return out[0], out[1], out[2]
+    return out
 
 
 def _float(mantissa: int, exponent: int) -> float:

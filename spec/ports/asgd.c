@@ -4,7 +4,7 @@
  *     ./asgd vectors/documented.json     checks the frozen vectors instead (vectors.md)
  *
  * It implements the convention "documented". The lines marked TORCH say what "torch" changes.
- * Replace step() by your own optimizer, and keep the rest.
+ * Replace step() by your own optimizer (YOURS), and keep the rest.
  */
 #include <float.h>
 #include <math.h>
@@ -45,7 +45,8 @@ static double step_size(double t, const Hyper *h) {
 /* E4: the weight of the newest iterate. */
 static double averaging_weight(double t, double t0) { return t - t0 > 1 ? 1 / (t - t0) : 1; }
 
-/* E6: one step of one parameter that has a gradient. */
+/* E6: one step of one parameter that has a gradient.
+ * YOURS: your arithmetic goes here; it may call your library. */
 static void step(Parameter *p, const Hyper *h, const double *grad) {
     p->t++;
     /* TORCH: step_size(p->t - 1, ...) and averaging_weight(p->t - 1, t0), without ceil; and lr,
@@ -346,6 +347,8 @@ static const char *take_load(const Json *request) {
 
 static void answer(const Json *request) {
     const char *op = field(request, "op")->text;
+    /* NOT SHOWN: delete from "reads" what your port cannot show, and from "supports" what it cannot
+     * do; what you leave out of "reads", delete in answer_step too. */
     if (!strcmp(op, "hello"))
         printf("{\"ok\":true,\"protocol\":1,\"name\":\"asgd.c\",\"version\":\"1\","
                "\"dtypes\":[\"float32\",\"float64\"],\"reads\":[\"average\",\"eta\",\"mu\"],"

@@ -4,7 +4,7 @@
 //     node asgd.mjs vectors/documented.json      checks the frozen vectors instead (vectors.md)
 //
 // It implements the convention "documented". The lines marked TORCH say what "torch" changes.
-// Replace stepParameter() by your own optimizer, and keep the rest.
+// Replace stepParameter() by your own optimizer (YOURS), and keep the rest.
 
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -19,6 +19,7 @@ const averagingWeight = (t, t0) => 1 / Math.max(1, t - t0);
 
 // E6: one step of one parameter that has a gradient. `round` rounds to the dtype: one operation in
 // double, rounded to float32, is that operation in float32.
+// YOURS: your arithmetic goes here; it may call your library.
 function stepParameter(p, hyper, grad, round) {
   p.t += 1;
   // TORCH: stepSize(p.t - 1, ...) and averagingWeight(p.t - 1, t0), without ceil; and lr, lambd,
@@ -107,6 +108,8 @@ const operations = {
     name: "asgd.mjs",
     version: "1",
     dtypes: ["float32", "float64"],
+    // NOT SHOWN: delete from `reads` what your port cannot show, and from `supports` what it cannot
+    // do; what you leave out of `reads`, delete in `step` below too.
     reads: ["average", "eta", "mu"],
     supports: ["groups", "skip", "set", "save", "maximize"],
   }),

@@ -3,7 +3,7 @@
 //     rustc -O -o asgd asgd.rs && asgd verify -- ./asgd
 //
 // It implements the convention "documented". The lines marked TORCH say what "torch" changes.
-// Replace Parameter::step by your own optimizer, and keep the rest.
+// Replace Parameter::step by your own optimizer (YOURS), and keep the rest.
 
 use std::io::{self, BufRead, Write};
 
@@ -45,6 +45,7 @@ fn averaging_weight(t: u64, t0: f64) -> f64 {
 
 impl Parameter {
     /// E6: one step of one parameter that has a gradient.
+    /// YOURS: your arithmetic goes here; it may call your library.
     fn step(&mut self, h: &Hyper, grad: &[f64], float32: bool) {
         self.t += 1;
         // TORCH: step_size(self.t - 1, ...) and averaging_weight(self.t - 1, t0), without ceil;
@@ -289,6 +290,8 @@ impl Port {
     /// The answer to a request: what follows `"ok":true`, or why it is refused.
     fn answer(&mut self, request: &Json) -> Outcome<String> {
         match request.field("op")?.text()? {
+            // NOT SHOWN: delete from "reads" what your port cannot show, and from "supports" what it
+            // cannot do; what you leave out of "reads", delete in `step` below too.
             "hello" => Ok(concat!(
                 r#","protocol":1,"name":"asgd.rs","version":"1","dtypes":["float32","float64"],"#,
                 r#""reads":["average","eta","mu"],"#,

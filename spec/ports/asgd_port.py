@@ -3,8 +3,8 @@
     asgd verify -- python asgd_port.py
 
 It implements the convention "documented". The lines marked TORCH say what "torch" changes. Replace
-`Parameter.step` by your own optimizer, and keep the rest. (An optimizer that can be imported needs
-no protocol: ``asgd verify package.module:Class``; see the templates beside this file.)
+`Parameter.step` by your own optimizer (YOURS), and keep the rest. (What Python can import
+needs no protocol: ``asgd verify package.module:Class``; see the templates beside this file.)
 """
 
 import ctypes
@@ -46,6 +46,7 @@ class Parameter:
 
     def step(self, grad: list[float], hyper: dict[str, Any], dtype: str) -> None:
         """Take one step (E6)."""
+        # YOURS: your arithmetic goes here; it may call your library.
         self.t += 1
         # TORCH: step_size(self.t - 1, ...) and averaging_weight(self.t - 1, t0), without ceil; and
         # lr, lambd, alpha and t0 in these two lines are those of the end of the parameter's step
@@ -107,6 +108,8 @@ class Port:
             "name": "asgd_port.py",
             "version": "1",
             "dtypes": ["float32", "float64"],
+            # NOT SHOWN: delete from "reads" what your port cannot show, and from "supports" what it
+            # cannot do; what you leave out of "reads", delete in `step` below too.
             "reads": ["average", "eta", "mu"],
             "supports": ["groups", "skip", "set", "save", "maximize"],
         }

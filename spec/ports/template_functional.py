@@ -33,6 +33,7 @@ def init(theta: Any) -> State:
 def update(grad: Any, state: State, theta: Any, hyper: Mapping[str, Any]) -> tuple[Any, State]:
     """What to add to ``theta``, and the new state (E6)."""
     t, t0, lambd = state.t + 1, hyper["t0"], hyper["lambd"]
+    # YOURS: from here on, your arithmetic; it may call your library.
     # TORCH: t - 1 in the first line, 1 / max(1, t - 1 - t0) in the second; and lr, lambd, alpha and
     # t0 of these two lines are those of the end of the parameter's step before: keep them in State.
     eta = hyper["lr"] / (1 + lambd * hyper["lr"] * t) ** hyper["alpha"]  # E2
@@ -57,6 +58,8 @@ class Port:
             "name": "template_functional.py",
             "version": "1",
             "dtypes": ["float32", "float64"],
+            # NOT SHOWN: delete from "reads" what your port cannot show, and from "supports" what it
+            # cannot do; what you leave out of "reads", delete in `step` below too.
             "reads": ["average", "eta", "mu"],
             "supports": ["groups", "skip", "set", "save", "maximize"],
         }

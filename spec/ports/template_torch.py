@@ -4,6 +4,8 @@
 
 What `asgd verify` uses of such a class: the constructor, ``step()``, ``param_groups``,
 ``state_dict()`` and ``load_state_dict()``, and the average as ``state[parameter]["average"]``.
+NOT SHOWN: a port without averages deletes what is said of "average", and is verified by
+``asgd verify --without average``.
 It implements the convention "documented"; the line marked TORCH says what "torch" changes.
 """
 
@@ -63,6 +65,7 @@ class ASGD(torch.optim.Optimizer):
             state["average"] = parameter.detach().clone()
         state["t"] += 1
         t, t0, lambd = state["t"], group["t0"], group["lambd"]
+        # YOURS: from here on, your arithmetic; it may call your library.
         # TORCH: t - 1 in the first line, 1 / max(1, t - 1 - t0) in the second; and lr, lambd, alpha
         # and t0 of these two lines are those of the end of the parameter's step before.
         eta = group["lr"] / (1 + lambd * group["lr"] * t) ** group["alpha"]  # E2

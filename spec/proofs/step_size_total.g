@@ -3,7 +3,7 @@
 # Code: fast/double_double.py: alpha * 2.0**-73 + 2.0**-78
 # Code: fast/double_double.py: LARGEST_POWER = 2.0**16
 # Code: fast/double_double.py: LARGEST_LOGARITHM = 700.0
-# Text: spec/kernels.md: error = alpha 2^-73 + 2^-78
+# Text: spec/kernels.md: \mathrm{error} = \alpha 2^{-73} + 2^{-78}
 { alpha in [0,65536] /\ |second| <= 1b-91 /\ |exp| <= 1b-80
   /\ |scale| <= 2.08e-25 /\ |test| <= 2.12e-25 /\ |growth| <= 1.001
   -> |growth * (alpha * 1b-76) + growth * second + exp * 1.001 + scale * 1.001 + test * 1.001|

@@ -3,7 +3,7 @@
 # Scaling: theta, c and g by one power of two. TwoSum makes theta' + c' = theta + delta exactly.
 # Code: fast/kernels.py: move(carry, scratch, carry)
 # Code: fast/kernels.py: _add_exactly(theta, carry, carry, scratch, rest)
-# Text: spec/kernels.md: u (3 eta |g| + 6 eta d |theta|) (1 + 8u) + u^2 |theta|
+# Text: spec/kernels.md: u (3 \eta|g| + 6 \eta d|\theta|)(1 + 8u) + u^2|\theta|
 @rnd = float<ieee_32, ne>;
 theta = rnd(a); g = rnd(b); c = rnd(e); eta = rnd(h); decay = rnd(d);
 q rnd= eta * (g + decay * theta);

@@ -4,7 +4,7 @@
 # Code: fast/kernels.py: np.multiply(theta, decay, scratch)
 # Code: fast/kernels.py: np.add(scratch, grad, scratch)
 # Code: fast/kernels.py: np.multiply(scratch, eta, scratch)
-# Text: spec/kernels.md: u (3 eta |g| + 5 eta d |theta|) (1 + 8u)
+# Text: spec/kernels.md: u (3 \eta|g| + 5 \eta d|\theta|)(1 + 8u)
 @rnd = float<ieee_32, ne>;
 theta = rnd(a); g = rnd(b); step = rnd(eta); decay = rnd(d);
 q rnd= step * (g + decay * theta);

@@ -2,6 +2,8 @@
 # Box: theta in [1,2], |g| <= 1, eta, lambd and w in [1/16,1/8], all of them float32 numbers, so that
 # no rho is left. before = u (3 (M + eta |g|) + 4 eta (lambd + w) M) = 3.94e-7, the last rounding aside.
 # Scaling: theta and g by one power of two.
+# Code: reference/tolerance.py: rounds = (1 + some + both) * (theta + size * grad) + (3 + both) * size * pull * theta
+# Code: reference/tolerance.py: factor = _inflate((4 + both) * u)
 # Text: spec/tolerance.md: 1 - lambd eta (- w eta), times theta
 @rnd = float<ieee_32, ne>;
 theta = rnd(a1); g = rnd(a2); eta = rnd(a3); lambd = rnd(a4); w = rnd(a5);

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -11,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asgd import fast
+from asgd.fast.backend import BACKEND
+from asgd.fast.compiled import Kernels, build
 
 LR, LAMBD, ALPHA = 0.01, 1e-4, 0.75
 Arrays = Sequence[NDArray[Any]]
@@ -30,12 +33,18 @@ class Contender(Protocol):
 
 
 class Fast:
-    """`asgd.fast.ASGD` with its defaults."""
+    """`asgd.fast.ASGD` with its defaults, on NumPy's kernels."""
+
+    kernels: Kernels | None = None
 
     def __init__(self, thetas: Arrays, t0: float) -> None:
         self.params = [fast.Parameter(theta) for theta in thetas]
         self.optimizer = fast.ASGD(self.params, lr=LR, lambd=LAMBD, alpha=ALPHA, t0=t0)
-        self.step: Callable[[], Any] = self.optimizer.step
+
+    def step(self) -> None:
+        """Take a step on this contender's kernels."""
+        BACKEND.use(self.kernels)
+        self.optimizer.step()
 
     def set_grads(self, grads: Arrays) -> None:
         """Put in the gradients."""
@@ -45,6 +54,19 @@ class Fast:
     def read(self) -> tuple[Arrays, Arrays]:
         """Parameters and averages."""
         return [p.data for p in self.params], self.optimizer.averages()
+
+
+class FastNumba(Fast):
+    """`asgd.fast.ASGD` on numba's kernels."""
+
+    def __init__(self, thetas: Arrays, t0: float) -> None:
+        super().__init__(thetas, t0)
+        self.kernels = _compiled()
+
+
+@cache
+def _compiled() -> Kernels:
+    return build()
 
 
 class Naive:
@@ -115,8 +137,6 @@ class TorchCompile(_Torch):
 
     def __init__(self, thetas: Arrays, t0: float) -> None:
         super().__init__(thetas, t0)
-        # Graphs of an earlier optimizer count against its limit of recompilations.
-        self.torch._dynamo.reset()  # noqa: SLF001 - torch names it nowhere else
         self.step = self.torch.compile(self.optimizer.step)
 
 
@@ -151,6 +171,7 @@ class Copy:
 
 CONTENDERS: Mapping[str, Callable[[Arrays, float], Contender]] = {
     "fast": Fast,
+    "fast numba": FastNumba,
     "naive": Naive,
     "torch loop": TorchLoop,
     "torch foreach": TorchForeach,
@@ -160,10 +181,15 @@ CONTENDERS: Mapping[str, Callable[[Arrays, float], Contender]] = {
 """Contender by name: made from initial values, which are its own from then on, and t0."""
 
 
+ALONE = frozenset({"torch compile"})
+"""Contenders that run in a process of their own for each case: graphs of an earlier optimizer count
+against torch's limit of recompilations, beyond which it runs eagerly without a word."""
+
+
 def available(*, compiled: bool) -> list[str]:
     """Contenders that can be run here."""
-    torch = find_spec("torch") is not None
-    names = [name for name in CONTENDERS if torch or not name.startswith("torch")]
+    missing = {name for name in ("torch", "numba") if find_spec(name) is None}
+    names = [name for name in CONTENDERS if not missing & set(name.split())]
     return [name for name in names if compiled or name != "torch compile"]
 
 

@@ -9,7 +9,8 @@ import math
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from asgd.reference.certified.enclosure import Enclosure
 from asgd.reference.certified.trajectory import trajectory
 from asgd.reference.rounding import ulp
 
-from .contenders import ALPHA, CONTENDERS, LAMBD, LR, Contender, resnet50
+from .contenders import ALONE, ALPHA, CONTENDERS, LAMBD, LR, Contender, resnet50
 
 SIZES = (10**3, 10**4, 10**5, 10**6, 10**7, 4 * 10**7)
 LIST = "161 tensors"
@@ -80,25 +81,63 @@ def make(name: str, case: Case) -> Contender:
     return contender
 
 
+Timer = Callable[[int], tuple[float, float]]
+"""Seconds of a step on the clock and of the processor, over as many steps as given."""
+
+
 def measure(case: Case, names: Sequence[str], seconds: float) -> Timing:
-    """Shortest times of a step, from rounds that take so many seconds a contender in all."""
+    """Shortest times of a step, from rounds that take ``seconds`` a contender in all."""
     # Compiling a list of tensors takes minutes.
-    alone = len(case.shapes) == 1
-    names = [name for name in names if alone or name != "torch compile"]
-    contenders = {name: make(name, case) for name in names}
-    counts = {name: _count(c, seconds / _ROUNDS) for name, c in contenders.items()}
+    single = len(case.shapes) == 1
+    names = [name for name in names if single or name != "torch compile"]
     wall, cpu = dict.fromkeys(names, math.inf), dict.fromkeys(names, math.inf)
-    for _ in range(_ROUNDS):
-        for name, contender in contenders.items():
-            took = _time(contender, counts[name])
-            wall[name] = min(wall[name], took[0] * 1e9 / case.elements)
-            cpu[name] = min(cpu[name], took[1] * 1e9 / case.elements)
+    with ExitStack() as stack:
+        timers = {name: stack.enter_context(_timer(name, case)) for name in names}
+        counts = {name: _count(timer, seconds / _ROUNDS) for name, timer in timers.items()}
+        for _ in range(_ROUNDS):
+            for name, timer in timers.items():
+                took = timer(counts[name])
+                wall[name] = min(wall[name], took[0] * 1e9 / case.elements)
+                cpu[name] = min(cpu[name], took[1] * 1e9 / case.elements)
     return Timing(case, wall, cpu)
 
 
-def _count(contender: Contender, seconds: float) -> int:
-    """Steps that take so many seconds, about."""
-    once = _time(contender, 1)[0]
+@contextmanager
+def _timer(name: str, case: Case) -> Iterator[Timer]:
+    """Timer of a contender, here or in a process of its own."""
+    if name not in ALONE:
+        contender = make(name, case)
+        yield lambda count: _time(contender, count)
+        return
+    words = [name, case.layout, case.dtype, str(int(case.averaging))]
+    program = [sys.executable, "-W", "ignore", "-m", "asgd.tests.bench.measure", "time", *words]
+    with subprocess.Popen(  # noqa: S603 - ours
+        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        ask, answer = process.stdin, process.stdout
+        assert ask is not None
+        assert answer is not None
+
+        def remote(count: int) -> tuple[float, float]:
+            ask.write(f"{count}\n")
+            ask.flush()
+            wall, cpu = answer.readline().split()
+            return float(wall), float(cpu)
+
+        yield remote
+        ask.close()
+
+
+def _serve(name: str, case: Case) -> None:
+    """Time as many steps as each line of standard input says."""
+    contender = make(name, case)
+    for line in sys.stdin:
+        print(*_time(contender, int(line)), flush=True)  # noqa: T201 - the answer to `_timer`
+
+
+def _count(timer: Timer, seconds: float) -> int:
+    """Steps that take about ``seconds``."""
+    once = timer(1)[0]
     return max(1, min(2000, int(seconds / max(once, 1e-9))))
 
 
@@ -168,7 +207,7 @@ def memory(name: str, dtype: str, *, averaging: bool, elements: int) -> float | 
     None where the system does not tell, or the contender does not run.
     """
     case = [name, dtype, str(int(averaging)), str(elements)]
-    program = [sys.executable, "-W", "ignore", "-m", "asgd.tests.bench.measure", *case]
+    program = [sys.executable, "-W", "ignore", "-m", "asgd.tests.bench.measure", "memory", *case]
     done = subprocess.run(program, capture_output=True, text=True, check=False)  # noqa: S603 - ours
     try:
         return float(done.stdout.split()[-1])
@@ -249,8 +288,16 @@ def report(
     }
 
 
+def _main(task: str, name: str, *words: str) -> None:
+    """Run what another process asked for."""
+    if task == "time":
+        layout, dtype, averaging = words
+        _serve(name, Case(layout, dtype, averaging == "1"))
+        return
+    dtype, averaging, elements = words
+    arrays = _memory_of_this_process(name, dtype, int(elements), averaging=averaging == "1")
+    print(arrays)  # noqa: T201 - the answer to `memory`
+
+
 if __name__ == "__main__":
-    _name, _dtype, _averaging, _elements = sys.argv[1:]
-    print(  # noqa: T201 - the answer to `memory`
-        _memory_of_this_process(_name, _dtype, int(_elements), averaging=_averaging == "1")
-    )
+    _main(*sys.argv[1:])

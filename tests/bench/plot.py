@@ -5,6 +5,7 @@ from typing import Any
 
 _STYLES = {
     "fast": ("#0b6e4f", "-", 2.5),
+    "fast numba": ("#7bc8a4", "-", 2.5),
     "naive": ("#8d99ae", "-", 1.2),
     "torch loop": ("#d1495b", "-", 1.2),
     "torch foreach": ("#edae49", "-", 1.2),

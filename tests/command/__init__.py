@@ -1,20 +1,39 @@
 """Entry point of the ``asgd`` command: it needs the extra ``report``, and says so without it."""
 
+import os
+import signal
 import sys
+from types import FrameType
+
+
+def _early(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    """End while nothing has begun yet."""
+    os.write(2, b"asgd: interrupted\n")
+    os._exit(128 + number)
 
 
 def main() -> None:
     """Run the command line; exit with its code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _early)
     try:
         import click  # noqa: F401, PLC0415 - present or not is what is asked
         import rich  # noqa: F401, PLC0415
     except ImportError:
         print('the asgd command needs its extra: pip install "asgd[report]"', file=sys.stderr)  # noqa: T201
         sys.exit(2)
-    from .cli import cli, split_program  # noqa: PLC0415 - only with the extra
+    from .guard import debug, guarded  # noqa: PLC0415 - only with the extra
 
-    arguments, program = split_program(sys.argv[1:])
-    cli.main(args=arguments, prog_name="asgd", obj=program)
+    def run() -> object:
+        from .cli import cli, split_program  # noqa: PLC0415 - a signal meanwhile is handled
+
+        arguments, program = split_program(sys.argv[1:])
+        debug(on="--debug" in arguments)
+        arguments = [argument for argument in arguments if argument != "--debug"]
+        return cli.main(args=arguments, prog_name="asgd", obj=program, standalone_mode=False)
+
+    guarded(run)
 
 
 if __name__ == "__main__":

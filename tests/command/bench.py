@@ -17,8 +17,10 @@ from ..bench.contenders import available
 from ..bench.measure import LIST, SIZES, SMALL_LIST, Case, report
 from ..bench.plot import plot
 from ..ports.protocol import DTYPES
+from . import files
 
 LAYOUTS = (*map(str, SIZES), SMALL_LIST, LIST)
+QUICK = ("1000", "100000", "10000000")
 _WIDTH = 150
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -35,6 +37,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--averaging", type=click.Choice(["off", "on", "both"]), default="both")
 @click.option("--seconds", type=click.FloatRange(min=0.01), default=0.5, show_default=True)
 @click.option("--compile/--no-compile", "compiled", default=True, help="With torch.compile or not.")
+@click.option("--quick", is_flag=True, help="A few layouts, in about a minute.")
 @click.option("--json", "json_file", type=_FILE)
 @click.option("--plot", "plot_file", type=_FILE, help="Draw the table, as .svg or .png.")
 @click.option(
@@ -49,11 +52,14 @@ def bench_command(
     averaging: str,
     seconds: float,
     compiled: bool,
+    quick: bool,
     json_file: Path | None,
     plot_file: Path | None,
     source: Path | None,
 ) -> None:
     """Time fast beside naive NumPy, torch (where it is installed) and copying, in one run."""
+    if quick:
+        layouts, seconds = layouts or QUICK, min(seconds, 0.1)
     if source is None:
         choices = {"off": [False], "on": [True], "both": [False, True]}[averaging]
         cases = [
@@ -68,7 +74,7 @@ def bench_command(
     # Without a terminal there is no width to fit into.
     show(result, Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH))
     if json_file is not None:
-        json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        files.write(json_file, json.dumps(result, indent=1) + "\n")
     if plot_file is not None:
         try:
             plot(result, plot_file)
@@ -78,6 +84,9 @@ def bench_command(
 
 def _measure(cases: list[Case], seconds: float, *, compiled: bool) -> dict[str, Any]:
     names = available(compiled=compiled)
+    # Making the arrays and warming up takes about as long again; compiling takes a few seconds.
+    estimate = len(cases) * (2 * seconds * len(names) + 8 * ("torch compile" in names))
+    click.echo(f"asgd bench: about {estimate / 60:.0f} minutes", err=True)
     dtypes, choices = {c.dtype for c in cases}, {c.averaging for c in cases}
     parts = len(cases) + len(dtypes) + len(choices)
     columns = (
@@ -115,14 +124,16 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def ratios(timing: dict[str, Any], clock: str) -> dict[str, float]:
-    """How many times `fast` is as fast as the better eager torch, as compile, and as copying."""
+def ratios(timing: dict[str, Any], clock: str, name: str = "fast") -> dict[str, float]:
+    """How many times a contender is as fast as the better eager torch, compile, and copying."""
     times = timing[clock]
-    eager = [times[name] for name in ("torch loop", "torch foreach") if name in times]
-    out = {"eager": min(eager) / times["fast"]} if eager else {}
-    for key, name in (("compile", "torch compile"), ("copy", "copy"), ("naive", "naive")):
-        if name in times:
-            out[key] = times[name] / times["fast"]
+    if name not in times:
+        return {}
+    eager = [times[other] for other in ("torch loop", "torch foreach") if other in times]
+    out = {"eager": min(eager) / times[name]} if eager else {}
+    for key, other in (("compile", "torch compile"), ("copy", "copy"), ("naive", "naive")):
+        if other in times:
+            out[key] = times[other] / times[name]
     return out
 
 

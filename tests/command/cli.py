@@ -13,6 +13,7 @@ from ..report.explain import explain, nearest, overview
 from .bench import bench_command
 from .doctor import doctor_command
 from .exit_codes import NO_VERDICT
+from .init import init_command
 from .output import accept_any_text
 from .soak import soak
 from .verify import verify_command
@@ -36,6 +37,7 @@ def cli() -> None:
 
 cli.add_command(bench_command)
 cli.add_command(doctor_command)
+cli.add_command(init_command)
 cli.add_command(soak)
 cli.add_command(verify_command)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import click
 
-from ..ports.program import TIMEOUT
+from ..ports.process import TIMEOUT
 from ..ports.protocol import PortError
 from ..ports.smoke import Check, check_operations
 from ..report.text import Line, wrapped

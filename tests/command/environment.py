@@ -10,6 +10,8 @@ from typing import Any
 import mpmath
 import numpy as np
 
+from asgd.fast.backend import BACKEND
+
 from ..ports.smoke import Check
 
 # The environment.
@@ -22,6 +24,7 @@ _PACKAGES = {
     "pytest-xdist": "",
     "click": 'pip install "asgd[report]"',
     "rich": 'pip install "asgd[report]"',
+    "numba": 'optional: pip install "asgd[compiled]" for compiled kernels',
     "jsonschema": "optional: validates reports and messages in tests",
     "gmpy2": "optional: makes mpmath faster, and is a second oracle",
     "python-flint": "optional: a third oracle",
@@ -41,6 +44,8 @@ def environment() -> Iterator[Check]:
             optional = remedy.startswith("optional")
             yield Check("absent" if optional else "wrong", package, remedy or "pip install asgd")
     yield Check("ok", "mpmath computes with", mpmath.libmp.BACKEND)
+    BACKEND.prepare()
+    yield Check("ok", "asgd.fast computes with", BACKEND.name)
     for tool, language in _TOOLS.items():
         found = shutil.which(tool) is not None
         text = f"example ports in {language} can{'' if found else 'not'} be built here"
@@ -57,7 +62,7 @@ def floating_point() -> Iterator[Check]:
         "subnormal numbers are kept": _subnormals(),
     }
     for title, good in checks.items():
-        text = "" if good else "kernels and tolerances assume it: another library has changed it"
+        text = "" if good else "asgd assumes this; another library has changed it"
         yield Check("ok" if good else "wrong", title, text)
 
 

@@ -1,7 +1,10 @@
 """Exit codes of the commands, by verdict."""
 
+import signal
+
 from ..report.model import EXIT
 
 NO_VERDICT = EXIT["error"]
+INTERRUPTED = 128 + signal.SIGINT
 
-__all__ = ["EXIT", "NO_VERDICT"]
+__all__ = ["EXIT", "INTERRUPTED", "NO_VERDICT"]

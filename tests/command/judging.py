@@ -1,16 +1,17 @@
 """Judge what the command line names; a run that cannot begin has a result too."""
 
 import shlex
-import traceback
 from collections.abc import Sequence
 
 import click
 
 from ..ports import loading
+from ..ports.process import Limits
 from ..ports.program import ProgramPort
 from ..ports.protocol import Port, PortError, describe
 from ..verify.result import Options, Result
 from ..verify.run import Progress, no_verdict, verify
+from .guard import show_traceback
 
 
 def name_port(port: str | None, program: Sequence[str] | None) -> str:
@@ -29,21 +30,29 @@ def program_of(program: Sequence[str]) -> list[str]:
     return list(program)
 
 
-def open_port(how: str, program: Sequence[str] | None, timeout: float) -> Port:
+def open_port(
+    how: str, program: Sequence[str] | None, timeout: float, *, in_process: bool = False
+) -> Port:
     """The port that an import path or a program stands for."""
-    return ProgramPort(program, timeout) if program else loading.load(how)
+    if program:
+        return ProgramPort(program, timeout)
+    return loading.load(how, in_process=in_process, limits=Limits(timeout))
 
 
 def judge(
-    how: str, options: Options, timeout: float, progress: Progress
+    how: str, options: Options, timeout: float, progress: Progress, *, in_process: bool = False
 ) -> tuple[Result, Port | None]:
-    """The result of a run, and the port where there is one."""
+    """The result of a run, whatever ends it, and the port where there is one."""
     subject: Port | None = None
+    result = no_verdict(how, options, "")
     try:
-        subject = open_port(how, options.program, timeout)
-        return verify(subject, how, options, progress), subject
+        subject = open_port(how, options.program, timeout, in_process=in_process)
+        verify(subject, how, options, progress, result)
     except PortError as error:
-        return no_verdict(how, options, str(error)), subject
+        result.error = str(error)
+    except KeyboardInterrupt:
+        result.interrupted = True
     except Exception as error:  # noqa: BLE001 - a traceback must not exit with 1, "deviates"
-        traceback.print_exc()
-        return no_verdict(how, options, f"asgd itself failed: {describe(error)}"), subject
+        show_traceback()
+        result.error = f"asgd itself failed: {describe(error)}"
+    return result, subject

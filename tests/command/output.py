@@ -9,12 +9,14 @@ from pathlib import Path
 
 import click
 
+from ..ports.text import printable
 from ..report import github
 from ..report.as_json import to_json
 from ..report.junit import junit
 from ..report.model import Report
 from ..report.page import badge, page
 from ..report.text import WIDTH, Line, render
+from . import files
 
 FORMS: Mapping[str, Callable[[Report], str]] = {
     "json": to_json,
@@ -74,18 +76,15 @@ def check_writable(paths: Iterable[Path | None]) -> None:
     Raises
     ------
     UsageError
-        If a file has no folder, or is one.
+        If one cannot be.
     """
     for path in paths:
-        if path is None:
-            continue
-        if not path.absolute().parent.is_dir():
-            raise click.UsageError(f"cannot write {path}: there is no folder {path.parent}")
-        if path.exists() and not os.access(path, os.W_OK):
-            raise click.UsageError(f"cannot write {path}: permission denied")
+        reason = "" if path is None else files.check_writable(path)
+        if reason:
+            raise click.UsageError(f"cannot write {printable(path)}: {reason}")
 
 
-def write_report(report: Report, files: Mapping[str, Path | None]) -> None:
+def write_report(report: Report, wanted: Mapping[str, Path | None]) -> None:
     """Write a report in each form that a file was named for, and the job summary.
 
     Raises
@@ -94,23 +93,21 @@ def write_report(report: Report, files: Mapping[str, Path | None]) -> None:
         If a file cannot be written; the others are.
     """
     errors = []
-    for form, path in files.items():
+    for form, path in wanted.items():
         if path is not None:
-            errors += _save(path, FORMS[form](report), "w")
+            try:
+                files.write(path, FORMS[form](report))
+            except OSError as error:
+                errors.append(f"cannot write {printable(path)}: {error.strerror}")
     step = os.environ.get("GITHUB_STEP_SUMMARY")
     if step and "GITHUB_ACTIONS" in os.environ:
-        errors += _save(Path(step), github.summary(report), "a")
+        try:
+            with Path(step).open("a", encoding="utf-8", newline="\n") as stream:
+                stream.write(github.summary(report))
+        except OSError as error:
+            errors.append(f"cannot write {printable(step)}: {error.strerror}")
     if errors:
         raise OutputError("; ".join(errors))
-
-
-def _save(path: Path, content: str, mode: str) -> list[str]:
-    try:
-        with path.open(mode, encoding="utf-8", newline="\n") as stream:
-            stream.write(content)
-    except OSError as error:
-        return [f"cannot write {path}: {error.strerror}"]
-    return []
 
 
 class Progress:

@@ -3,11 +3,11 @@
 import shlex
 from pathlib import Path
 
-from ..ports.program import ProgramPort
 from ..ports.protocol import Port
 from ..report.reproduce import script_of
 from ..report.reproduction import exchange, transcript
 from ..verify.result import Result
+from . import files
 from .output import OutputError
 
 
@@ -30,7 +30,7 @@ def write_reproduction(result: Result, subject: Port | None, path: Path) -> str 
     if content is None:
         return None
     try:
-        path.write_bytes(content)
+        files.write(path, content)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
     if result.options.program:
@@ -42,7 +42,8 @@ def _content(result: Result, subject: Port | None) -> bytes | None:
     if result.options.program:
         if result.broke_down:
             # The requests up to the one that broke it.
-            return b"".join(subject.transcript) if isinstance(subject, ProgramPort) else None
+            lines = getattr(subject, "transcript", None)
+            return b"".join(lines) if lines is not None else None
         return None if result.first is None else transcript(exchange(result.first))
     text = script_of(result)
     return None if text is None else text.encode()

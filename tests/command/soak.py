@@ -18,11 +18,10 @@ from asgd.spec import CONVENTIONS, POLICIES
 from ..ports import loading
 from ..ports.protocol import DTYPES, PortError
 from ..soak.dask import run_units
+from ..soak.rows import Result, SoakError
 from ..soak.units import (
     Plan,
-    Result,
     Results,
-    SoakError,
     Summary,
     make_plan,
     merge,
@@ -31,6 +30,7 @@ from ..soak.units import (
 )
 from ..soak.units import shard as units_of
 from .exit_codes import EXIT
+from .files import write
 
 
 def _both_numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
@@ -140,7 +140,7 @@ def merge_command(files: tuple[Path, ...], into: Path | None) -> None:
         click.echo(f"asgd: cannot merge: {error}", err=True)
         sys.exit(EXIT["error"])
     if into is not None:
-        into.write_text("".join(json.dumps(line) + "\n" for line in (header, *results)), "utf-8")
+        write(into, "".join(json.dumps(line) + "\n" for line in (header, *results)))
     _end(summary(results), into)
 
 

@@ -11,13 +11,14 @@ import click
 from asgd.spec import CONVENTIONS, POLICIES
 
 from ..laws.outcome import LEVELS
-from ..ports.program import TIMEOUT
+from ..ports.interruption import received
+from ..ports.process import TIMEOUT
 from ..ports.protocol import DTYPES
 from ..report.build import build
 from ..verify.interface import options_of
 from ..verify.result import Options, Result
 from ..verify.waivers import Waiver, WaiverError, write_waivers
-from .exit_codes import NO_VERDICT
+from .exit_codes import INTERRUPTED, NO_VERDICT
 from .judging import judge, name_port
 from .output import OutputError, Progress, check_writable, show_report, write_report
 from .reproducing import reproduction_path, write_reproduction
@@ -86,6 +87,7 @@ class _Seed(click.ParamType):  # type: ignore[type-arg] # generic in some versio
     show_default=True,
     help="Seconds that the port has to answer a request.",
 )
+@click.option("--in-process", is_flag=True, help="No child process: for a debugger.")
 @click.option("--quiet", is_flag=True, help="Print the verdict alone.")
 @click.pass_obj
 def verify_command(
@@ -99,6 +101,7 @@ def verify_command(
     badge: Path | None,
     reproduce: Path | None,
     suggest_waivers: Path | None,
+    in_process: bool,
     quiet: bool,
     **given: Any,
 ) -> None:
@@ -114,7 +117,7 @@ def verify_command(
     reproduce = reproduction_path(reproduce, json_file, program=program is not None)
     check_writable([*files.values(), reproduce, suggest_waivers])
     progress = Progress(quiet=quiet)
-    result, subject = judge(how, options, timeout, progress)
+    result, subject = judge(how, options, timeout, progress, in_process=in_process)
     progress.end()
     errors = []
     play: str | None = None
@@ -133,6 +136,9 @@ def verify_command(
     show_report(report, quiet=quiet)
     for text in errors:
         click.echo(f"asgd: {text}", err=True)
+    if report.interrupted:
+        signal = received()
+        sys.exit(INTERRUPTED if signal is None else 128 + signal)
     sys.exit(NO_VERDICT if errors else report.exit_code)
 
 

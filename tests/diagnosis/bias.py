@@ -18,7 +18,7 @@ from asgd.reference.tolerance import descend_tolerance, step_size_error
 from asgd.spec import Hyperparameters
 
 from ..laws.outcome import Finding, Subject
-from ..oracle.stepwise import true_step_size
+from ..oracle.one_number import true_step_size
 from ..ports.scenario import Scenario, single
 
 _SIZE, _STEPS = 1024, 40

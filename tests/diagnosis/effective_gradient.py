@@ -18,7 +18,7 @@ from asgd.spec import Hyperparameters
 
 from ..laws.outcome import Failure, Subject
 from ..oracle.judgement import Judgement
-from ..oracle.stepwise import exact_step_size
+from ..oracle.one_number import exact_step_size
 from ..ports.protocol import Observation
 from ..ports.scenario import Scenario, Step
 from ..ports.timeline import turns
@@ -133,7 +133,7 @@ def in_gradient(failure: Failure, subject: Subject) -> Failure:
     made = Judgement(
         quantity="gradient",
         place=judgement.place,
-        exact=exact,
+        enclosed=exact,
         got=got,
         tolerance=bound + written,
         verdict="fail",

@@ -21,7 +21,7 @@ from asgd.spec import Hyperparameters
 from ..laws.equations import LAWS
 from ..laws.law import missing, worst
 from ..laws.outcome import Failure, Subject
-from ..oracle.stepwise import true_step_size
+from ..oracle.one_number import true_step_size
 from ..ports.protocol import Observation
 from ..ports.scenario import Group, Scenario, Set, Step
 from .effective_gradient import effective_gradients

@@ -1,18 +1,16 @@
 """Names for what goes wrong in the life of an optimizer, where what is seen pins the kind."""
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..laws.metamorphic import Resumed
+from ..laws.metamorphic import Copied, Resumed
 from ..laws.outcome import Failure, Subject
 from ..oracle.lifecycle import replays_equal
 from ..oracle.stepwise import judge
-from ..ports.adapters import OptimizerPort
-from ..ports.program import ProgramPort
-from ..ports.protocol import Observation
-from ..ports.scenario import PausedScenario, Scenario, Step, in_force
+from ..ports.capabilities import capabilities
+from ..ports.protocol import Observation, asking
+from ..ports.scenario import PausedScenario, Scenario, Step, begin, in_force, play
 from ..scenarios.lifecycle import paused
 from .nonfinite import hides_nonfinite
 
@@ -50,33 +48,6 @@ def lifecycle_fault(law: str, failure: Failure, subject: Subject) -> str:
     if law in {"special", "window"} and hides_nonfinite(failure):
         return "nonfinite-hidden"
     return _NAMES.get(law, _UNKNOWN)
-
-
-class _Copied(Resumed):
-    """Goes back to a copy of what was saved."""
-
-    def trace(self, scenario: Scenario) -> list[Observation]:
-        """Trace of all runs, one behind the other."""
-        return Resumed(
-            _Copies(self.port),
-            self.hello,
-            self.dtype,
-            self.convention,
-            self.policy,
-        ).trace(scenario)
-
-
-class _Copies:
-    """A port whose saved state is copied at once."""
-
-    def __init__(self, port: Any) -> None:
-        self._port = port
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._port, name)
-
-    def save(self) -> Any:
-        return copy.deepcopy(self._port.save())
 
 
 def _resumed(failure: Failure, subject: Subject) -> str:
@@ -136,43 +107,28 @@ def _losses(
         yield "state-rounded"
 
 
-class _Noted:
-    """A port whose saved state is noted."""
-
-    def __init__(self, port: Any) -> None:
-        self._port = port
-        self.state: Any = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._port, name)
-
-    def save(self) -> Any:
-        self.state = self._port.save()
-        return self.state
-
-
 def interruption(failure: Failure, subject: Subject) -> tuple[Scenario, Any] | None:
     """What a program is opened with after an interruption, and the state that it then loads.
 
     None for other ports, whose state need not be JSON.
     """
     scenario = failure.scenario
-    if not isinstance(subject.port, ProgramPort) or not isinstance(scenario, PausedScenario):
+    port, dtype = subject.port, subject.dtype
+    if not capabilities(port).json_state or not isinstance(scenario, PausedScenario):
         return None
-    noted: Any = _Noted(subject.port)
-    dressed = Resumed(noted, subject.hello, subject.dtype, subject.convention, subject.policy)
-    trace = dressed.trace(scenario)
     before, after = scenario.events[: scenario.pause], scenario.events[scenario.pause :]
-    steps = sum(isinstance(event, Step) for event in before)
-    theta = trace[steps - 1].theta if steps else scenario.params
-    return Scenario(in_force(scenario, before, theta), after), noted.state
+    begin(port, scenario, dtype)
+    seen = play(port, scenario, before, dtype)
+    theta = seen[-1].theta if seen else scenario.params
+    with asking("save"):
+        state = port.save()
+    return Scenario(in_force(scenario, before, theta), after), state
 
 
 def _is_aliased(subject: Subject, scenario: Scenario) -> bool:
-    # Adapters of optimizers and of programs copy what is saved.
-    if isinstance(subject.port, OptimizerPort | ProgramPort):
+    if capabilities(subject.port).copies_state:
         return False
-    copied = _Copied(subject.port, subject.hello, subject.dtype, subject.convention, subject.policy)
+    copied = Copied(subject.port, subject.hello, subject.dtype, subject.convention, subject.policy)
     trace = copied.trace(scenario)
     return all(j.verdict == "pass" for j in replays_equal(scenario, trace, subject.rule))
 

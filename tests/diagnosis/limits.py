@@ -2,9 +2,9 @@
 
 import math
 
-from ..laws.counter import HYPER, count_beyond
 from ..laws.outcome import Finding, Subject
-from ..ports.protocol import PortError, observe
+from ..ports.counter import HYPER, count_beyond
+from ..ports.protocol import RaisedError, asking, observe
 from ..ports.scenario import Scenario, drive, single
 
 _EDGES = {
@@ -24,14 +24,14 @@ def spoiled_average(subject: Subject) -> list[Finding]:
     push = single(HYPER, ((1.0,),), (((math.inf,),),))
     try:
         drive(subject.port, push, subject.dtype)
-        state = subject.port.save()
+        with asking("save"):
+            state = subject.port.save()
         drive(subject.port, Scenario(push.groups, ()), subject.dtype)
-        subject.port.load(state)
+        with asking("load"):
+            subject.port.load(state)
         seen = observe(subject.port, subject.dtype, [(0.0,)], [1])
-    except PortError:
-        raise
-    except Exception:  # noqa: BLE001 - a state that cannot be loaded says nothing
-        return []
+    except RaisedError:
+        return []  # A state that cannot be loaded says nothing.
     average = seen.average[0]
     if average is None or not math.isfinite(seen.theta[0][0]) or math.isfinite(average[0]):
         return []
@@ -47,8 +47,10 @@ def spoiled_average(subject: Subject) -> list[Finding]:
 
 def stopped_counter(subject: Subject) -> list[Finding]:
     """Whether the step counter goes on beyond 2^24 and 2^31 (E6)."""
+    if "save" not in subject.hello.supports:
+        return []
     for edge, why in _EDGES.items():
-        reached = count_beyond(subject, edge)
+        reached = count_beyond(subject.port, subject.dtype, edge)
         if reached is not None and reached != edge + 2:
             text = f"the step counter stands at {reached:.0f} after step {edge + 2:.0f}: {why}"
             return [Finding("counter-stops", text, {"reached": reached, "due": edge + 2})]

@@ -69,9 +69,7 @@ def _attempt(law: Law, subject: Subject, scenario: Scenario, outcome: Outcome) -
     trace = subject.trace(scenario)
     judgement, counts = worst(law.check(scenario, trace, subject.rule))
     outcome.scenarios += 1
-    outcome.judged += counts["judged"]
-    outcome.undecided += counts["undecided"]
-    outcome.largest = max(outcome.largest, counts["largest"])
+    outcome.count(counts)
     return None if judgement is None else Failure(judgement, scenario)
 
 

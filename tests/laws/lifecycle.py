@@ -16,14 +16,14 @@ from asgd.spec import domain
 
 from ..oracle import lifecycle as oracle
 from ..oracle.judgement import HYPERPARAMETERS, Place, failed
-from ..ports.program import ProgramPort
-from ..ports.protocol import PortError
+from ..ports.capabilities import capabilities, twin
+from ..ports.protocol import RaisedError, RefusalError, asking
 from ..ports.scenario import Group, Scenario
 from ..scenarios import lifecycle as scenarios
 from .hold import hold
 from .law import Law
 from .long_run import hold_long_run
-from .metamorphic import Repeated, Resumed, Twinned, Watched, twin
+from .metamorphic import Repeated, Resumed, Twinned, Watched
 from .outcome import LEVELS, Failure, Outcome, Subject, looser
 
 _NOTHING: frozenset[str] = frozenset()
@@ -77,18 +77,18 @@ LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
             designed=scenarios.windows,
             truth=True,
             share=0.5,
-            title="a longer life goes wrong where a short one does not",
-            mend="look at the step of the first divergence: a window that opens, a parameter that "
-            "skipped steps or came late, a hyperparameter that changed",
+            title="a longer run deviates where short ones do not",
+            mend="look at the step of the first divergence: does the window open, did the "
+            "parameter skip steps or come late, did a hyperparameter change?",
         ),
         _law(
             "long",
             oracle.all_quantities,
             designed=scenarios.long,
             truth=True,
-            title="after many steps all is wrong that was right before",
-            mend="look at the step of the first divergence: what is it in the type of the counter, "
-            "or in the length of a table?",
+            title="results become wrong after many steps",
+            mend="look at the step of the first divergence: is it a limit of the counter's type, "
+            "or the length of a table?",
         ),
         _law(
             "sizes",
@@ -105,9 +105,9 @@ LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
             drawn=scenarios.special,
             truth=True,
             share=0.5,
-            title="inf and nan do not stay where they are",
-            mend="each element is alone; while mu = 1 the average is a copy of theta: computing "
-            "average + 1 (theta - average) turns inf into nan",
+            title="inf and nan do not stay in their own element",
+            mend="treat each element alone; while mu = 1 copy theta: average + 1 (theta - average) "
+            "turns inf into nan",
         ),
         _law(
             "resume",
@@ -116,7 +116,7 @@ LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
             supports=frozenset({"save"}),
             dress=Resumed,
             share=0.5,
-            title="after save and load the run does not go on as if it had not been interrupted",
+            title="after save and load a run does not continue exactly",
             mend="save the step count, the average and, where they are stored, eta and mu of every "
             "parameter, without rounding; a saved state must not change afterwards",
         ),
@@ -126,7 +126,7 @@ LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
             designed=scenarios.paused,
             dress=Repeated,
             share=0.2,
-            title="the same calls give other numbers the second time",
+            title="the same calls give different numbers the second time",
             mend="a new optimizer starts afresh: look for state that outlives it",
         ),
         _law(
@@ -135,7 +135,7 @@ LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
             designed=scenarios.paused,
             dress=Twinned,
             share=0.2,
-            title="two optimizers at once disturb each other",
+            title="two optimizers affect each other",
             mend="look for state that belongs to the class or the module",
         ),
         _law(
@@ -165,7 +165,7 @@ def missing(law: LifecycleLaw, subject: Subject) -> tuple[str, ...]:
     lacking = [f"the operation {name}" for name in sorted(law.supports - subject.hello.supports)]
     if law.dress is Twinned and twin(subject.port) is None:
         lacking.append("a second optimizer in its process")
-    if law.dress is Watched and isinstance(subject.port, ProgramPort):
+    if law.dress is Watched and not capabilities(subject.port).shows_gradients:
         lacking.append("its gradients")
     return tuple(lacking)
 
@@ -243,7 +243,7 @@ def _refusals(subject: Subject) -> Outcome:
                 if _opens(subject, scenario):
                     judgement = failed(name, Place(0, 0, at), value)
                     accepted.append(Failure(judgement, scenario))
-    if accepted and not isinstance(subject.port, ProgramPort):
+    if accepted and not capabilities(subject.port).must_refuse:
         # Only a program owes a refusal to the protocol; an author in Python is told.
         outcome.not_observable = ("a refusal of what is outside the domains",)
         outcome.accepted = tuple(sorted({failure.judgement.quantity for failure in accepted}))
@@ -258,9 +258,8 @@ def _opens(subject: Subject, scenario: Scenario) -> bool:
         for g in scenario.groups
     ]
     try:
-        subject.port.open(subject.dtype, groups)
-    except PortError:
-        raise
-    except Exception:  # noqa: BLE001 - any exception is a refusal
+        with asking("open"):
+            subject.port.open(subject.dtype, groups)
+    except (RaisedError, RefusalError):
         return False
     return True

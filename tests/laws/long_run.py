@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..oracle.stepwise import judge, true_step_size
+from ..oracle.one_number import true_step_size
+from ..oracle.stepwise import judge
+from ..ports.counter import count_beyond
 from ..ports.protocol import Observation
 from ..ports.scenario import Scenario
 from ..scenarios.lifecycle import alternating
-from .counter import count_beyond
 from .equations import LAWS
 from .law import missing
 from .outcome import Failure, Outcome, Subject
@@ -40,7 +41,9 @@ def hold_long_run(law: Any, subject: Subject) -> Outcome:
     for scenario in law.designed(subject.hello.supports):
         outcome.take(endure_through(subject, scenario))
     for width in _WIDTHS:
-        reached = None if outcome.failure else count_beyond(subject, float(width))
+        if outcome.failure or "save" not in subject.hello.supports:
+            break
+        reached = count_beyond(subject.port, subject.dtype, float(width))
         if reached is not None and reached != width + 2:
             outcome.failure = _last_steps(subject, alternating(width + 2), outcome)
     return outcome

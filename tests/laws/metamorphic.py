@@ -3,14 +3,10 @@
 A run and its resumption, a run and its repetition, a run alone and beside another.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from ..ports.adapters import OptimizerPort
-from ..ports.program import ProgramPort
-from ..ports.protocol import Observation, Port, PortError, describe, observe
+from ..ports.capabilities import save_copy, twin, watch
+from ..ports.protocol import Observation, asking
 from ..ports.scenario import PausedScenario, Scenario, Step, begin, in_force, play
 from .outcome import Subject
 
@@ -26,12 +22,26 @@ class Resumed(Subject):
         begin(port, scenario, self.dtype)
         first = play(port, scenario, before, self.dtype)
         theta = first[-1].theta if first else scenario.params
-        state = _call(port, "save")
+        state = self.saved()
         rest = play(port, scenario, after, self.dtype)
         fresh = Scenario(in_force(scenario, before, theta), after)
         begin(port, fresh, self.dtype)
-        _call(port, "load", state)
+        with asking("load"):
+            port.load(state)
         return [*first, *rest, *play(port, fresh, after, self.dtype)]
+
+    def saved(self) -> Any:
+        """State of the port."""
+        with asking("save"):
+            return self.port.save()
+
+
+class Copied(Resumed):
+    """Goes back to a copy of what was saved."""
+
+    def saved(self) -> Any:
+        """Copy of the state of the port."""
+        return save_copy(self.port)
 
 
 class Repeated(Subject):
@@ -72,48 +82,8 @@ class Watched(Subject):
         seen = []
         for event in scenario.events:
             assert isinstance(event, Step)
-            watch = _Watch(self.port)
-            observe(watch, self.dtype, event.grads, [len(p) for p in scenario.params])
-            nothing = (None,) * len(watch.after)
-            seen.append(Observation(watch.after, nothing, nothing, nothing))
+            sizes = [len(p) for p in scenario.params]
+            after = watch(self.port, self.dtype, event.grads, sizes)
+            nothing = (None,) * len(after)
+            seen.append(Observation(after, nothing, nothing, nothing))
         return seen
-
-
-class _Watch:
-    """A port whose arrays of gradients are looked at after the step."""
-
-    def __init__(self, port: Port) -> None:
-        self._port = port
-        self.after: tuple[tuple[float, ...], ...] = ()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._port, name)
-
-    def step(self, grads: Sequence[Any]) -> Any:
-        answer = self._port.step(grads)
-        # An adapter hands on copies, and keeps them.
-        port = self._port
-        kept = port.gradients() if isinstance(port, OptimizerPort) else grads
-        self.after = tuple(tuple(np.asarray(g, np.float64).ravel().tolist()) for g in kept)
-        return answer
-
-
-def twin(port: Port) -> Port | None:
-    """Another optimizer of the same make in the same process, or None where there is none."""
-    if isinstance(port, ProgramPort):
-        return None  # A second process shares nothing with the first, whatever the program does.
-    if isinstance(port, OptimizerPort):
-        return port.twin()
-    try:
-        return type(port)()
-    except TypeError:
-        return None
-
-
-def _call(port: Port, name: str, *arguments: Any) -> Any:
-    try:
-        return getattr(port, name)(*arguments)
-    except PortError:
-        raise
-    except Exception as error:
-        raise PortError(f"{name}() failed: {describe(error)}") from error

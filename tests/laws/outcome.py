@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from asgd.reference import formats
 from asgd.reference.tolerance import Arithmetic
@@ -98,6 +99,12 @@ class Outcome:
     failure: Failure | None = None
     not_observable: tuple[str, ...] = field(default_factory=tuple)
     accepted: tuple[str, ...] = field(default_factory=tuple)
+
+    def count(self, counts: Mapping[str, Any]) -> None:
+        """Count what one trace came to (see `law.worst`)."""
+        self.judged += counts["judged"]
+        self.undecided += counts["undecided"]
+        self.largest = max(self.largest, counts["largest"])
 
     def take(self, other: "Outcome") -> None:
         """Count what ``other`` found as well."""

@@ -1,8 +1,6 @@
 """Long trajectories and large tensors: E6 held at the scale that ports are used at.
 
-Every step is judged re-synchronised, as in `judge`, and against the same tolerances; but all
-elements at once, in balls of the certified engine. What a ball leaves open, and every failure, is
-judged once more by `judge` itself.
+Every step is judged re-synchronised, and against the same tolerances, as everywhere.
 """
 
 from collections.abc import Sequence
@@ -13,8 +11,6 @@ import numpy as np
 
 from asgd.spec import Hyperparameters
 
-from ..oracle.vectorised import screen
-from ..ports.protocol import Observation
 from ..ports.scenario import Scenario, single
 from .equations import LAWS
 from .hold import hold
@@ -87,25 +83,17 @@ def drawn(rng: np.random.Generator, steps: int, elements: int) -> Scenario:
 
 def _attempt(subject: Subject, scenario: Scenario, outcome: Outcome) -> Failure | None:
     trace = subject.trace(scenario)
+    judgement, counts = worst(LAWS["step"].check(scenario, trace, subject.rule))
     outcome.scenarios += 1
-    screened = screen(scenario, trace, subject.rule)
-    outcome.judged += screened.judged
-    outcome.largest = max(outcome.largest, screened.largest)
-    for call, element in screened.suspects:
-        alone = _alone(scenario, call, element)
-        seen = [_only(observation, element) for observation in trace[:call]]
-        judgement, counts = worst(LAWS["step"].check(alone, seen, subject.rule))
-        outcome.undecided += counts["undecided"]
-        if judgement is not None:
-            # Where the element fails alone too, that is the simplest way to show it.
-            again, _ = worst(LAWS["step"].check(alone, subject.trace(alone), subject.rule))
-            if again is not None:
-                return Failure(again, alone)
-            shown = replace(scenario, events=scenario.events[:call])
-            return Failure(
-                replace(judgement, place=judgement.place._replace(element=element)), shown
-            )
-    return None
+    outcome.count(counts)
+    if judgement is None:
+        return None
+    # Where the element fails alone too, that is the simplest way to show it.
+    alone = _alone(scenario, judgement.call, judgement.element)
+    again, _ = worst(LAWS["step"].check(alone, subject.trace(alone), subject.rule))
+    if again is not None:
+        return Failure(again, alone)
+    return Failure(judgement, replace(scenario, events=scenario.events[: judgement.call]))
 
 
 def _alone(scenario: Scenario, calls: int, element: int) -> Scenario:
@@ -114,13 +102,3 @@ def _alone(scenario: Scenario, calls: int, element: int) -> Scenario:
     theta = (scenario.params[0][element],)
     hyper = scenario.groups[0].hyper
     return single(hyper, (theta,), tuple(((step.grads[0][element],),) for step in steps))
-
-
-def _only(seen: Observation, element: int) -> Observation:
-    mean = seen.average[0]
-    return Observation(
-        theta=((seen.theta[0][element],),),
-        average=(None if mean is None else (mean[element],),),
-        eta=seen.eta,
-        mu=seen.mu,
-    )

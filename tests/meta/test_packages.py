@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 # What is made in a checkout, and is not part of it.
@@ -88,3 +89,44 @@ def test_a_clone_does_not_hide_the_package(tmp_path):
     assert said.count("found") == 2
     assert str(clone) not in said
     assert "asgd" in run(sys.executable, "-m", "asgd", "--version", cwd=tmp_path)
+
+
+@pytest.mark.slow
+def test_the_action_runs_as_on_a_runner(tmp_path):
+    """The steps of action.yml, in their order: they install this checkout, and verify a port."""
+    shutil.copytree(ROOT, tmp_path / "action", ignore=MADE)
+    run(sys.executable, "-m", "venv", "env", cwd=tmp_path)
+    (tmp_path / "work").mkdir()
+    source = (ROOT / "spec" / "ports" / "template_numpy.py").read_text()
+    (tmp_path / "work" / "mine.py").write_text(source)
+    action = yaml.safe_load((tmp_path / "action" / "action.yml").read_text())
+    inputs = {name: str(each.get("default")) for name, each in action["inputs"].items()}
+    inputs |= {"port": "mine.py:ASGD", "dtype": "float32 float64", "without": "average E1"}
+    env = {
+        **os.environ,
+        "PATH": f"{tmp_path}/env/bin:{os.environ['PATH']}",
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_ACTION_PATH": str(tmp_path / "action"),
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+        "RUNNER_TEMP": str(tmp_path),
+    }
+    for step in action["runs"]["steps"]:
+        given = {
+            key: inputs[value.removeprefix("${{ inputs.").removesuffix(" }}")]
+            for key, value in step.get("env", {}).items()
+        }
+        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+        done = subprocess.run(
+            command,
+            cwd=tmp_path / "work",
+            env={**env, **given},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "conforms" in (tmp_path / "summary.md").read_text()
+    shown = dict(line.split("=", 1) for line in (tmp_path / "output").read_text().splitlines())
+    assert set(shown) == set(action["outputs"])
+    assert all(Path(path).stat().st_size for path in shown.values())

@@ -6,6 +6,7 @@ wrong averaging weight (E4) not for its average (E5).
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from asgd.reference import Enclosure
 from asgd.reference import equations as truth
@@ -15,10 +16,14 @@ from asgd.spec import Hyperparameters
 from ..ports.protocol import Observation
 from ..ports.scenario import Scenario
 from ..ports.timeline import turns
+from .blocks import Block, at, descend_balls, judged
+from .filter import Query, ball
 from .judgement import Judgement, Place, Quantity
 from .stepwise import Rule
 
 _EXACT = (0.0, 0.0)
+# What a few roundings in float64 may take, relatively.
+_COARSE = 2.0**-48
 
 
 def judge_update(
@@ -29,6 +34,10 @@ def judge_update(
     It is measured at each step on an element whose theta is 0 before, and whose gradient is not:
     there theta becomes eta times the gradient's size. Steps without such an element are left out.
     """
+    return judged(_updates(scenario, trace, rule))
+
+
+def _updates(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Iterator[Block]:
     before = list(scenario.params)
     for call, ((event, made), seen) in enumerate(zip(turns(scenario), trace, strict=True), 1):
         for i, (grad, turn) in enumerate(zip(event.grads, made, strict=True)):
@@ -44,17 +53,17 @@ def _one_update(
     update: tuple[Sequence[float], Sequence[float], Sequence[float]],
     hyper: Hyperparameters,
     arithmetic: Arithmetic,
-) -> Iterator[Judgement]:
+) -> Iterator[Block]:
     theta, grad, got = update
     shows = (j for j, (x, g) in enumerate(zip(theta, grad, strict=True)) if x == 0 and g != 0)
     gauge = next(shows, None)
     if gauge is None or not all(map(math.isfinite, (*theta, *grad, *got))):
         return
 
-    def allowed(j: int, size: float, largest: float) -> float:
+    def allowed(j: Any, size: float, largest: Any) -> Any:
         return descend_tolerance(
-            theta[j],
-            grad[j],
+            at(theta, j),
+            at(grad, j),
             largest,
             eta=size,
             eta_error=_EXACT,
@@ -68,18 +77,35 @@ def _one_update(
     if not math.isfinite(error):
         return
     eta = _around(Enclosure.of(shown), error) / Enclosure.of(push)
-    size = eta.magnitude()
+    size, middle, half = eta.magnitude(), _middle(eta), _half(eta)
     lambd, weight_decay = Enclosure.of(hyper.lambd), Enclosure.of(hyper.weight_decay)
-    for j in range(len(theta)):
+
+    def enclose(j: int) -> Enclosure:
         x = Enclosure.of(theta[j])
         total = truth.gradient(
             Enclosure.of(grad[j]), x, weight_decay=weight_decay, maximize=hyper.maximize
         )
         exact = truth.descend(x, total, eta=eta, lambd=lambd)
         assert isinstance(exact, Enclosure)
+        return exact
+
+    def judge(j: int) -> Judgement | None:
+        exact = enclose(j)
         bound = allowed(j, size, exact.magnitude())
-        if math.isfinite(bound):
-            yield _follows("theta", place._replace(element=j), exact, got[j], bound)
+        if not math.isfinite(bound):
+            return None
+        return _follows("theta", place._replace(element=j), exact, got[j], bound)
+
+    def tolerance(j: Any, largest: Any) -> Any:
+        # Every step size of the interval is granted, so theta may move by half its width and more.
+        pull = (hyper.lambd + hyper.weight_decay) * at(theta, j)
+        slope = abs((-1.0 if hyper.maximize else 1.0) * at(grad, j) + pull)
+        sure = slope - _COARSE * (abs(at(grad, j)) + abs(pull))
+        return allowed(j, size, largest) + half * (sure * (sure > 0))
+
+    balls = descend_balls(middle, hyper.lambd, hyper.weight_decay, maximize=hyper.maximize)
+    query = Query((theta, grad), balls, got, tolerance, arithmetic.fmt.u)
+    yield Block("theta", place, got, judge, enclose, query)
 
 
 def judge_average(
@@ -91,6 +117,10 @@ def judge_average(
     at every step; the other elements must follow with the same one. So a port that has the wrong
     weight (E4) is not blamed for its average.
     """
+    return judged(_averages(scenario, trace, rule))
+
+
+def _averages(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Iterator[Block]:
     before: list[Sequence[float] | None] = list(scenario.params)
     for call, ((_, made), seen) in enumerate(zip(turns(scenario), trace, strict=True), 1):
         for i, turn in enumerate(made):
@@ -110,7 +140,7 @@ def _one_average(
     place: Place,
     average: tuple[Sequence[float], Sequence[float], Sequence[float]],
     arithmetic: Arithmetic,
-) -> Iterator[Judgement]:
+) -> Iterator[Block]:
     before, theta, after = average
     old, new, got = (Enclosure.of(x[0]) for x in average)
     swing = new - old
@@ -133,11 +163,42 @@ def _one_average(
     if not math.isfinite(max(bounds)):
         return
     mu = _around(got - old, bounds[0]) / swing
-    for j in range(1, len(theta)):
-        start = Enclosure.of(before[j])
-        exact = truth.average(start, Enclosure.of(theta[j]), mu=mu)
+    middle, half = _middle(mu), _half(mu)
+
+    def enclose(j: int) -> Enclosure:
+        exact = truth.average(Enclosure.of(before[j]), Enclosure.of(theta[j]), mu=mu)
         assert isinstance(exact, Enclosure)
-        yield _follows("average", place._replace(element=j), exact, after[j], bounds[j])
+        return exact
+
+    def judge(j: int) -> Judgement | None:
+        if j == 0:  # The gauge itself.
+            return None
+        return _follows("average", place._replace(element=j), enclose(j), after[j], bounds[j])
+
+    def tolerance(j: Any, largest: Any) -> Any:  # noqa: ARG001 - it is known beforehand
+        apart = abs(at(theta, j) - at(before, j)) * (1 - _COARSE)
+        return at(bounds, j) + half * apart
+
+    balls = (ball(1 - middle), ball(middle))
+    # nan keeps the gauge, which cannot be judged by itself, out of the filter.
+    query = Query((before, theta), balls, (math.nan, *after[1:]), tolerance, 0.0)
+    yield Block("average", place, after, judge, enclose, query)
+
+
+def _middle(x: Enclosure) -> Enclosure:
+    """The interval's middle, exact."""
+    total = x.low + x.high
+    return Enclosure(total, total, x.exponent - 1, x.precision + 2)
+
+
+def _half(x: Enclosure) -> float:
+    """Lower bound of half the interval's width."""
+    width = x.high - x.low
+    drop = max(0, width.bit_length() - 53)
+    try:
+        return math.ldexp(float(width >> drop), x.exponent - 1 + drop)
+    except OverflowError:
+        return 0.0
 
 
 def _around(x: Enclosure, error: float) -> Enclosure:
@@ -153,7 +214,7 @@ def _follows(
     return Judgement(
         quantity=quantity,
         place=place,
-        exact=exact,
+        enclosed=exact,
         got=got,
         tolerance=tolerance,
         verdict="fail" if apart else "pass",

@@ -1,6 +1,7 @@
 """A judgement: one number of a port against its exact value."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -46,21 +47,29 @@ class Judgement:
         What it is.
     place : Place
         Where it stands.
-    exact : Enclosure
-        Enclosure of the exact value.
+    enclosed : Enclosure, or callable
+        Enclosure of the exact value, or what computes it where somebody asks.
     got : float
         What the port has.
     tolerance : float
         Derived bound of the error.
     verdict : "pass", "fail" or "undecided"
+    share : float or None
+        Upper bound of the error in units of the tolerance, where the filter has found one.
     """
 
     quantity: Quantity
     place: Place
-    exact: Enclosure
+    enclosed: Enclosure | Callable[[], Enclosure]
     got: float
     tolerance: float = 0.0
     verdict: Verdict
+    share: float | None = None
+
+    @property
+    def exact(self) -> Enclosure:
+        """Enclosure of the exact value."""
+        return self.enclosed if isinstance(self.enclosed, Enclosure) else self.enclosed()
 
     @property
     def call(self) -> int:
@@ -94,6 +103,8 @@ class Judgement:
     @property
     def error_bounds(self) -> float:
         """Error in units of the tolerance."""
+        if self.share is not None:
+            return self.share
         return self.error / self.tolerance if self.tolerance else math.inf * bool(self.error)
 
     def error_ulp(self, arithmetic: Arithmetic) -> float:
@@ -112,7 +123,7 @@ def equal(quantity: Quantity, place: Place, want: float, got: float) -> Judgemen
     return Judgement(
         quantity=quantity,
         place=place,
-        exact=Enclosure.of(want if math.isfinite(want) else 0),
+        enclosed=Enclosure.of(want if math.isfinite(want) else 0),
         got=got,
         verdict="pass" if is_same(want, got) else "fail",
     )
@@ -121,4 +132,4 @@ def equal(quantity: Quantity, place: Place, want: float, got: float) -> Judgemen
 def failed(quantity: Quantity, place: Place, got: float) -> Judgement:
     """A number that should not be finite."""
     zero = Enclosure.of(0)
-    return Judgement(quantity=quantity, place=place, exact=zero, got=got, verdict="fail")
+    return Judgement(quantity=quantity, place=place, enclosed=zero, got=got, verdict="fail")

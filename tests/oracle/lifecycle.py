@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..ports.protocol import Observation
 from ..ports.scenario import Group, Scenario, Step, Vector
 from .judgement import Judgement, Place, Quantity, equal
@@ -126,21 +128,19 @@ def distinct_columns(
         For each parameter, where the kept elements stood.
     """
     steps = [event for event in scenario.events if isinstance(event, Step)]
-    places = []
+    places: list[list[int]] = []
     for i, start in enumerate(scenario.params):
+        if not start:
+            places.append([])
+            continue
         rows: list[Sequence[float]] = [start]
         for event, seen in zip(steps, trace, strict=True):
-            mean = seen.average[i]
-            # One nan for all: a number that is not equal to itself would be kept each time.
-            rows += [
-                [math.nan if math.isnan(x) else x for x in row]
-                for row in (event.grads[i], seen.theta[i], mean)
-                if row is not None
-            ]
-        first: dict[tuple[float, ...], int] = {}
-        for j, column in enumerate(zip(*rows, strict=True)):
-            first.setdefault(column, j)
-        places.append(sorted(first.values()))
+            rows += [r for r in (event.grads[i], seen.theta[i], seen.average[i]) if r is not None]
+        columns = np.array(rows).T.copy()
+        # One nan for all: nan has many bit patterns, and columns are compared bit by bit.
+        columns[np.isnan(columns)] = np.nan
+        bits = columns.view(np.dtype((np.void, columns.itemsize * len(rows)))).ravel()
+        places.append(sorted(np.unique(bits, return_index=True)[1].tolist()))
 
     def kept(vectors: Sequence[Vector | None]) -> tuple[Any, ...]:
         return tuple(

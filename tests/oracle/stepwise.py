@@ -6,31 +6,39 @@ judged alone: an early error is never blamed on a later step, and bounds do not 
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
 
 from asgd.reference import Enclosure
-from asgd.reference import equations as truth
-from asgd.reference.certified.enclosure import HIGHEST_PRECISION, PRECISION, TooWideError
+from asgd.reference.certified.enclosure import PRECISION
 from asgd.reference.tolerance import (
     Arithmetic,
     average_tolerance,
     averaging_weight_error,
     descend_tolerance,
-    step_size_error,
-    weighted_sum_tolerance,
 )
 from asgd.spec import Convention, Hyperparameters
 
 from ..ports.protocol import Observation
 from ..ports.scenario import Scenario
 from ..ports.timeline import Turn, turns
-from .judgement import Judgement, Place, Quantity, Verdict, equal, failed
+from .blocks import Block, at, descend_balls, judged
+from .filter import NOTHING, Ball, Query, alone, ball
+from .judgement import Judgement, Place, Quantity, equal, failed
+from .one_number import (
+    Rates,
+    StepSize,
+    Term,
+    Update,
+    compare,
+    exact_step_size,
+    step_size_of,
+    term,
+)
 from .window import Window, window
-
-# Below this no result of either format can be told from zero.
-_NEGLIGIBLE = -1400
 
 
 @dataclass(frozen=True)
@@ -39,27 +47,6 @@ class Rule:
 
     convention: Convention
     arithmetic: Arithmetic
-
-
-@lru_cache(maxsize=8192)
-def exact_step_size(t: int, lr: float, lambd: float, alpha: float, precision: int) -> Enclosure:
-    """Enclosure of E2, of a relative width below 2**-(precision - 32) unless it is negligible."""
-    bits = precision
-    while True:
-        try:
-            eta = truth.step_size(
-                t,
-                lr=Enclosure.of(lr, bits),
-                lambd=Enclosure.of(lambd, bits),
-                alpha=Enclosure.of(alpha, bits),
-            )
-            assert isinstance(eta, Enclosure)
-            narrow = (eta.high - eta.low).bit_length() <= eta.high.bit_length() - precision + 32
-            if narrow or eta.high.bit_length() + eta.exponent < _NEGLIGIBLE:
-                return Enclosure.of(eta, precision)
-        except TooWideError:
-            pass
-        bits *= 2
 
 
 @dataclass
@@ -102,6 +89,16 @@ def judge(
     Judgement
         One for each number that can be judged. A parameter without a gradient must keep its bits.
     """
+    return judged(_blocks(scenario, trace, rule, quantities, start))
+
+
+def _blocks(
+    scenario: Scenario,
+    trace: Sequence[Observation],
+    rule: Rule,
+    quantities: frozenset[str],
+    start: Sequence[tuple[int, Sequence[float]]] | None,
+) -> Iterator[Block]:
     begun = start or [(0, p) for p in scenario.params]
     states = [_Seen(p, a) for p, (_, a) in zip(scenario.params, begun, strict=True)]
     counts = [t for t, _ in begun]
@@ -122,18 +119,23 @@ def judge(
 
 def _unchanged(
     state: _Seen, seen: Observation, place: Place, quantities: frozenset[str]
-) -> Iterator[Judgement]:
+) -> Iterator[Block]:
     i = place.parameter
     pairs: tuple[tuple[Quantity, Sequence[float] | None, Sequence[float] | None], ...] = (
         ("theta", state.theta, seen.theta[i]),
         ("average", state.average, seen.average[i]),
     )
     for quantity, before, after in pairs:
-        if quantity not in quantities or before is None or after is None:
-            continue
-        for j, (old, new) in enumerate(zip(before, after, strict=True)):
-            if math.isfinite(old):
-                yield equal(quantity, place._replace(element=j), old, new)
+        if quantity in quantities and before is not None and after is not None:
+            yield Block(quantity, place, after, partial(_kept, quantity, place, before, after))
+
+
+def _kept(
+    quantity: Quantity, place: Place, before: Sequence[float], after: Sequence[float], j: int
+) -> Judgement | None:
+    if not math.isfinite(before[j]):
+        return None
+    return equal(quantity, place._replace(element=j), before[j], after[j])
 
 
 def _one_step(
@@ -144,46 +146,18 @@ def _one_step(
     turn: Turn,
     rule: Rule,
     quantities: frozenset[str],
-) -> Iterator[Judgement]:
+) -> Iterator[Block]:
     convention, arithmetic = rule.convention, rule.arithmetic
-    i, hyper = place.parameter, turn.now
+    i = place.parameter
     scheduled = turn.scheduled(convention)
-    size = _StepSize(turn.t - convention.eta_lag, scheduled, arithmetic)
-
+    size = step_size_of(turn.t - convention.eta_lag, scheduled, arithmetic)
     eta = seen.eta[i]
-    if "eta" in quantities and eta is not None:
-        exact = size.enclosure(PRECISION)
-        relative, absolute = size.error
-        bound = relative * exact.magnitude() + absolute
-        if bound < math.inf:
-            yield compare("eta", place, size.enclosure, eta, bound)
-
+    if "eta" in quantities and eta is not None and size.bound() < math.inf:
+        yield _scalar("eta", place, size.enclosure, eta, size.bound())
     if "theta" in quantities:
-        for j, (theta, g, got) in enumerate(zip(state.theta, grad, seen.theta[i], strict=True)):
-            here = place._replace(element=j)
-            update = _Update(theta, g, hyper, size, arithmetic)
-            if not (math.isfinite(theta) and math.isfinite(g)):
-                if math.isfinite(got) and hyper.lr > 0:
-                    yield failed("theta", here, got)
-                continue
-            exact = update.enclosure(PRECISION)
-            bound = update.tolerance(exact)
-            if bound < math.inf:
-                yield compare("theta", here, update.enclosure, got, bound, exact)
-
-    yield from _averaging(state, seen, place, scheduled.t0, rule, quantities)
-
-
-def _averaging(
-    state: _Seen,
-    seen: Observation,
-    place: Place,
-    t0: float,
-    rule: Rule,
-    quantities: frozenset[str],
-) -> Iterator[Judgement]:
-    arithmetic, i = rule.arithmetic, place.parameter
-    opened = window(place.t, t0, rule.convention)
+        step = _ThetaStep(place, state.theta, grad, seen.theta[i], turn.now, size, arithmetic)
+        yield step.block()
+    opened, weights = _opened(place.t, scheduled.t0, convention)
     weight = None if opened is None else opened.mu
     state.copied = seen.theta[i] if weight == 1 else None
     if opened is None:
@@ -193,165 +167,166 @@ def _averaging(
         relative = averaging_weight_error(float(weight), opened.begin, arithmetic=arithmetic)
         bound = relative * float(weight) + arithmetic.tiny
         if bound < math.inf:
-            yield compare("mu", place, partial(Enclosure.of, weight), mu, bound)
+            yield _scalar("mu", place, partial(Enclosure.of, weight), mu, bound)
     after = seen.average[i]
-    if "average" not in quantities or after is None:
-        return
-    before = state.average
-    for j, (theta, got) in enumerate(zip(seen.theta[i], after, strict=True)):
-        here = place._replace(element=j)
-        old = None if before is None else before[j]
-        term = _term(opened, old, state.theta[j], theta, arithmetic)
-        if term is None:
-            continue
-        if not all(map(math.isfinite, term.inputs)):
-            if math.isfinite(got) and not math.isfinite(theta):
-                yield failed("average", here, got)
-            continue
-        # average + 1 (theta - average) keeps what is not finite: a finding (E5), no deviation.
-        kept = old is not None and not math.isfinite(old) and not math.isfinite(got)
-        if term.tolerance < math.inf and not kept:
-            yield compare("average", here, term.enclosure, got, term.tolerance)
+    if "average" in quantities and after is not None:
+        rows = (state.average, state.theta, seen.theta[i], after)
+        mean = _AverageStep(place, *rows, opened, weights, arithmetic)
+        yield mean.block()
 
 
-class _StepSize:
-    """eta of one step: its enclosure at any precision, and the error allowed."""
-
-    def __init__(self, clock: int, hyper: Hyperparameters, arithmetic: Arithmetic) -> None:
-        self.clock, self.hyper = clock, hyper
-        self.error = step_size_error(
-            clock, lr=hyper.lr, lambd=hyper.lambd, alpha=hyper.alpha, arithmetic=arithmetic
-        )
-
-    def enclosure(self, precision: int) -> Enclosure:
-        hyper = self.hyper
-        return exact_step_size(self.clock, hyper.lr, hyper.lambd, hyper.alpha, precision)
+def _scalar(
+    quantity: Quantity,
+    place: Place,
+    enclose: Callable[[int], Enclosure],
+    got: float,
+    tolerance: float,
+) -> Block:
+    exact = enclose(PRECISION)
+    return Block(
+        quantity,
+        place,
+        (got,),
+        lambda _: compare(quantity, place, enclose, got, tolerance, exact),
+        lambda _: exact,
+        alone(ball(exact), got, tolerance),
+    )
 
 
 @dataclass(frozen=True)
-class _Update:
-    """theta of one element after one step."""
+class _ThetaStep:
+    """Theta of one parameter, over one step."""
 
-    theta: float
-    grad: float
+    place: Place
+    before: Sequence[float]
+    grad: Sequence[float]
+    after: Sequence[float]
     hyper: Hyperparameters
-    size: _StepSize
+    size: StepSize
     arithmetic: Arithmetic
 
-    def enclosure(self, precision: int) -> Enclosure:
+    def block(self) -> Block:
+        """What is judged of it."""
         hyper = self.hyper
-        theta = Enclosure.of(self.theta, precision)
-        total = truth.gradient(
-            Enclosure.of(self.grad, precision),
-            theta,
-            weight_decay=Enclosure.of(hyper.weight_decay, precision),
-            maximize=hyper.maximize,
+        query = Query(
+            (self.before, self.grad),
+            _coefficients(*self.size.rates, hyper.lambd, hyper.weight_decay, hyper.maximize),
+            self.after,
+            self._tolerance,
+            self.arithmetic.fmt.u,
         )
-        eta = self.size.enclosure(precision)
-        updated = truth.descend(theta, total, eta=eta, lambd=Enclosure.of(hyper.lambd, precision))
-        assert isinstance(updated, Enclosure)
-        return updated
+        return Block("theta", self.place, self.after, self._judge, self._enclose, query)
 
-    def tolerance(self, exact: Enclosure) -> float:
+    def _tolerance(self, j: Any, size: Any) -> Any:
         return descend_tolerance(
-            self.theta,
-            self.grad,
-            exact.magnitude(),
-            eta=self.size.enclosure(PRECISION).magnitude(),
+            at(self.before, j),
+            at(self.grad, j),
+            size,
+            eta=self.size.size,
             eta_error=self.size.error,
             lambd=self.hyper.lambd,
             weight_decay=self.hyper.weight_decay,
             arithmetic=self.arithmetic,
         )
 
+    def _update(self, j: int) -> Update:
+        return Update(self.before[j], self.grad[j], self.hyper, self.size, self.arithmetic)
+
+    def _enclose(self, j: int) -> Enclosure:
+        return self._update(j).enclosure(PRECISION)
+
+    def _judge(self, j: int) -> Judgement | None:
+        here, got = self.place._replace(element=j), self.after[j]
+        if not (math.isfinite(self.before[j]) and math.isfinite(self.grad[j])):
+            # A step size that may round to 0 need not take anything over.
+            moves = self.size.size > self.size.bound() + self.arithmetic.tiny
+            return failed("theta", here, got) if math.isfinite(got) and moves else None
+        update = self._update(j)
+        exact = update.enclosure(PRECISION)
+        bound = update.tolerance(exact)
+        if bound == math.inf:
+            return None
+        return compare("theta", here, update.enclosure, got, bound, exact)
+
 
 @dataclass(frozen=True)
-class _Term:
-    """The average of one element after one step: a weighted sum of exact inputs."""
+class _AverageStep:
+    """The average of one parameter, over one step."""
 
-    inputs: tuple[float, ...]
-    weights: tuple[Fraction, ...]
-    tolerance: float
+    place: Place
+    before: Sequence[float] | None
+    previous: Sequence[float]
+    theta: Sequence[float]
+    after: Sequence[float]
+    opened: Window
+    weights: tuple[Ball, Ball]
+    arithmetic: Arithmetic
 
-    def enclosure(self, precision: int) -> Enclosure:
-        total = Enclosure.of(0, precision)
-        for x, weight in zip(self.inputs, self.weights, strict=True):
-            total = total + Enclosure.of(x, precision) * Enclosure.of(weight, precision)
-        return total
+    def block(self) -> Block:
+        """What is judged of it."""
+        opened, old = self.opened, self.before
+        if old is None and opened.mu == 1:
+            old = self.theta
+        query = None
+        if opened.is_mean and old is not None:
+            mu = float(opened.new)
+            error = averaging_weight_error(mu, opened.begin, arithmetic=self.arithmetic)
+            tolerance = partial(self._tolerance, old, mu, error)
+            u = self.arithmetic.fmt.u
+            query = Query((old, self.theta), self.weights, self.after, tolerance, u)
+        return Block("average", self.place, self.after, self._judge, self._enclose, query)
 
+    def _tolerance(self, old: Sequence[float], mu: float, error: float, j: Any, size: Any) -> Any:
+        before, theta = at(old, j), at(self.theta, j)
+        return average_tolerance(
+            before,
+            theta,
+            np.nextafter(abs(theta - before), math.inf),
+            size,
+            mu=mu,
+            mu_error=error,
+            arithmetic=self.arithmetic,
+        )
 
-def _term(
-    opened: Window, old: float | None, previous: float, theta: float, arithmetic: Arithmetic
-) -> _Term | None:
-    """Inputs, weights and tolerance of one element; None where nothing can be said."""
-    if not opened.is_mean:
-        return _sum(opened, previous, theta, arithmetic)
-    if opened.mu == 1 and (old is None or not math.isfinite(old)):
-        old = theta
-    if old is None:
-        return None
-    term = _Term((old, theta), (opened.old, opened.new), math.inf)
-    if not (math.isfinite(old) and math.isfinite(theta)):
-        return term
-    mu = float(opened.new)
-    tolerance = average_tolerance(
-        old,
-        theta,
-        math.nextafter(abs(theta - old), math.inf),
-        term.enclosure(PRECISION).magnitude(),
-        mu=mu,
-        mu_error=averaging_weight_error(mu, opened.begin, arithmetic=arithmetic),
-        arithmetic=arithmetic,
-    )
-    return replace(term, tolerance=tolerance)
+    def _term(self, j: int) -> Term | None:
+        old = None if self.before is None else self.before[j]
+        return term(self.opened, old, self.previous[j], self.theta[j], self.arithmetic)
 
+    def _enclose(self, j: int) -> Enclosure:
+        found = self._term(j)
+        assert found is not None, "only what can be said is asked for"
+        return found.enclosure(PRECISION)
 
-def _sum(opened: Window, previous: float, theta: float, arithmetic: Arithmetic) -> _Term:
-    pairs = [(x, w) for x, w in ((previous, opened.previous), (theta, opened.new)) if w]
-    inputs, weights = zip(*pairs, strict=True)
-    term = _Term(inputs, weights, math.inf)
-    if not all(map(math.isfinite, inputs)):
-        return term
-    terms = sum(abs(x) * float(w) for x, w in zip(inputs, weights, strict=True))
-    size = term.enclosure(PRECISION).magnitude()
-    return replace(term, tolerance=weighted_sum_tolerance(terms, size, arithmetic=arithmetic))
-
-
-def compare(
-    quantity: Quantity,
-    place: Place,
-    enclose: Callable[[int], Enclosure],
-    got: float,
-    tolerance: float,
-    exact: Enclosure | None = None,
-) -> Judgement:
-    """Judge one number, at the precision that it needs; ``exact`` is its first enclosure."""
-    verdict: Verdict
-    precision = PRECISION
-    while True:
-        exact = enclose(precision) if exact is None else exact
-        verdict = "fail"
-        if not math.isfinite(got):
-            break
-        difference = exact - Enclosure.of(got, precision)
-        if difference.magnitude() <= tolerance:
-            verdict = "pass"
-            break
-        bound = Enclosure.of(tolerance, precision)
-        if (difference - bound).low > 0 or (difference + bound).high < 0:
-            break
-        precision *= 2
-        if precision > HIGHEST_PRECISION:
-            verdict = "undecided"
-            break
-        exact = None
-    return Judgement(
-        quantity=quantity, place=place, exact=exact, got=got, tolerance=tolerance, verdict=verdict
-    )
+    def _judge(self, j: int) -> Judgement | None:
+        here, got = self.place._replace(element=j), self.after[j]
+        found = self._term(j)
+        if found is None:
+            return None
+        if not all(map(math.isfinite, found.inputs)):
+            hidden = math.isfinite(got) and not math.isfinite(self.theta[j])
+            return failed("average", here, got) if hidden else None
+        old = None if self.before is None else self.before[j]
+        # average + 1 (theta - average) keeps what is not finite: a finding (E5), no deviation.
+        kept = old is not None and not math.isfinite(old) and not math.isfinite(got)
+        if kept or found.tolerance == math.inf:
+            return None
+        return compare("average", here, found.enclosure, got, found.tolerance)
 
 
-def true_step_size(t: int, hyper: Hyperparameters) -> float:
-    """Step size after t steps (E2), to float64."""
-    exact = exact_step_size(max(t, 0), hyper.lr, hyper.lambd, hyper.alpha, PRECISION)
-    low, high = exact.bounds()
-    return float((low + high) / 2)
+# A long life has thousands of step sizes and weights, the same ones in both dtypes.
+@lru_cache(maxsize=1 << 15)
+def _coefficients(
+    clock: int, scheduled: Rates, lambd: float, weight_decay: float, maximize: bool
+) -> tuple[Ball, Ball]:
+    """What theta and the gradient are multiplied by in a step."""
+    eta = exact_step_size(clock, *scheduled, PRECISION)
+    return descend_balls(eta, lambd, weight_decay, maximize=maximize)
+
+
+@lru_cache(maxsize=1 << 15)
+def _opened(t: int, t0: float, convention: Convention) -> tuple[Window | None, tuple[Ball, Ball]]:
+    """The window at a step, and its weights of the old average and of theta."""
+    opened = window(t, t0, convention)
+    if opened is None:
+        return None, (NOTHING, NOTHING)
+    return opened, (ball(Enclosure.of(opened.old)), ball(Enclosure.of(opened.new)))

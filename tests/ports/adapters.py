@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .capabilities import Capabilities
 from .protocol import DTYPES, PortError, describe
 
 HYPERPARAMETERS = ("lr", "lambd", "alpha", "t0", "weight_decay")
@@ -29,6 +30,11 @@ class OptimizerPort:
     """What torch-like and NumPy optimizers have in common: groups, ``step()``, ``param_groups``."""
 
     kind = ""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do beyond the protocol."""
+        return Capabilities(kind=self.kind, keeps_gradients=True, copies_state=True)
 
     def __init__(self, factory: Callable[..., Any], name: str, version: str) -> None:
         self._factory, self._name, self._version = factory, name, version

@@ -16,6 +16,7 @@ FOLDER = Path(str(resources.files("asgd.spec"))) / "ports"
 # What each example is built with and run by: {source} and {binary} stand for their paths.
 _BUILD = {
     "asgd.c": ["gcc", "-std=c99", "-O2", "-o", "{binary}", "{source}", "-lm"],
+    "asgd.cpp": ["g++", "-std=c++17", "-O2", "-o", "{binary}", "{source}"],
     "asgd.rs": ["rustc", "-O", "-o", "{binary}", "{source}"],
 }
 _RUN = {"asgd.mjs": ["node", "{source}"], "asgd_port.py": [sys.executable, "{source}"]}

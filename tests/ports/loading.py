@@ -1,78 +1,72 @@
-"""Find a port by its import path."""
+"""Find a port: in a child process where that is possible, else in this one."""
 
-import importlib
-import importlib.util
+import inspect
+import os
 import sys
-from pathlib import Path
+from importlib.machinery import PathFinder
 from typing import Any
 
-from .adapters import adapt
-from .protocol import Port, PortError, describe
+from .child import ChildPort
+from .importing import import_port, name_of
+from .process import Limits
+from .protocol import Port
+
+__all__ = ["DEFAULT", "load", "name_of"]
 
 DEFAULT = "asgd.fast:ASGD"
 
 
-def name_of(port: Any) -> str:
-    """How a report names a port: its import path, or the name of the object."""
-    if isinstance(port, str):
-        return port
-    named = port if hasattr(port, "__qualname__") else type(port)
-    return f"{named.__module__}:{named.__qualname__}"
-
-
-def load(port: Any) -> Port:
-    """Port that an import path or an object stands for.
+def load(port: Any, *, in_process: bool = False, limits: Limits | None = None) -> Port:
+    """Port that an import path or an object stands for, in a child process where that is possible.
 
     Parameters
     ----------
     port : str or object
-        Import path ``package.module:Object`` or ``file.py:Object``, or what such a path names.
+        Import path, or what such a path names; what cannot be imported by its name is judged in
+        this process.
+    in_process : bool
+        Load it in this process, for a debugger.
+    limits : Limits, optional
+        What it may take in a child process.
 
     Raises
     ------
     PortError
-        If it cannot be imported, or cannot be used as a port.
+        If it cannot be used as a port.
     """
-    if not isinstance(port, str):
-        adapted: Port = adapt(port, name_of(port))
-        return adapted
-    path = port
-    module_name, colon, attribute = path.rpartition(":")
-    if not colon or not module_name or not attribute:
-        raise PortError(f"PORT must be package.module:Object, got {path!r}")
-    target: Any = _module(module_name)
-    for part in attribute.split("."):
+    how = port if isinstance(port, str) else _import_path(port)
+    if in_process or how is None or os.name != "posix" or not sys.executable:
+        return import_port(port)
+    child = ChildPort(how, limits)
+    child.capabilities  # noqa: B018 - what cannot be loaded is said at once
+    return child
+
+
+def _import_path(port: Any) -> str | None:
+    """Path under which a class or a function can be imported elsewhere, or None."""
+    if not (inspect.isclass(port) or inspect.isfunction(port)) or "<" in port.__qualname__:
+        return None
+    module = sys.modules.get(port.__module__)
+    here: Any = module
+    for part in port.__qualname__.split("."):
+        here = getattr(here, part, None)
+    if module is None or here is not port or not _importable(port.__module__, module):
+        return None
+    return name_of(port)
+
+
+def _importable(name: str, module: Any) -> bool:
+    """Whether a fresh process finds the same file by the module's name."""
+    path: Any = None
+    spec = None
+    for end in range(1, name.count(".") + 2):
+        part = ".".join(name.split(".")[:end])
         try:
-            target = getattr(target, part)
-        except AttributeError:
-            raise PortError(f"cannot load {path}: {module_name} has no {attribute}") from None
-    found: Port = adapt(target, path)
-    return found
-
-
-def _module(name: str) -> Any:
-    # As with `python -m`, what lies in the working directory can be imported.
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        if name.endswith(".py"):
-            return _file(Path(name))
-        return importlib.import_module(name)
-    except PortError:
-        raise
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        raise PortError(f"cannot load {name}: {describe(error)}") from error
-
-
-def _file(path: Path) -> Any:
-    if not path.is_file():
-        raise PortError(f"cannot load {path}: there is no such file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
+            spec = PathFinder.find_spec(part, path)
+        except (ImportError, ValueError):
+            return False
+        if spec is None:
+            return False
+        path = spec.submodule_search_locations
+    mine = getattr(module, "__file__", None)
+    return spec is not None and mine is not None and spec.origin == mine

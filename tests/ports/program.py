@@ -19,10 +19,9 @@ from typing import IO, Any
 from numpy.typing import NDArray
 
 from . import wire
+from .capabilities import Capabilities
+from .process import TIMEOUT
 from .protocol import PortError, RefusalError
-
-TIMEOUT = 10.0
-"""Seconds that a program has to answer a request."""
 
 _LONGEST = 1 << 28  # bytes of one answer: beyond it, the program is not answering but flooding
 _TAIL = 4096  # bytes of standard error that are kept
@@ -139,6 +138,15 @@ class ProgramPort:
         program, they repeat the exchange.
     """
 
+    capabilities = Capabilities(
+        kind="program",
+        isolated=True,
+        shows_gradients=False,
+        copies_state=True,
+        json_state=True,
+        must_refuse=True,
+    )
+
     def __init__(self, argv: Sequence[str], timeout: float = TIMEOUT) -> None:
         self.argv, self.timeout = tuple(argv), timeout
         self.transcript: list[bytes] = []
@@ -196,6 +204,9 @@ class ProgramPort:
     def load(self, state: Any) -> None:
         """Continue from a saved state."""
         self._ask({"op": "load", "state": state})
+
+    def twin(self) -> None:
+        """None: a second process shares nothing with the first, whatever the program does."""
 
     def close(self) -> None:
         """Ask the program to end, and wait until it has."""

@@ -1,11 +1,14 @@
 """A port: the one subject of every law, seen through a handful of operations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .text import printable
 
 DTYPES = ("float32", "float64")
 READS = ("average", "eta", "mu")
@@ -14,6 +17,10 @@ SUPPORTS = ("groups", "skip", "set", "save", "maximize")
 
 class PortError(Exception):
     """The port cannot be judged: it could not be loaded, crashed, or broke the protocol."""
+
+
+class RaisedError(PortError):
+    """The port raised an exception, or refused, where it should have answered."""
 
 
 class RefusalError(Exception):
@@ -79,22 +86,20 @@ def greet(port: Port) -> Hello:
     PortError
         If the answer is not one.
     """
-    try:
+    with asking("hello"):
         answer = port.hello()
+    with reading("hello"):
         dtypes = tuple(answer["dtypes"])
         hello = Hello(
-            name=str(answer["name"]),
-            version=str(answer["version"]),
+            name=printable(answer["name"], 100),
+            version=printable(answer["version"], 100),
             dtypes=tuple(d for d in DTYPES if d in dtypes),
             reads=frozenset(answer["reads"]) & set(READS),
             supports=frozenset(answer["supports"]) & _possible(port),
         )
-    except PortError:
-        raise
-    except Exception as error:
-        raise PortError(f"hello() failed: {describe(error)}") from error
-    if not hello.dtypes:
-        raise PortError(f"the port has none of the dtypes {', '.join(DTYPES)}, got {dtypes!r}")
+        if not hello.dtypes:
+            got = printable(repr(dtypes), 100)
+            raise PortError(f"the port has none of the dtypes {', '.join(DTYPES)}, got {got}")
     return hello
 
 
@@ -108,6 +113,25 @@ def _possible(port: Port) -> set[str]:
     }
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What a step shows, checked, as arrays; None: not to be seen."""
+
+    theta: list[NDArray[Any]]
+    average: list[NDArray[Any] | None]
+    eta: list[float | None]
+    mu: list[float | None]
+
+    def observation(self) -> Observation:
+        """The same as tuples of numbers."""
+        return Observation(
+            theta=tuple(tuple(a.tolist()) for a in self.theta),
+            average=tuple(None if a is None else tuple(a.tolist()) for a in self.average),
+            eta=tuple(self.eta),
+            mu=tuple(self.mu),
+        )
+
+
 def observe(
     port: Port, dtype: str, grads: Sequence[Sequence[float] | None], sizes: Sequence[int]
 ) -> Observation:
@@ -119,40 +143,75 @@ def observe(
         If the port fails, or answers something else than the protocol says.
     """
     arrays = [None if g is None else np.array(g, dtype) for g in grads]
+    return take_step(port, arrays, dtype, sizes).observation()
+
+
+def take_step(
+    port: Port, grads: Sequence[NDArray[Any] | None], dtype: str, sizes: Sequence[int]
+) -> Shown:
+    """Take one step with arrays of ``dtype`` (see `observe`)."""
+    with asking("step"):
+        answer = port.step(grads)
+    with reading("step"):
+        theta = _arrays(answer, "theta", dtype, sizes)
+        if any(entry is None for entry in theta):
+            raise PortError("step() gave no theta for a parameter")
+        return Shown(
+            theta=[entry for entry in theta if entry is not None],
+            average=_arrays(answer, "average", dtype, sizes),
+            eta=_scalars(answer, "eta", len(sizes)),
+            mu=_scalars(answer, "mu", len(sizes)),
+        )
+
+
+@contextmanager
+def asking(operation: str) -> Iterator[None]:
+    """Tell what a port does instead of answering: an exception, or an exit.
+
+    What it changes of NumPy's handling of floating-point errors ends here.
+    """
     try:
         # What overflows or becomes nan is the scenario's intent, and no warning of the port's.
         with np.errstate(all="ignore"):
-            answer = port.step(arrays)
+            yield
+    except (PortError, RefusalError):
+        raise
+    except SystemExit as error:
+        raise PortError(f"{operation}() ended the program: {describe(error)}") from error
+    except Exception as error:
+        raise RaisedError(f"{operation}() failed: {describe(error)}") from error
+
+
+@contextmanager
+def reading(operation: str) -> Iterator[None]:
+    """Tell that an answer is not what the protocol says, however it fails to be read."""
+    try:
+        yield
     except PortError:
         raise
     except Exception as error:
-        raise PortError(f"step() failed: {describe(error)}") from error
-    theta = _arrays(answer, "theta", dtype, sizes)
-    if None in theta:
-        raise PortError("step() gave no theta for a parameter")
-    return Observation(
-        theta=theta,  # type: ignore[arg-type] # checked above
-        average=_arrays(answer, "average", dtype, sizes),
-        eta=_scalars(answer, "eta", len(sizes)),
-        mu=_scalars(answer, "mu", len(sizes)),
-    )
+        raise PortError(f"{operation}() answered nonsense: {describe(error)}") from error
 
 
 def describe(error: BaseException) -> str:
-    """``error`` in one line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": ")
+    """``error`` in one line, printable."""
+    name = "" if isinstance(error, RefusalError) else type(error).__name__
+    try:
+        text = printable(str(error))
+    except Exception:  # noqa: BLE001 - a foreign exception may raise when it is shown
+        text = ""
+    return f"{printable(name, 80)}: {text}".strip(": ")
 
 
 def _arrays(
     answer: Mapping[str, Any], key: str, dtype: str, sizes: Sequence[int]
-) -> tuple[tuple[float, ...] | None, ...]:
+) -> list[NDArray[Any] | None]:
     entries = answer.get(key)
     if entries is None:
-        return (None,) * len(sizes)
+        return [None] * len(sizes)
     if len(entries) != len(sizes):
         raise PortError(f"{key} must have {len(sizes)} entries, got {len(entries)}")
-    out: list[tuple[float, ...] | None] = []
+    out: list[NDArray[Any] | None] = []
     for entry, size in zip(entries, sizes, strict=True):
         if entry is None:
             out.append(None)
@@ -163,14 +222,14 @@ def _arrays(
                 f"{key} must be {dtype} of shape ({size},), "
                 f"got {array.dtype} of shape {array.shape}"
             )
-        out.append(tuple(array.tolist()))
-    return tuple(out)
+        out.append(array)
+    return out
 
 
-def _scalars(answer: Mapping[str, Any], key: str, count: int) -> tuple[float | None, ...]:
+def _scalars(answer: Mapping[str, Any], key: str, count: int) -> list[float | None]:
     entries = answer.get(key)
     if entries is None:
-        return (None,) * count
+        return [None] * count
     if len(entries) != count:
         raise PortError(f"{key} must have {count} entries, got {len(entries)}")
-    return tuple(None if e is None else float(e) for e in entries)
+    return [None if e is None else float(e) for e in entries]

@@ -8,7 +8,8 @@ import numpy as np
 
 from asgd.spec import Hyperparameters
 
-from .protocol import Observation, Port, PortError, describe, observe
+from .capabilities import capabilities
+from .protocol import Observation, Port, RaisedError, RefusalError, asking, observe
 
 Vector = tuple[float, ...]
 
@@ -86,30 +87,30 @@ def begin(port: Port, scenario: Scenario, dtype: str) -> None:
         for g in scenario.groups
     ]
     try:
-        port.open(dtype, groups)
-    except PortError:
-        raise
-    except Exception as error:
+        with asking("open"):
+            port.open(dtype, groups)
+    except (RaisedError, RefusalError) as error:
         hyper = [g.hyper._asdict() for g in scenario.groups]
-        raise PortError(f"open() refused valid input {hyper}: {describe(error)}") from error
+        reason = error if isinstance(error, RaisedError) else f"open() refused: {error}"
+        raise RaisedError(f"{reason}; the input is valid: {hyper}") from error
 
 
 def play(
     port: Port, scenario: Scenario, events: Sequence[Step | Set], dtype: str
 ) -> list[Observation]:
     """Put ``port``, which has been opened, through some of the events (see `drive`)."""
+    if capabilities(port).remote:
+        remote: Any = port
+        found: list[Observation] = remote.play(events)
+        return found
     sizes = [len(p) for p in scenario.params]
     seen: list[Observation] = []
     for event in events:
         if isinstance(event, Step):
             seen.append(observe(port, dtype, event.grads, sizes))
-            continue
-        try:
-            port.set(event.group, **event.changes)
-        except PortError:
-            raise
-        except Exception as error:
-            raise PortError(f"set() failed: {describe(error)}") from error
+        else:
+            with asking("set"):
+                port.set(event.group, **event.changes)
     return seen
 
 

@@ -1,4 +1,4 @@
-"""What `asgd doctor` finds: this environment, and a port, one operation at a time.
+"""What `asgd doctor` finds of a port, one operation at a time.
 
 The walk asks for numbers that anybody can check in the head (lr = 0.5, no decay), so that a port
 that is only beginning to speak learns what is wrong with each answer. It gives no verdict.
@@ -6,11 +6,12 @@ that is only beginning to speak learns what is wrong with each answer. It gives 
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from .capabilities import capabilities
 from .protocol import DTYPES, Hello, Port, PortError, RefusalError, describe, greet
 
 _EASY = {"lr": 0.5, "lambd": 0.0, "alpha": 0.0, "t0": 1e6, "weight_decay": 0.0, "maximize": False}
@@ -50,8 +51,15 @@ def check_operations(port: Port) -> Iterator[Check]:
         for stage in _STAGES:
             if stage.needs and stage.needs not in hello.reads | hello.supports:
                 yield Check("absent", f"{dtype} {stage.title}", "hello does not list it")
-            else:
-                yield _look(stage, port, dtype, hello)
+                continue
+            found = _look(stage, port, dtype, hello)
+            if (
+                found.status == "wrong"
+                and stage.run is _refuse
+                and not capabilities(port).must_refuse
+            ):
+                found = replace(found, status="absent")
+            yield found
     try:
         port.close()
         yield Check("ok", "close")

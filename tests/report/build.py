@@ -53,7 +53,7 @@ def build(result: Result, script: str | None = None, play: str | None = None) ->
     findings += [_finding(f) for f in result.findings]
     return model.Report(
         verdict=result.verdict,
-        port=model.Port(result.hello.name, result.hello.version, result.port),
+        port=model.Port(result.hello.name, result.hello.version, result.port, result.kind),
         dtypes=dtypes,
         convention=worst.convention if worst else None,
         convention_parts=worst.convention_parts if worst else model.ConventionParts(None, None),
@@ -112,6 +112,7 @@ def _dtype(found: DtypeResult, result: Result) -> model.DtypeReport:
         judged_against=identity.convention.name if identity else None,
         also_fits=identity.also if identity else (),
         policy=found.policy,
+        conforms_under=found.conforms_under or None,
         deviations=tuple(deviation(d, found) for d in found.deviations),
         not_observable=tuple(f"{key}: {why}" for key, why in hidden.items()),
         coverage=_law_count([found]),

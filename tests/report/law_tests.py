@@ -12,6 +12,7 @@ from ..verify.result import Options, Result
 from ..verify.run import no_verdict, verify
 from .build import build
 from .model import Deviation, Report
+from .snippet import snippet
 from .text import Line, Merged, deviation, render
 
 
@@ -100,9 +101,11 @@ def _fail(judged: Judged, report: Report, found: Sequence[Deviation], test: str)
     lines = []
     for one in found:
         lines += deviation(Merged(one, (one.dtype,)))
-    port = judged.name
+    shown = snippet(found[0], report.port)
+    lines += ["reproduce with:", *(f"  {line}" for line in shown)] if shown else []
+    again = f"pytest --pyargs asgd.tests --asgd-port {judged.name}"
     lines += [
-        f"reproduce with: {report.reproduce.command} --reproduce show.py && python show.py",
-        f"repeat with: pytest --pyargs asgd.tests --asgd-port {port} -k '{test} and {one.dtype}'",
+        f"reproduce with: {report.reproduce.command}",
+        f"repeat with: {again} -k '{test} and {found[0].dtype}'",
     ]
     pytest.fail("\n".join(lines), pytrace=False)

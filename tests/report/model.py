@@ -36,11 +36,12 @@ EquationId = Annotated[str, Rule("pattern", "^E[0-9]+$")]
 
 @dataclass(frozen=True)
 class Port:
-    """The port: what it calls itself, and how it was named."""
+    """The port: what it calls itself, how it was named, and its make."""
 
     name: str
     version: str
     how: str
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,7 @@ class DtypeReport:
     judged_against: str | None
     also_fits: tuple[str, ...]
     policy: str
+    conforms_under: str | None
     deviations: tuple[Deviation, ...]
     not_observable: tuple[str, ...]
     coverage: LawCount
@@ -316,8 +318,10 @@ class Report:
     def counts(self) -> str:
         """Coverage in numbers."""
         laws, faults = self.coverage.laws, self.detectable
+        # Of a port that deviates, "7 of 15 laws" would read as if it broke so many.
+        seen = "" if self.verdict == "conforms" else " observed"
         return (
-            f"{laws.observed} of {laws.of} laws, "
+            f"{laws.observed} of {laws.of} laws{seen}, "
             f"{faults.faults} of {faults.of} known faults detectable"
         )
 

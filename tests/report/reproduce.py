@@ -9,7 +9,7 @@ from typing import Any
 from asgd.spec import EQUATIONS
 
 from ..laws.outcome import Failure
-from ..oracle.stepwise import exact_step_size
+from ..oracle.one_number import exact_step_size
 from ..ports.adapters import AVERAGE_KEYS
 from ..ports.scenario import Group, PausedScenario, Set, Step, in_force
 from ..verify.result import Result

@@ -61,6 +61,9 @@ def render(report: Report, width: int = WIDTH) -> Iterator[Line]:
         for line in wrapped(f"{number}. {head}", "", "   ", width):
             yield Line(line, "bold")
         yield from map(Line, rest)
+    for dtype, found in report.dtypes.items():
+        if found.conforms_under is not None:
+            yield Line(f"{dtype} conforms under --policy {found.conforms_under}")
     yield from _readouts(report)
     yield from _waivers(report, width)
     for finding in report.findings:

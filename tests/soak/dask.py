@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from .units import Plan, Result, run_unit
+from .rows import Result
+from .units import Plan, run_unit
 
 
 def run_units(client: Any, plan: Plan, units: Iterable[int], *, ahead: int = 2) -> Iterator[Result]:

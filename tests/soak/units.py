@@ -25,19 +25,14 @@ from ..laws.outcome import Failure, Outcome, Subject
 from ..laws.scale import endure
 from ..ports.loading import load
 from ..ports.protocol import PortError, greet
+from ..ports.text import printable
 from ..ports.wire import requests
+from .rows import KINDS, SCHEMA, Result, SoakError, is_cut_short, read
 
-SCHEMA = "asgd-soak/1"
 _EXAMPLES = 100
 """Drawn scenarios of a unit."""
 _SHAPES = ((1000, 8), (8, 10_000))
 """Steps and elements of a unit of E6 at scale."""
-
-Result = dict[str, Any]
-
-
-class SoakError(Exception):
-    """The results cannot be used; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +103,8 @@ def run_unit(plan: Plan, unit: int) -> Result:
     PortError
         If the port breaks down.
     """
-    kinds = [*LAWS, "scale"]
-    kind = kinds[unit % len(kinds)]
-    dtype = plan.dtypes[unit // len(kinds) % len(plan.dtypes)]
+    kind = KINDS[unit % len(KINDS)]
+    dtype = plan.dtypes[unit // len(KINDS) % len(plan.dtypes)]
     subject = _subject(plan, dtype)
     digest = hashlib.sha256(f"{plan.seed} {unit}".encode()).digest()
     seed = int.from_bytes(digest[:8], "big")
@@ -152,7 +146,7 @@ def _failure(failure: Failure, dtype: str) -> Result:
         "element": judgement.element,
         "expected": {"lo": str(low), "hi": str(high)},
         "got": judgement.got.hex(),
-        "error_bounds": judgement.error_bounds,
+        "error_bounds": float(judgement.error_bounds).hex(),
         "requests": requests(failure.scenario, dtype),
     }
 
@@ -166,18 +160,27 @@ class Results:
         self._stream: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
-        if self.path.exists():
-            header, self.done, size = read(self.path)
-            if header is not None and header != json.loads(json.dumps(self.plan.header())):
-                raise SoakError(f"{self.path} holds results of something else: {header}")
-            # What an interruption cut short is written anew.
-            os.truncate(self.path, size)
-            fresh = header is None
-        else:
-            fresh = True
-        self._stream = self.path.open("ab")
+        ours = self.plan.header()
+        fresh = True
+        try:
+            if self.path.exists():
+                header, self.done, size = read(self.path)
+                if header is None and not is_cut_short(self.path, ours):
+                    raise SoakError(f"{printable(self.path)} is no results file: it is left alone")
+                if header is not None and header != json.loads(json.dumps(ours)):
+                    raise SoakError(
+                        f"{printable(self.path)} holds results of something else: "
+                        f"{printable(json.dumps(header))}"
+                    )
+                # What an interruption cut short is written anew.
+                os.truncate(self.path, size)
+                fresh = header is None
+            self._stream = self.path.open("ab")
+        except OSError as error:
+            text = f"cannot write {printable(self.path)}: {error.strerror}"
+            raise SoakError(text) from error
         if fresh:
-            self._line(self.plan.header())
+            self._line(ours)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -191,30 +194,13 @@ class Results:
 
     def _line(self, content: Mapping[str, Any]) -> None:
         assert self._stream is not None, "the results are open"
-        self._stream.write(json.dumps(content).encode() + b"\n")
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
-
-
-def read(path: Path) -> tuple[Result | None, dict[int, Result], int]:
-    """Header, results by unit, and the length in bytes of all whole lines.
-
-    Raises
-    ------
-    SoakError
-        If it is no results file.
-    """
-    data = path.read_bytes()
-    size = data.rfind(b"\n") + 1
-    try:
-        lines = [json.loads(line) for line in data[:size].splitlines()]
-        header = lines[0] if lines else None
-        results = {line["unit"]: line for line in lines[1:]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise SoakError(f"{path} is no results file: {error}") from error
-    if header is not None and (not isinstance(header, dict) or header.get("schema") != SCHEMA):
-        raise SoakError(f"{path} is no results file of the schema {SCHEMA}")
-    return header, results, size
+        try:
+            self._stream.write(json.dumps(content, allow_nan=False).encode() + b"\n")
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        except OSError as error:
+            text = f"cannot write {printable(self.path)}: {error.strerror}"
+            raise SoakError(text) from error
 
 
 def merge(paths: Iterable[Path]) -> tuple[Result, list[Result]]:
@@ -233,10 +219,12 @@ def merge(paths: Iterable[Path]) -> tuple[Result, list[Result]]:
             continue
         common = common or header
         if header != common:
-            raise SoakError(f"{path} belongs to another soak: {header}, not {common}")
+            text = f"{printable(json.dumps(header))}, not {printable(json.dumps(common))}"
+            raise SoakError(f"{printable(path)} belongs to another soak: {text}")
         for unit, result in results.items():
             if merged.setdefault(unit, result) != result:
-                raise SoakError(f"{path} contradicts another file about unit {unit}")
+                text = f"{printable(path)} contradicts another file about unit {unit}"
+                raise SoakError(text)
     if common is None:
         raise SoakError("there are no results")
     return common, [merged[unit] for unit in sorted(merged)]

@@ -17,13 +17,15 @@ from .run import verify as judge
 from .waivers import read_waivers
 
 
-def verify(port: Any, **options: Any) -> Result:
+def verify(port: Any, *, in_process: bool = False, **options: Any) -> Result:
     """Judge ``port``.
 
     Parameters
     ----------
     port : str or object
         Import path ``package.module:Object`` or ``file.py:Object``, or what such a path names.
+    in_process : bool
+        Judge it in this process, not in a child: for a debugger.
     **options
         Those of the command: ``convention``, ``dtype`` and ``without`` (a name or several),
         ``policy``, ``level``, ``seed``, ``waive`` (path of a file) and ``device``; or the fields of
@@ -50,7 +52,7 @@ def verify(port: Any, **options: Any) -> Result:
     given = options_of(**options)
     name = name_of(port)
     try:
-        loaded = load(port)
+        loaded = load(port, in_process=in_process)
     except PortError as error:
         return no_verdict(name, given, str(error))
     return judge(loaded, name, given)

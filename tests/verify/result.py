@@ -115,6 +115,8 @@ class DtypeResult:
     floor: int = 0
     readout: Readout | None = None
     findings: tuple[Finding, ...] = ()
+    # A looser policy under which nothing deviates, where that is known.
+    conforms_under: str = ""
     # The laws whose absence is accepted, and the waivers that hold today.
     accepted: frozenset[str] = frozenset()
     waivers: tuple[Waiver, ...] = ()

@@ -21,6 +21,7 @@ from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL, LifecycleLaw, hold_life, l
 from ..laws.long_run import equation_of
 from ..laws.outcome import LEVELS, Failure, Finding, Outcome, Subject, looser
 from ..laws.scale import hold_equation
+from ..ports.capabilities import capabilities
 from ..ports.protocol import Hello, Port, PortError, greet
 from .coverage import without_laws
 from .result import Deviation, DtypeResult, Options, Result
@@ -35,7 +36,13 @@ Progress = Callable[[str, float], None]
 _IDENTITY, _EQUATIONS, _LIFECYCLE = 0.05, 0.55, 0.9
 
 
-def verify(port: Port, name: str, options: Options, progress: Progress | None = None) -> Result:
+def verify(
+    port: Port,
+    name: str,
+    options: Options,
+    progress: Progress | None = None,
+    result: Result | None = None,
+) -> Result:
     """Judge ``port``.
 
     Parameters
@@ -48,6 +55,8 @@ def verify(port: Port, name: str, options: Options, progress: Progress | None = 
         What to do.
     progress : callable, optional
         Told about each part of the run as it begins.
+    result : Result, optional
+        What the run fills; so that a caller who interrupts it has what was judged before.
 
     Returns
     -------
@@ -55,13 +64,15 @@ def verify(port: Port, name: str, options: Options, progress: Progress | None = 
         Where the port breaks down, with the `error` and with all that was judged before.
     """
     start = time.monotonic()
-    kind = "program" if options.program else getattr(port, "kind", "") or "port"
-    result = Result(name, unknown(name), options, kind)
+    known = capabilities(port)
+    result = result or Result(name, unknown(name), options)
+    result.kind, result.isolated = known.kind or "port", known.isolated
     try:
         _verify(port, result, progress or _nothing)
     except PortError as error:
         result.error = str(error)
-    result.seconds = time.monotonic() - start
+    finally:
+        result.seconds = time.monotonic() - start
     return result
 
 
@@ -143,6 +154,8 @@ def _verify_dtype(
                 ours = _not_linear(ours)
         deviations = [*ours, *deviations]
     into.deviations = deviations
+    if broken and not wrong and not any(deviation.law for deviation in deviations):
+        into.conforms_under = looser(required)[-1].name
     into.floor = sum(
         len(law.designed(hello.supports)) + examples // 2
         for law, outcome in zip(LAWS.values(), into.outcomes, strict=False)
@@ -218,7 +231,7 @@ def _findings(
     findings = [*spoiled_average(subject), *stopped_counter(subject)]
     for outcome in lives:
         if outcome.accepted:
-            text = f"{', '.join(outcome.accepted)} outside their domains are accepted"
+            text = f"the port accepts {', '.join(outcome.accepted)} outside their domains"
             findings.append(Finding("bad-input-accepted", text, {}))
     # Where theta's laws are broken, a bias of the decay has no meaning.
     theta = {"gradient", "step_size", "descend", "step"}
@@ -272,7 +285,7 @@ def _say(ident: str, equation: str) -> tuple[str, str, str]:
         return fault.title, fault.instead, fault.mend
     entry = EQUATIONS[equation]
     return (
-        f"{entry.name} is not what equation {entry.id} says",
+        f"{entry.name} does not follow {entry.id}, and no known fault fits",
         "",
-        f"no known fault fits; compare the code with `asgd explain {entry.id}`",
+        f"compare the code with `asgd explain {entry.id}`",
     )

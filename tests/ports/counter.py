@@ -8,31 +8,33 @@ import numpy as np
 
 from asgd.spec import Hyperparameters
 
-from ..ports.protocol import PortError
-from ..ports.scenario import Scenario, drive, single
-from .outcome import Subject
+from .capabilities import capabilities
+from .protocol import RaisedError, asking
+from .scenario import Scenario, drive, single
 
 HYPER = Hyperparameters(lr=0.25, lambd=0.125, alpha=0.75, t0=1e6, weight_decay=0.0, maximize=False)
 # The steps before the state is saved: a number that no hyperparameter above equals.
 _STEPS = 5
 
 
-def count_beyond(subject: Subject, edge: float) -> float | None:
-    """What the step counter shows two steps after ``edge``, by loading a state that is close to it.
+def count_beyond(port: Any, dtype: str, edge: float) -> float | None:
+    """Step count shown two steps after ``edge``, once a state close to it is loaded.
 
-    None where that cannot be seen: the port saves no state, or nothing in it counts the steps.
+    None where that cannot be seen: nothing in the saved state counts the steps.
     """
-    if "save" not in subject.hello.supports:
-        return None
+    if capabilities(port).remote:
+        found: float | None = port.count_beyond(dtype, edge)
+        return found
     still = ((0.0,),)
     scenario = single(HYPER, ((1.0,),), (still,) * _STEPS)
-    grads = [np.zeros(1, subject.dtype)]
+    grads = [np.zeros(1, dtype)]
     try:
-        drive(subject.port, scenario, subject.dtype)
-        state = copy.deepcopy(subject.port.save())
-        subject.port.step(grads)
-        later = copy.deepcopy(subject.port.save())
-        moved, count = _replace(copy.deepcopy(state), _STEPS, edge - 2)
+        drive(port, scenario, dtype)
+        with asking("save or load"):
+            state = copy.deepcopy(port.save())
+            port.step(grads)
+            later = copy.deepcopy(port.save())
+            moved, count = _replace(copy.deepcopy(state), _STEPS, edge - 2)
         # Every number that is moved must be a counter.
         if (
             not count
@@ -40,19 +42,18 @@ def count_beyond(subject: Subject, edge: float) -> float | None:
             or _replace(later, _STEPS, 0)[1]
         ):
             return None
-        drive(subject.port, Scenario(scenario.groups, ()), subject.dtype)
-        subject.port.load(moved)
-        subject.port.step(grads)
-        taken = _find(moved, copy.deepcopy(subject.port.save()), edge - 2)
-        for _ in range(3):
-            subject.port.step(grads)
-        after = subject.port.save()
-    except PortError:
-        raise
-    except Exception:  # noqa: BLE001 - a state that does not take this says nothing
-        return None
+        drive(port, Scenario(scenario.groups, ()), dtype)
+        with asking("save or load"):
+            port.load(moved)
+            port.step(grads)
+            taken = _find(moved, copy.deepcopy(port.save()), edge - 2)
+            for _ in range(3):
+                port.step(grads)
+            reached = _find(moved, port.save(), edge - 2)
+    except RaisedError:
+        return None  # A state that does not take this says nothing.
     # Where the loaded count was not taken over, what comes after says nothing of the edge.
-    return _find(moved, after, edge - 2) if taken == edge - 1 else None
+    return reached if taken == edge - 1 else None
 
 
 def _number(leaf: Any) -> float | None:

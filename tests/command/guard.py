@@ -1,0 +1,91 @@
+"""The outermost guard: whatever happens in a command is one line and an exit code."""
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+import click
+
+from ..ports.interruption import Interrupted, listen
+from ..ports.protocol import describe
+from ..ports.text import printable
+from .exit_codes import NO_VERDICT
+from .output import accept_any_text
+
+Run = Callable[[], object]
+
+_debugging = False
+
+
+def debug(*, on: bool) -> None:
+    """Show tracebacks from now on, or not."""
+    global _debugging  # noqa: PLW0603 - one switch for the process
+    _debugging = on
+
+
+def show_traceback() -> None:
+    """Show the traceback of the exception in hand, where `--debug` asks for it."""
+    if _debugging:
+        traceback.print_exc()
+
+
+def guarded(run: Run) -> NoReturn:
+    """Run a command, and exit with its code: 0, 1, 2, or 128 and the number of a signal."""
+    try:
+        listen()
+        accept_any_text()
+        returned = run()
+        code = returned if isinstance(returned, int) else 0
+    except click.ClickException as error:
+        code = _complain(error.show)
+    except Interrupted as error:
+        code, text = 128 + error.number, str(error)
+        _complain(lambda: _say(text))
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+        _complain(lambda: _say("interrupted"))
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else NO_VERDICT
+    except BaseException as error:  # noqa: BLE001 - a traceback would exit with 1, "deviates"
+        text = f"cannot write: {error.strerror}" if isinstance(error, OSError) else _own(error)
+        code = _complain(lambda: _say(text))
+        show_traceback()
+    _leave(code)
+
+
+def _own(error: BaseException) -> str:
+    return f"asgd itself failed: {describe(error)}; --debug shows where"
+
+
+def _say(text: str) -> None:
+    click.echo(f"asgd: {printable(text)}", err=True)
+
+
+def _complain(say: Callable[[], object]) -> int:
+    """Say it where standard error takes it; the exit code of no verdict."""
+    with contextlib.suppress(OSError, ValueError):
+        say()
+    return NO_VERDICT
+
+
+def _leave(code: int) -> NoReturn:
+    """Exit with ``code``, or 2 where standard output did not take what was written."""
+    if sys.stdout is None:
+        code = _complain(lambda: _say("standard output is closed")) if code < NO_VERDICT else code
+    else:
+        try:
+            sys.stdout.flush()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            text = f"cannot write to standard output: {reason}"
+            told = _complain(lambda: _say(text))
+            code = told if code < NO_VERDICT else code
+            # The interpreter flushes once more at its end, and would fail.
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.flush()
+    sys.exit(code)

@@ -1,0 +1,85 @@
+"""What a port can do beyond the protocol: asked of the port, never of its class."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .protocol import Port, asking, take_step
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a port can do, or owes, beyond the operations of the protocol.
+
+    Attributes
+    ----------
+    kind : str
+        Make: "numpy", "torch", "program"; empty for a class of `Port`'s methods.
+    isolated : bool
+        Whether it runs in another process than the judge's.
+    remote : bool
+        Whether it takes whole scenarios at once, and does itself what is done beside a port.
+    shows_gradients : bool
+        Whether the gradients can be seen after a step.
+    keeps_gradients : bool
+        Whether it keeps copies of them, which its ``gradients()`` gives.
+    copies_state : bool
+        Whether a saved state is a copy, which nothing changes afterwards.
+    json_state : bool
+        Whether a saved state is JSON.
+    must_refuse : bool
+        Whether the protocol obliges it to refuse bad hyperparameters.
+    """
+
+    kind: str = ""
+    isolated: bool = False
+    remote: bool = False
+    shows_gradients: bool = True
+    keeps_gradients: bool = False
+    copies_state: bool = False
+    json_state: bool = False
+    must_refuse: bool = False
+
+
+def capabilities(port: Any) -> Capabilities:
+    """What ``port`` says that it can do; the least where it says nothing."""
+    said = getattr(port, "capabilities", None)
+    return said if isinstance(said, Capabilities) else Capabilities()
+
+
+def twin(port: Any) -> Port | None:
+    """Another optimizer of the same make in the same process, or None where that is impossible."""
+    if isinstance(getattr(port, "capabilities", None), Capabilities):
+        made: Port | None = port.twin()
+        return made
+    try:
+        other: Port = type(port)()
+    except TypeError:
+        return None
+    return other
+
+
+def save_copy(port: Any) -> Any:
+    """Copy of the state, made at once."""
+    if capabilities(port).remote:
+        return port.save_copy()
+    with asking("save"):
+        return copy.deepcopy(port.save())
+
+
+def watch(
+    port: Any, dtype: str, grads: Sequence[Sequence[float] | None], sizes: Sequence[int]
+) -> tuple[tuple[float, ...], ...]:
+    """Take one step; the gradients as the caller holds them afterwards."""
+    known = capabilities(port)
+    if known.remote:
+        seen: tuple[tuple[float, ...], ...] = port.watch(grads)
+        return seen
+    arrays = [None if g is None else np.array(g, dtype) for g in grads]
+    take_step(port, arrays, dtype, sizes)
+    # An adapter hands on copies, and keeps them.
+    kept = port.gradients() if known.keeps_gradients else [a for a in arrays if a is not None]
+    return tuple(tuple(np.asarray(g, np.float64).ravel().tolist()) for g in kept)

@@ -1,0 +1,95 @@
+"""Import what an import path names, and make a port of it, in this process."""
+
+import importlib
+import importlib.util
+import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any
+
+from .adapters import adapt
+from .protocol import Port, PortError, describe
+from .text import printable
+
+
+def name_of(port: Any) -> str:
+    """How a report names a port: its import path, or the name of the object."""
+    if isinstance(port, str):
+        return port
+    named = port if hasattr(port, "__qualname__") else type(port)
+    return f"{named.__module__}:{named.__qualname__}"
+
+
+def import_port(port: Any) -> Port:
+    """Port that an import path or an object stands for.
+
+    Parameters
+    ----------
+    port : str or object
+        Import path ``package.module:Object`` or ``file.py:Object``, or what such a path names.
+
+    Raises
+    ------
+    PortError
+        If it cannot be imported, or cannot be used as a port.
+    """
+    if not isinstance(port, str):
+        adapted: Port = adapt(port, name_of(port))
+        return adapted
+    path = port
+    module_name, colon, attribute = path.rpartition(":")
+    if not colon or not module_name or not attribute:
+        raise PortError(f"PORT must be package.module:Object, got {path!r}")
+    target: Any = _module(module_name)
+    for part in attribute.split("."):
+        try:
+            target = getattr(target, part)
+        except AttributeError:
+            raise PortError(f"cannot load {path}: {module_name} has no {attribute}") from None
+    found: Port = adapt(target, path)
+    return found
+
+
+def _module(name: str) -> Any:
+    try:
+        if name.endswith(".py"):
+            return _file(Path(name))
+        # As with `python -m`, what lies in the working directory can be imported.
+        if "" not in sys.path and str(Path.cwd()) not in sys.path:
+            sys.path.insert(0, str(Path.cwd()))
+        return importlib.import_module(name)
+    except PortError:
+        raise
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise PortError(f"cannot load {printable(name)}: {describe(error)}") from error
+
+
+def _file(path: Path) -> Any:
+    if not path.is_file():
+        raise PortError(f"cannot load {printable(path)}: there is no such file")
+    # Its neighbours can be imported, but hide nothing that is installed.
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
+    name = _name(path)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PortError(f"cannot load {printable(path)}: it is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _name(path: Path) -> str:
+    """Name for the module of a file: its own, unless that is another module's."""
+    own = path.stem
+    if own in sys.modules:
+        taken = getattr(sys.modules[own], "__file__", None)
+    else:
+        found = PathFinder.find_spec(own)
+        taken = str(path) if found is None else found.origin
+    same = taken is not None and Path(taken).resolve() == path.resolve()
+    return own if same else f"asgd_port_{own}"

@@ -1,0 +1,44 @@
+"""SIGINT and SIGTERM as an exception that knows its signal, wherever the judge is."""
+
+import signal
+import threading
+from types import FrameType
+from typing import NoReturn
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_received: list[int] = []
+
+
+class Interrupted(KeyboardInterrupt):
+    """The command was told to end by a signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"interrupted by {signal.Signals(number).name}")
+        self.number = number
+
+
+def listen() -> None:
+    """Raise `Interrupted` at the first signal; those that follow it are ignored."""
+    if threading.current_thread() is threading.main_thread():
+        for number in _SIGNALS:
+            # What the parent process ignores, as nohup does, stays ignored.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, _interrupt)
+
+
+def check() -> None:
+    """Raise `Interrupted` where a signal came and its exception was lost in foreign code."""
+    if _received:
+        raise Interrupted(_received[0])
+
+
+def received() -> int | None:
+    """Number of the signal that came, if one did."""
+    return _received[0] if _received else None
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    _received.append(number)
+    raise Interrupted(number)

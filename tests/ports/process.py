@@ -1,0 +1,227 @@
+"""A process under a supervisor: waited for with a deadline, and ended in every case."""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from .protocol import PortError
+from .text import block, printable
+
+TIMEOUT = 10.0
+"""Seconds that a port has to answer a request."""
+PATIENCE = 10
+"""Timeouts that it has for being imported, and for its first step."""
+_SUPERVISOR = str(Path(__file__).with_name("supervisor.py"))
+_TAIL = 4096  # bytes of what it prints that are kept
+_GRACE = 1.0  # seconds between a closed pipe and the end of who closed it
+_ENDING = 8.0  # seconds in which the supervisor ends everything
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a port may take.
+
+    Attributes
+    ----------
+    timeout : float
+        Seconds for a request; ten times that for importing, and for the first step.
+    seconds : float or None
+        Seconds for the whole run, from now on.
+    memory : int or None
+        Resident bytes of the port and of what it starts.
+    """
+
+    timeout: float = TIMEOUT
+    seconds: float | None = None
+    memory: int | None = None
+    begun: float = field(default_factory=time.monotonic)
+
+    def deadline(self, timeouts: float = 1.0) -> float:
+        """Moment until which a request must be answered."""
+        soon = time.monotonic() + self.timeout * timeouts
+        return soon if self.seconds is None else min(soon, self.begun + self.seconds)
+
+    def overrun(self, timeouts: float = 1.0) -> PortError:
+        """What to say once a deadline has passed."""
+        if self.seconds is not None and time.monotonic() >= self.begun + self.seconds:
+            return LimitError(f"the run reached its limit of {self.seconds:g} s")
+        return PortError(f"no answer within {self.timeout * timeouts:g} s")
+
+
+class LimitError(PortError):
+    """The run reached its limit."""
+
+
+class Process:
+    """A running child with a private pipe; what it prints is kept for messages alone.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        Program and arguments; the number of the pipe's descriptor is added to them.
+    limits : Limits
+        What it may take.
+    """
+
+    def __init__(self, argv: Sequence[str], limits: Limits) -> None:
+        self.limits = limits
+        ours, theirs = socket.socketpair()
+        held, control = os.pipe()
+        status, told = os.pipe()
+        descriptors = (held, told, theirs.fileno())
+        numbers = (held, told, limits.memory or 0, theirs.fileno())
+        with theirs:
+            self._popen = subprocess.Popen(  # noqa: S603 - running it is the purpose
+                [
+                    *(sys.executable, "-I", "-S", _SUPERVISOR),
+                    *map(str, numbers),
+                    *argv,
+                    str(theirs.fileno()),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=descriptors,
+                start_new_session=True,
+            )
+        os.close(held)
+        os.close(told)
+        assert self._popen.stdout is not None
+        self._output = self._popen.stdout
+        os.set_blocking(self._output.fileno(), False)
+        ours.settimeout(0)
+        self._link, self._tail, self._said = ours, bytearray(), bytearray()
+        # Also at the end of this process, if nobody asks for it before.
+        self.kill = weakref.finalize(
+            self, _end, self._popen, ours, control, status, self._tail, self._said
+        )
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """Send bytes; what the child prints meanwhile is read, so that it cannot block on it."""
+        rest = memoryview(data)
+        while rest:
+            self._wait(select.POLLOUT, deadline)
+            try:
+                rest = rest[self._link.send(rest) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise self.gone() from None
+
+    def receive(self, count: int, deadline: float) -> bytes:
+        """Exactly ``count`` bytes."""
+        out = bytearray()
+        while len(out) < count:
+            self._wait(select.POLLIN, deadline)
+            try:
+                part = self._link.recv(min(count - len(out), 1 << 20))
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise self.gone() from None
+            if not part:
+                raise self.gone()
+            out += part
+        return bytes(out)
+
+    def _wait(self, event: int, deadline: float) -> None:
+        """Wait until the pipe is ready; read what is printed meanwhile."""
+        poll = select.poll()
+        poll.register(self._link, event)
+        poll.register(self._output, select.POLLIN)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            ready = dict(poll.poll(left * 1000))
+            if self._output.fileno() in ready and not _keep(self._output, self._tail):
+                poll.unregister(self._output)
+            if self._link.fileno() in ready:
+                return
+
+    def gone(self) -> PortError:
+        """What to say of a child that closed its pipe, which is the end of it."""
+        # Where it died, the supervisor says how.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(_GRACE)
+        self.kill()
+        return PortError(f"it {self.ending()} instead of answering")
+
+    def ending(self) -> str:
+        """How it ended, once it was killed."""
+        said, _, left = self._said.decode("utf-8", "replace").partition("\n")
+        text = _in_words(said)
+        if left.strip() not in {"", "0"}:
+            text += f" and left {left.strip()} processes that could not be ended"
+        return text
+
+    def last_words(self) -> list[str]:
+        """End of what it printed, in lines."""
+        return block(self._tail.decode("utf-8", "replace"))
+
+
+def _keep(pipe: IO[bytes], tail: bytearray) -> bool:
+    """Keep the end of what a pipe holds; false once no more can come."""
+    try:
+        part = os.read(pipe.fileno(), 1 << 16)
+    except BlockingIOError:
+        return True
+    tail += part
+    del tail[:-_TAIL]
+    return bool(part)
+
+
+def _in_words(said: str) -> str:
+    what, _, text = said.partition(" ")
+    if what == "exit":
+        return f"ended with exit code {text}"
+    if what == "signal":
+        try:
+            name = signal.Signals(int(text)).name
+        except ValueError:
+            name = f"signal {printable(text, 20)}"
+        return f"was ended by {name}"
+    if what == "memory":
+        return f"used more than {int(text) / 1e6:.0f} MB of memory"
+    if what == "failed":
+        return f"could not be started ({printable(text, 200)})"
+    if what == "told":
+        return "closed its pipe"
+    # The supervisor said nothing: what was started may be left.
+    return "ended its supervisor (processes that it started may be left)"
+
+
+def _end(
+    popen: "subprocess.Popen[bytes]",
+    link: socket.socket,
+    control: int,
+    status: int,
+    tail: bytearray,
+    said: bytearray,
+) -> None:
+    """Let the supervisor end everything, wait until it has, and keep what there is to say."""
+    link.close()
+    os.close(control)
+    try:
+        popen.wait(_ENDING)
+    except subprocess.TimeoutExpired:
+        popen.kill()
+        popen.wait()
+    assert popen.stdout is not None
+    with open(status, "rb") as file, popen.stdout:
+        said += file.read(4096)
+        # No more than a pipe holds: whoever still writes has outlived everything.
+        for _ in range(16):
+            before = bytes(tail)
+            if not _keep(popen.stdout, tail) or tail == before:
+                break

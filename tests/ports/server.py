@@ -1,0 +1,194 @@
+"""The child's side: a Python port in a process of its own, served over a private pipe."""
+
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from .capabilities import capabilities, save_copy, twin, watch
+from .counter import count_beyond
+from .frames import LENGTHS, Observations, frame, pack, unpack
+from .importing import import_port
+from .protocol import Port, PortError, RaisedError, RefusalError, asking, describe, greet, take_step
+
+INTERVAL = 1.0
+"""Seconds after which what is known of a scenario is sent, before the rest is gone through."""
+_LARGEST = 1 << 20  # bytes of observations that are sent at once
+
+Answer = tuple[dict[str, Any], bytes]
+
+
+class _Opened:
+    """A port, and the shapes that it was opened with."""
+
+    def __init__(self, port: Port) -> None:
+        self.port = port
+        self.dtype, self.sizes = "float64", [0]
+
+
+class Server:
+    """What the child does for each request of the judge."""
+
+    def __init__(self) -> None:
+        self._ports: list[_Opened] = []
+        self._states: dict[int, Any] = {}
+        self._saved = 0
+
+    def answers(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:
+        """Answers to a request: one, or several to a scenario."""
+        for token in header.get("drop", ()):
+            self._states.pop(token, None)
+        try:
+            yield from getattr(self, f"_{header['op']}")(header, body)
+        except RefusalError as error:
+            yield {"raised": describe(error), "refused": True}, b""
+        except RaisedError as error:
+            yield {"raised": str(error)}, b""
+        except PortError as error:
+            yield {"broken": str(error)}, b""
+        except BaseException as error:  # noqa: BLE001 - whatever a foreign port raises
+            yield {"broken": f"{header['op']} ended with {describe(error)}"}, b""
+
+    def _start(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+        # What the judge can import, the port can, behind what is installed here.
+        sys.path += [entry for entry in header["path"] if entry not in sys.path]
+        with np.errstate(all="ignore"):
+            port = import_port(header["how"])
+        self._ports = [_Opened(port)]
+        yield {"ok": True, "capabilities": asdict(capabilities(port))}, b""
+
+    def _hello(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+        hello = greet(self._ports[0].port)
+        lists = {k: sorted(getattr(hello, k)) for k in ("dtypes", "reads", "supports")}
+        yield {"ok": True, "name": hello.name, "version": hello.version, **lists}, b""
+
+    def _open(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:
+        opened = self._ports[header["port"]]
+        opened.dtype = header["dtype"]
+        opened.sizes = [n for sizes in header["sizes"] for n in sizes]
+        rest = iter(unpack(body, opened.dtype, opened.sizes))
+        groups = [
+            {**hyper, "params": [next(rest) for _ in sizes]}
+            for hyper, sizes in zip(header["groups"], header["sizes"], strict=True)
+        ]
+        try:
+            with asking("open"):
+                opened.port.open(opened.dtype, groups)
+        except RaisedError as error:
+            raise RefusalError(describe(error.__cause__ or error)) from error
+        yield {"ok": True}, b""
+
+    def _play(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:
+        """Go through events: a text of 0 and 1, one a gradient, is a step, all else a change."""
+        opened = self._ports[header["port"]]
+        codec = Observations(opened.dtype, opened.sizes)
+        given = [
+            n
+            for event in header["events"]
+            if isinstance(event, str)
+            for n, there in zip(opened.sizes, event, strict=True)
+            if there == "1"
+        ]
+        rest = iter(unpack(body, opened.dtype, given))
+        parts: list[bytes] = []
+        sent = time.monotonic()
+        for event in header["events"]:
+            if isinstance(event, str):
+                grads = [next(rest).copy() if there == "1" else None for there in event]
+                parts.append(codec.pack(take_step(opened.port, grads, opened.dtype, opened.sizes)))
+            else:
+                with asking("set"):
+                    opened.port.set(event[0], **event[1])
+            now = time.monotonic()
+            if now - sent > INTERVAL or len(parts) * codec.bytes > _LARGEST:
+                yield {"ok": True, "steps": len(parts), "more": True}, b"".join(parts)
+                parts, sent = [], now
+        yield {"ok": True, "steps": len(parts), "more": False}, b"".join(parts)
+
+    def _watch(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:
+        opened = self._ports[header["port"]]
+        there = header["event"]
+        given = [n for n, one in zip(opened.sizes, there, strict=True) if one == "1"]
+        rest = iter(unpack(body, opened.dtype, given))
+        grads = [tuple(next(rest).tolist()) if one == "1" else None for one in there]
+        kept = [np.array(g) for g in watch(opened.port, opened.dtype, grads, opened.sizes)]
+        yield {"ok": True, "sizes": [g.size for g in kept]}, pack(kept, "float64")
+
+    def _set(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+        with asking("set"):
+            self._ports[header["port"]].port.set(header["group"], **header["hyper"])
+        yield {"ok": True}, b""
+
+    def _save(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+        port = self._ports[header["port"]].port
+        with asking("save"):
+            state = save_copy(port) if header["copy"] else port.save()
+        self._saved += 1
+        self._states[self._saved] = state
+        yield {"ok": True, "token": self._saved}, b""
+
+    def _load(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+        with asking("load"):
+            self._ports[header["port"]].port.load(self._states[header["token"]])
+        yield {"ok": True}, b""
+
+    def _count(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+        port = self._ports[header["port"]].port
+        reached = count_beyond(port, header["dtype"], header["edge"])
+        yield {"ok": True, "reached": None if reached is None else float(reached).hex()}, b""
+
+    def _twin(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+        with asking("twin"):
+            other = twin(self._ports[0].port)
+        if other is not None:
+            self._ports[1:] = [_Opened(other)]
+        yield {"ok": True, "made": other is not None}, b""
+
+    def _close(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+        with asking("close"):
+            self._ports[header["port"]].port.close()
+        yield {"ok": True}, b""
+
+
+def _receive(link: socket.socket) -> tuple[bytes, bytes] | None:
+    """Header and body of a request, or None once the judge has gone."""
+    lengths = _exactly(link, LENGTHS.size)
+    if lengths is None:
+        return None
+    header, body = (_exactly(link, n) for n in LENGTHS.unpack(lengths))
+    return None if header is None or body is None else (header, body)
+
+
+def _exactly(link: socket.socket, count: int) -> bytes | None:
+    out = bytearray()
+    while len(out) < count:
+        part = link.recv(min(count - len(out), 1 << 20))
+        if not part:
+            return None
+        out += part
+    return bytes(out)
+
+
+def main() -> None:
+    """Serve the port over the descriptor that the command line names, until it is closed."""
+    link = socket.socket(fileno=int(sys.argv[1]))
+    sys.argv[1:] = []
+    # What the port starts does not hold the pipe.
+    link.set_inheritable(False)
+    server = Server()
+    while (request := _receive(link)) is not None:
+        header = json.loads(request[0])
+        for answer in server.answers(header, request[1]):
+            link.sendall(frame(*answer))
+    # Threads that never end, and what was registered for the end, are not waited for.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
