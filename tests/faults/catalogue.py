@@ -4,7 +4,6 @@ A fault turns a `Variant` into another, so faults compose with conventions and w
 of them that replace the same part do not compose (`combine` says so).
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from types import MappingProxyType
@@ -12,21 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from asgd.reference import equations as truth
-
-from .running_error import at_least, choose
-from .variant import (
-    Hyper,
-    Moment,
-    Narrow,
-    Number,
-    Variant,
-    averaging_weight,
-    descend,
-    gradient,
-    mean,
-    step_size,
-)
+from . import of_average, of_theta
+from .variant import Hyper, Moment, Narrow, Number, Variant, gradient
 
 Change = Callable[[Variant], dict[str, Any]]
 
@@ -35,412 +21,15 @@ def _set(**parts: Any) -> Change:
     return lambda variant: parts  # noqa: ARG005 - these parts do not depend on the convention
 
 
-# E1: sign and penalty.
-
-
-def _no_penalty(grad: Number, theta: Number, h: Hyper) -> Number:  # noqa: ARG001
-    return choose(h.maximize, -grad, grad)
-
-
-def _negative_penalty(grad: Number, theta: Number, h: Hyper) -> Number:
-    return _no_penalty(grad, theta, h) - h.weight_decay * theta
-
-
-def _double_penalty(grad: Number, theta: Number, h: Hyper) -> Number:
-    return _no_penalty(grad, theta, h) + 2 * h.weight_decay * theta
-
-
-def _half_penalty(grad: Number, theta: Number, h: Hyper) -> Number:
-    return _no_penalty(grad, theta, h) + h.weight_decay * theta / 2
-
-
-def _no_sign(grad: Number, theta: Number, h: Hyper) -> Number:
-    return grad + h.weight_decay * theta
-
-
-def _penalty_scaled(grad: Number, theta: Number, h: Hyper) -> Number:
-    return _no_penalty(grad, theta, h) + h.lr * h.weight_decay * theta
-
-
-def _sign_of_all(grad: Number, theta: Number, h: Hyper) -> Number:
-    total = _no_sign(grad, theta, h)
-    return choose(h.maximize, -total, total)
-
-
-def _wrong_sign(grad: Number, theta: Number, h: Hyper) -> Number:
-    return gradient(-grad, theta, h)
-
-
-# E2: the step size.
-
-
-def _power_inside(t: int, h: Hyper) -> Number:
-    return h.lr / (1 + h.lambd * h.lr * (h.alpha * 0 + t) ** h.alpha)
-
-
-def _power_of_product(t: int, h: Hyper) -> Number:
-    return h.lr / (1 + (h.lambd * h.lr * t) ** h.alpha)
-
-
-def _lr_missing(t: int, h: Hyper) -> Number:
-    return h.lr / (1 + h.lambd * t) ** h.alpha
-
-
-def _constant(t: int, h: Hyper) -> Number:  # noqa: ARG001
-    return h.lr * 1.0
-
-
-def _fixed_exponent(t: int, h: Hyper) -> Number:
-    return step_size(t, h._replace(alpha=0 * h.alpha + 0.75))
-
-
-def _no_exponent(t: int, h: Hyper) -> Number:
-    return h.lr / (1 + h.lambd * h.lr * t)
-
-
-def _no_numerator(t: int, h: Hyper) -> Number:
-    return 1.0 / (1 + h.lambd * h.lr * t) ** h.alpha
-
-
-def _grows(t: int, h: Hyper) -> Number:
-    return h.lr * (1 + h.lambd * h.lr * t) ** h.alpha
-
-
-def _power_of_all(t: int, h: Hyper) -> Number:
-    return (h.lr / (1 + h.lambd * h.lr * t)) ** h.alpha
-
-
-def _penalty_for_decay(t: int, h: Hyper) -> Number:
-    return h.lr / (1 + h.weight_decay * h.lr * t) ** h.alpha
-
-
-def _penalty_and_decay(t: int, h: Hyper) -> Number:
-    return h.lr / (1 + (h.lambd + h.weight_decay) * h.lr * t) ** h.alpha
-
-
-def _compounds(t: int, h: Hyper) -> Number:
-    eta = h.lr * 1.0
-    for s in range(1, int(np.max(t)) + 1):
-        eta = choose(t >= s, eta / (1 + h.lambd * eta * s) ** h.alpha, eta)
-    return eta
-
-
-# E3: the update.
-
-
-def _no_decay(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
-    return theta - eta * total
-
-
-def _decay_by_lr(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
-    return theta - eta * total - h.lr * h.lambd * theta
-
-
-def _decay_unscaled(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
-    return theta - eta * total - h.lambd * theta
-
-
-def _decay_sign(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
-    return theta - eta * (total - h.lambd * theta)
-
-
-def _decay_doubled(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
-    return theta - eta * (total + 2 * h.lambd * theta)
-
-
-def _decay_halved(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
-    return theta - eta * (total + h.lambd * theta / 2)
-
-
-def _implicit(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
-    return (theta - eta * total) / (1 + eta * h.lambd)
-
-
-def _sign_of_decay(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
-    flipped, right = _decay_sign(theta, total, eta, h), descend(theta, total, eta, h)
-    return choose(h.maximize, flipped, right)
-
-
-def _decay_after(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
-    return (theta - eta * total) * (1 - eta * h.lambd)
-
-
-def _gradient_by_lr(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
-    return theta - h.lr * total - eta * h.lambd * theta
-
-
-def _no_step_size(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
-    return theta - (total + h.lambd * theta)
-
-
-def _sgd_by_lr(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
-    return theta - h.lr * total
-
-
-# E1 again: penalties that are not part of the gradient.
-
-
-def _penalty_by_lr(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
-    return updated - h.lr * h.weight_decay * moment.theta
-
-
-def _penalty_unscaled(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
-    return updated - h.weight_decay * moment.theta
-
-
-def _penalty_after(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
-    return updated - eta * h.weight_decay * updated
-
-
-def _penalty_compounds(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:
-    # theta (1 - eta wd) (1 - eta lambd) - eta g instead of theta (1 - eta (wd + lambd)) - eta g
-    return updated - eta * h.weight_decay * moment.theta * (1 - eta * h.lambd)
-
-
-def _decoupled(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:
-    # theta (1 - lr wd) (1 - eta lambd) - eta g: AdamW's penalty, before the step
-    return updated - h.lr * h.weight_decay * moment.theta * (1 - eta * h.lambd)
-
-
-def _decoupled_after(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
-    return updated - h.lr * h.weight_decay * updated
-
-
-# E4: the averaging weight.
-
-
-def _from_start(t: int, t0: float, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
-    return averaging_weight(t, 0.0, h, moment)
-
-
-def _never(t: int, t0: float, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
-    return 1.0
-
-
-def _by_alpha(t: int, t0: float, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
-    return choose(moment.t >= _whole(t0), 1 / (h.alpha * moment.t + 1), 1.0)
-
-
-def _by_step(t: int, t0: float, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
-    """The weight of all steps so far, from t0 on: 1 / t instead of 1 / (t - t0)."""
-    return choose(t - t0 > 1, 1.0 / at_least(t, 1.0), 1.0)
-
-
-# E5: the average.
-
-
-def _of_old(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
-    return truth.average(average, moment.theta, mu=mu)
-
-
-def _exponential(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
-    return average * h.alpha + (1 - h.alpha) * theta
-
-
-def _exponential_in_window(
-    average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper
-) -> Number:
-    before = mean(average, theta, mu, moment, h)
-    return choose(moment.t < h.t0, before, average * h.alpha + (1 - h.alpha) * theta)
-
-
-def _frozen_before(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
-    return choose(moment.t < h.t0, moment.start * 1.0, mean(average, theta, mu, moment, h))
-
-
-def _zero_before(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
-    return choose(moment.t < h.t0, moment.start * 0.0, mean(average, theta, mu, moment, h))
-
-
-def _divisor_larger(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
-    """The window's sum divided by one more than it has terms."""
-    before = mean(average, theta, mu, moment, h)
-    begun = choose(mu < 1, (average * (1 / mu) + theta) / (1 / mu + 1), theta / 2)
-    return choose(moment.t < h.t0, before, begun)
-
-
-def _average_decays(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
-    taken = mean(average, theta, mu, moment, h)
-    return choose(moment.t < h.t0, taken, taken - h.lambd * average)
-
-
-def _average_penalized(
-    average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper
-) -> Number:
-    taken = mean(average, theta, mu, moment, h)
-    return taken - h.lr * h.weight_decay * taken
-
-
-def _swapped(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
-    return truth.average(theta, average, mu=mu)
-
-
-def _not_added(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
-    return mu * (theta - average)
-
-
-def _summed(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
-    return choose(moment.t < at_least(h.t0, 1), theta * 1.0, average + theta)
-
-
-def _lucid(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
-    return _lucid_from(_whole(h.t0), average, theta, moment, h)
-
-
-def _lucid_as_is(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
-    return _lucid_from(h.t0, average, theta, moment, h)
-
-
-def _lucid_from(t0: Any, average: Number, theta: Number, moment: Moment, h: Hyper) -> Number:
-    c = 1 / (h.alpha * moment.t + 1)
-    begun = average * (1 - c) + c * theta - h.lambd * average
-    return choose(moment.t < t0, average * 1.0, begun)
-
-
-def _aliased(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
-    """The average is theta's own array while mu = 1, and still at the step that ends this."""
-    return choose(mu < 0.5, mean(average, theta, mu, moment, h), theta * 1.0)
-
-
-def _swapped_inside(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
-    """The two weights swapped where the average is no copy of theta."""
-    taken = truth.average(theta, average, mu=mu)
-    return choose(mu < 1, taken, theta * 1.0)
-
-
-def _twice(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
-    return mean(mean(average, theta, mu, moment, h), theta, mu, moment, h)
-
-
-def _twice_counted(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
-    """Twice, and counted as two: sum + 2 theta, divided by twice the terms but for the first."""
-    terms = 1 / mu
-    once = truth.average(average, theta, mu=1 / at_least(2 * terms - 1, 1.0))
-    return truth.average(once, theta, mu=1 / (2 * terms))
-
-
-def _of_first_element(
-    average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper
-) -> Number:
-    return moment.head(mean(average, theta, mu, moment, h))
-
-
-def _fixed(share: float, *, inside: bool) -> Any:
-    """Exponential average in which theta weighs ``share``, from the start or inside the window."""
-
-    def taken(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
-        faded = average * (1 - share) + share * theta
-        return choose(moment.t < h.t0, theta * 1.0, faded) if inside else faded
-
-    return taken
-
-
-def _fed(every: int, first: int, *, counted: bool) -> Any:
-    """Weight of a mean that only takes in each ``every``-th term, ``first`` terms after the first.
-
-    It divides as if every term was taken in; where they are ``counted``, by those that were.
-    """
-
-    def weight(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
-        terms = at_least(t - t0, 1.0)
-        taken = (terms - 1 - first) / every
-        whole = _whole(taken) == taken
-        divisor = at_least(taken, 0.0) + 1.0 if counted else terms
-        return choose(t - t0 > 1, choose(whole, 1.0 / divisor, 0.0), 1.0)
-
-    return weight
-
-
-def _by_calls_fed(every: int) -> Any:
-    """The same where calls are counted from the first one."""
-
-    def weight(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:
-        share = averaging_weight(t, t0, h, moment)
-        return choose((moment.t % every == 0) | (share == 1), share, 0.0)
-
-    return weight
-
-
-def _not_a_multiple(every: int) -> Any:
-    def weight(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:
-        share = averaging_weight(t, t0, h, moment)
-        return choose((moment.t % every != 0) | (share == 1), share, 0.0)
-
-    return weight
-
-
-def _fed_mean(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
-    """What is not fed has no effect, infinities neither."""
-    return choose(mu == 0, average * 1.0, mean(average, theta, mu, moment, h))
-
-
-def _integer_weight(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
-    return choose(t - t0 > 1, 0.0, 1.0)
-
-
-def _without_start(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:
-    """The first iterate that counts is theta_1, also with t0 = 0."""
-    return averaging_weight(t, at_least(t0, 1.0), h, moment)
-
-
-def _counted(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
-    """Sum and count of the iterates from t0 on, divided where t is t0 or more."""
-    taken = (moment.sum + theta) / at_least(1.0 * moment.taken, 1.0)
-    return choose(moment.t < h.t0, theta * 1.0, taken)
-
-
-def _since(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
-    """A count that is zero as long as t is t0 or less."""
-    return 1.0 / at_least(1.0 * moment.since, 1.0)
-
-
-def _aliased_later(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
-    """The same, but the initial average is a copy."""
-    right = (mu < 0.5) | moment.opening
-    return choose(right, mean(average, theta, mu, moment, h), theta * 1.0)
-
-
-def _updates(moment: Moment) -> Any:
-    return moment.updates
-
-
-def _heavy(factor: float, *, damped: bool, nesterov: bool = False) -> Any:
-    def pull(moment: Moment) -> Number:
-        assert moment.velocity is not None
-        taken = moment.velocity(factor) * ((1 - factor) if damped else 1.0)
-        if nesterov:
-            h = moment.now.own
-            taken = gradient(moment.grad, moment.theta, h) + factor * taken
-        return taken
-
-    return pull
-
-
-def _whole(x: Any) -> Any:
-    return np.floor(x) if isinstance(x, np.ndarray) else math.floor(min(x, 2.0**62))
-
-
-def _nearest(x: Any) -> Any:
-    return _whole(x + 0.5)
-
-
-def _to_even(x: Any) -> Any:
-    return np.rint(x) if isinstance(x, np.ndarray) else round(min(x, 2.0**62))
-
-
-def _as_it_is(x: Any) -> Any:
-    return x
-
-
-def _never_moves(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
-    return theta * 1.0
-
-
 # E6: counting and hyperparameters.
 
 
 def _calls(moment: Moment) -> Any:
     return moment.call
+
+
+def _updates(moment: Moment) -> Any:
+    return moment.updates
 
 
 def _calls_by_parameter(moment: Moment) -> Any:
@@ -473,80 +62,84 @@ def _origin(where: str, *names: str) -> Change:
 
 CHANGES: Mapping[str, Change] = MappingProxyType(
     {
-        "weight-decay-ignored": _set(total=_no_penalty),
-        "weight-decay-sign": _set(total=_negative_penalty),
-        "weight-decay-doubled": _set(total=_double_penalty),
-        "weight-decay-halved": _set(total=_half_penalty),
-        "weight-decay-by-lr": _set(total=_no_penalty, after=_penalty_by_lr),
-        "weight-decay-unscaled": _set(total=_no_penalty, after=_penalty_unscaled),
-        "weight-decay-after-step": _set(total=_no_penalty, after=_penalty_after),
-        "weight-decay-compounds": _set(total=_no_penalty, after=_penalty_compounds),
-        "weight-decay-decoupled": _set(total=_no_penalty, after=_decoupled),
-        "weight-decay-decoupled-after": _set(total=_no_penalty, after=_decoupled_after),
-        "weight-decay-scaled-twice": _set(total=_penalty_scaled),
-        "maximize-ignored": _set(total=_no_sign),
-        "maximize-flips-penalty": _set(total=_sign_of_all),
-        "gradient-sign": _set(total=_wrong_sign),
-        "eta-power-inside": _set(size=_power_inside),
-        "eta-power-of-product": _set(size=_power_of_product),
-        "eta-lr-missing-inside": _set(size=_lr_missing),
-        "eta-constant": _set(size=_constant),
-        "eta-exponent-fixed": _set(size=_fixed_exponent),
-        "eta-exponent-ignored": _set(size=_no_exponent),
-        "eta-numerator-missing": _set(size=_no_numerator),
-        "eta-grows": _set(size=_grows),
-        "eta-power-of-all": _set(size=_power_of_all),
-        "eta-decays-by-weight-decay": _set(size=_penalty_for_decay),
-        "eta-decays-by-both": _set(size=_penalty_and_decay),
-        "eta-compounds": _set(size=_compounds),
-        "eta-implicit": _set(update=_implicit),
+        "weight-decay-ignored": _set(total=of_theta.no_penalty),
+        "weight-decay-sign": _set(total=of_theta.negative_penalty),
+        "weight-decay-doubled": _set(total=of_theta.double_penalty),
+        "weight-decay-halved": _set(total=of_theta.half_penalty),
+        "weight-decay-by-lr": _set(total=of_theta.no_penalty, after=of_theta.penalty_by_lr),
+        "weight-decay-unscaled": _set(total=of_theta.no_penalty, after=of_theta.penalty_unscaled),
+        "weight-decay-after-step": _set(total=of_theta.no_penalty, after=of_theta.penalty_after),
+        "weight-decay-compounds": _set(total=of_theta.no_penalty, after=of_theta.penalty_compounds),
+        "weight-decay-decoupled": _set(total=of_theta.no_penalty, after=of_theta.decoupled),
+        "weight-decay-decoupled-after": _set(
+            total=of_theta.no_penalty, after=of_theta.decoupled_after
+        ),
+        "weight-decay-scaled-twice": _set(total=of_theta.penalty_scaled),
+        "maximize-ignored": _set(total=of_theta.no_sign),
+        "maximize-flips-penalty": _set(total=of_theta.sign_of_all),
+        "gradient-sign": _set(total=of_theta.wrong_sign),
+        "eta-power-inside": _set(size=of_theta.power_inside),
+        "eta-power-of-product": _set(size=of_theta.power_of_product),
+        "eta-lr-missing-inside": _set(size=of_theta.lr_missing),
+        "eta-constant": _set(size=of_theta.constant),
+        "eta-exponent-fixed": _set(size=of_theta.fixed_exponent),
+        "eta-exponent-ignored": _set(size=of_theta.no_exponent),
+        "eta-numerator-missing": _set(size=of_theta.no_numerator),
+        "eta-grows": _set(size=of_theta.grows),
+        "eta-power-of-all": _set(size=of_theta.power_of_all),
+        "eta-decays-by-weight-decay": _set(size=of_theta.penalty_for_decay),
+        "eta-decays-by-both": _set(size=of_theta.penalty_and_decay),
+        "eta-compounds": _set(size=of_theta.compounds),
+        "eta-implicit": _set(update=of_theta.implicit),
         "eta-one-step-late": lambda variant: {"eta_lag": variant.eta_lag + 1},
         "eta-one-step-early": lambda variant: {"eta_lag": variant.eta_lag - 1},
-        "decay-missing": _set(update=_no_decay),
-        "decay-by-lr": _set(update=_decay_by_lr),
-        "decay-unscaled": _set(update=_decay_unscaled),
-        "decay-sign": _set(update=_decay_sign),
-        "decay-doubled": _set(update=_decay_doubled),
-        "decay-halved": _set(update=_decay_halved),
-        "maximize-flips-decay": _set(update=_sign_of_decay),
-        "decay-after-step": _set(update=_decay_after),
-        "gradient-by-lr": _set(update=_gradient_by_lr),
-        "update-unscaled": _set(update=_no_step_size),
-        "sgd-by-lr": _set(update=_sgd_by_lr),
-        "theta-never-moves": _set(update=_never_moves),
+        "decay-missing": _set(update=of_theta.no_decay),
+        "decay-by-lr": _set(update=of_theta.decay_by_lr),
+        "decay-unscaled": _set(update=of_theta.decay_unscaled),
+        "decay-sign": _set(update=of_theta.decay_sign),
+        "decay-doubled": _set(update=of_theta.decay_doubled),
+        "decay-halved": _set(update=of_theta.decay_halved),
+        "maximize-flips-decay": _set(update=of_theta.sign_of_decay),
+        "decay-after-step": _set(update=of_theta.decay_after),
+        "gradient-by-lr": _set(update=of_theta.gradient_by_lr),
+        "update-unscaled": _set(update=of_theta.no_step_size),
+        "sgd-by-lr": _set(update=of_theta.sgd_by_lr),
+        "theta-never-moves": _set(update=of_theta.never_moves),
         "decay-by-stale-eta": _set(stale="decay"),
         "gradient-by-stale-eta": _set(stale="gradient"),
         "decay-exempts-size-one": _set(exempt=("lambd", "weight_decay")),
         "average-written-into-theta": _set(written=True),
         "averaging-one-step-late": lambda variant: {"mu_lag": variant.mu_lag + 1},
         "averaging-one-step-early": lambda variant: {"mu_lag": variant.mu_lag - 1},
-        "averaging-from-start": _set(weight=_from_start),
-        "averaging-never": _set(weight=_never),
-        "averaging-weight-by-alpha": _set(weight=_by_alpha),
-        "averaging-weight-by-step": _set(weight=_by_step),
-        "averaging-without-start": _set(weight=_without_start),
-        "averaging-fed-every-kth-step": _set(weight=_fed(3, 0, counted=False), mean=_fed_mean),
-        "mu-integer-division": _set(weight=_integer_weight),
-        "t0-as-is": _set(reading=_as_it_is),
-        "t0-truncated": _set(reading=_whole),
-        "t0-rounded": _set(reading=_nearest),
-        "average-of-old-theta": _set(mean=_of_old),
-        "average-exponential": _set(mean=_exponential),
-        "average-exponential-in-window": _set(mean=_exponential_in_window),
-        "average-frozen-before-window": _set(mean=_frozen_before),
-        "average-zero-before-window": _set(mean=_zero_before),
-        "average-divisor-larger": _set(mean=_divisor_larger),
-        "average-decays": _set(mean=_average_decays),
-        "average-penalized": _set(mean=_average_penalized),
-        "average-weights-swapped": _set(mean=_swapped),
-        "average-not-added": _set(mean=_not_added),
-        "average-sum": _set(mean=_summed),
+        "averaging-from-start": _set(weight=of_average.from_start),
+        "averaging-never": _set(weight=of_average.never),
+        "averaging-weight-by-alpha": _set(weight=of_average.by_alpha),
+        "averaging-weight-by-step": _set(weight=of_average.by_step),
+        "averaging-without-start": _set(weight=of_average.without_start),
+        "averaging-fed-every-kth-step": _set(
+            weight=of_average.fed(3, 0, counted=False), mean=of_average.fed_mean
+        ),
+        "mu-integer-division": _set(weight=of_average.integer_weight),
+        "t0-as-is": _set(reading=of_average.as_it_is),
+        "t0-truncated": _set(reading=of_average.whole),
+        "t0-rounded": _set(reading=of_average.nearest),
+        "average-of-old-theta": _set(mean=of_average.of_old),
+        "average-exponential": _set(mean=of_average.exponential),
+        "average-exponential-in-window": _set(mean=of_average.exponential_in_window),
+        "average-frozen-before-window": _set(mean=of_average.frozen_before),
+        "average-zero-before-window": _set(mean=of_average.zero_before),
+        "average-divisor-larger": _set(mean=of_average.divisor_larger),
+        "average-decays": _set(mean=of_average.average_decays),
+        "average-penalized": _set(mean=of_average.average_penalized),
+        "average-weights-swapped": _set(mean=of_average.swapped),
+        "average-not-added": _set(mean=of_average.not_added),
+        "average-sum": _set(mean=of_average.summed),
         "average-starts-at-zero": _set(start_at_zero=True),
-        "average-fixed-decay": _set(mean=_fixed(0.01, inside=False)),
-        "average-counted-twice": _set(mean=_twice),
-        "average-of-first-element": _set(mean=_of_first_element),
-        "average-lucid": _set(mean=_lucid),
-        "average-aliased": _set(mean=_aliased),
+        "average-fixed-decay": _set(mean=of_average.fixed(0.01, inside=False)),
+        "average-counted-twice": _set(mean=of_average.twice),
+        "average-of-first-element": _set(mean=of_average.of_first_element),
+        "average-lucid": _set(mean=of_average.lucid),
+        "average-aliased": _set(mean=of_average.aliased),
         "counter-of-optimizer": _set(clock=_calls),
         "counter-of-first-parameter": _first_counts,
         "counter-by-parameter": _set(clock=_calls_by_parameter),
@@ -584,32 +177,32 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
 
 FORMS: Mapping[str, tuple[Change, ...]] = MappingProxyType(
     {
-        "average-weights-swapped": (_set(mean=_swapped_inside),),
-        "averaging-without-start": (_set(mean=_counted), _set(weight=_since)),
-        "average-aliased": (_set(mean=_aliased_later),),
+        "average-weights-swapped": (_set(mean=of_average.swapped_inside),),
+        "averaging-without-start": (_set(mean=of_average.counted), _set(weight=of_average.since)),
+        "average-aliased": (_set(mean=of_average.aliased_later),),
         "counter-by-parameter": (_set(clock=_updates),),
         "momentum": tuple(
-            _set(pull=_heavy(factor, damped=damped, nesterov=nesterov))
+            _set(pull=of_theta.heavy(factor, damped=damped, nesterov=nesterov))
             for factor in (0.9, 0.5, 0.99, 0.95, 0.8)
             for damped, nesterov in ((False, False), (True, False), (False, True))
         ),
-        "average-counted-twice": (_set(mean=_twice_counted),),
-        "average-lucid": (_set(mean=_lucid_as_is),),
+        "average-counted-twice": (_set(mean=of_average.twice_counted),),
+        "average-lucid": (_set(mean=of_average.lucid_as_is),),
         "decay-exempts-size-one": (_set(exempt=("lambd",)), _set(exempt=("weight_decay",))),
         "window-by-calls": (_set(mu_clock=_first_clock),),
-        "t0-rounded": (_set(reading=_to_even),),
+        "t0-rounded": (_set(reading=of_average.to_even),),
         "averaging-fed-every-kth-step": tuple(
-            _set(weight=weight, mean=_fed_mean)
+            _set(weight=weight, mean=of_average.fed_mean)
             for every in (2, 3, 4, 5)
             for weight in (
-                *(_fed(every, first, counted=False) for first in range(every)),
-                *(_fed(every, first, counted=True) for first in range(every)),
-                _by_calls_fed(every),
-                _not_a_multiple(every),
+                *(of_average.fed(every, first, counted=False) for first in range(every)),
+                *(of_average.fed(every, first, counted=True) for first in range(every)),
+                of_average.by_calls_fed(every),
+                of_average.not_a_multiple(every),
             )
         ),
         "average-fixed-decay": tuple(
-            _set(mean=_fixed(share, inside=inside))
+            _set(mean=of_average.fixed(share, inside=inside))
             for share in (0.5, 0.1, 0.05, 0.01, 0.005, 0.001, 0.0005, 0.0001)
             for inside in (False, True)
         ),
