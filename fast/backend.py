@@ -1,8 +1,8 @@
 """Which kernels run: NumPy's, or numba's where it is installed (``ASGD_BACKEND``).
 
 ``numpy`` and ``numba`` choose; without the variable numba is used where it is installed, once
-enough work has been seen. Then the kernels are compiled, or loaded from numba's cache, on a thread
-of their own: no import and no small step waits for it. The bits are the same before and after.
+enough work has been seen. Then the kernels are compiled, or loaded from numba's cache, on another
+thread: no import and no small step waits for it. The bits are the same before and after.
 """
 
 import importlib.util
@@ -45,13 +45,14 @@ class Backend:
         """
         if self._begun:
             return
-        chosen = _chosen()
+        if not self._work:
+            # Asked once: looking for a package costs more than a small step.
+            chosen = _chosen()
+            if chosen == "numba":
+                self.prepare()
+            self._begun = bool(chosen)
         self._work += cost + _STEP
-        if chosen == "numpy":
-            self._begun = True
-        elif chosen == "numba":
-            self.prepare()
-        elif self._work >= _WORTH:
+        if self._work >= _WORTH and not self._begun:
             self._begun = True
             self._thread = threading.Thread(target=self._load, name="asgd-compile", daemon=True)
             self._thread.start()

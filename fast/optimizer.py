@@ -29,12 +29,18 @@ class Parameter:
     """
 
     def __init__(self, data: Any) -> None:
+        _refuse_masked("data", data)
         self.data: NDArray[Any] = np.asarray(data)
         self.grad: NDArray[Any] | None = None
         if self.data.dtype not in (np.float32, np.float64):
-            raise TypeError(f"data must be of dtype float32 or float64, got {self.data.dtype}")
+            raise TypeError(
+                f"data must be of dtype float32 or float64, got {self.data.dtype}; "
+                "use Parameter(np.asarray(data, np.float64))"
+            )
         if not self.data.flags.writeable:
-            raise ValueError("data must be writeable, got a read-only array")
+            raise ValueError(
+                "data must be writeable, got a read-only array; use Parameter(data.copy())"
+            )
 
     def __repr__(self) -> str:
         return f"Parameter({self.data!r})"
@@ -65,7 +71,7 @@ class ASGD(Optimizer[Parameter]):
     _plan: Plan | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # In a copy, views of the parameters would be arrays of their own: a plan is made anew.
+        # In a copy, views of the parameters would become separate arrays: a copy makes a new plan.
         return {**self.__dict__, "_plan": None}
 
     def add_param_group(self, group: dict[str, Any]) -> None:
@@ -87,8 +93,9 @@ class ASGD(Optimizer[Parameter]):
         if not isinstance(data, np.ndarray) or not hasattr(parameter, "grad"):
             raise TypeError(
                 "a parameter must have .data, a NumPy array, and .grad, "
-                f"got {type(parameter).__name__}"
+                f"got {type(parameter).__name__}; wrap each array: ASGD([Parameter(array)])"
             )
+        _refuse_masked("data", data)
         if data.dtype not in (np.float32, np.float64):
             raise TypeError(f"a parameter must be of float32 or float64, got {data.dtype}")
         if not data.flags.writeable:
@@ -97,11 +104,19 @@ class ASGD(Optimizer[Parameter]):
     def _check_gradient(self, parameter: Parameter) -> None:
         theta, grad = parameter.data, parameter.grad
         if not isinstance(grad, np.ndarray):
-            raise TypeError(f"grad must be a NumPy array or None, got {type(grad).__name__}")
+            raise TypeError(
+                f"grad must be a NumPy array or None, got {type(grad).__name__}; "
+                f"use np.asarray(grad, np.{theta.dtype})"
+            )
         if grad.shape != theta.shape:
             raise ValueError(f"grad must have the shape {theta.shape} of theta, got {grad.shape}")
         if grad.dtype != theta.dtype:
-            raise TypeError(f"grad must have the dtype {theta.dtype} of theta, got {grad.dtype}")
+            raise TypeError(
+                f"grad must have the dtype {theta.dtype} of theta, got {grad.dtype}; "
+                f"use grad.astype(np.{theta.dtype})"
+            )
+        if type(grad) is not np.ndarray:
+            _refuse_masked("grad", grad)
 
     def _advance(self, work: Sequence[tuple[Parameter, Hyperparameters]]) -> None:
         if self._plan is None or not self._plan.fits(work):
@@ -147,6 +162,13 @@ class ASGD(Optimizer[Parameter]):
         double = np.dtype(np.float64)
         low = None if data["low"] is None else _decode("average", data["low"], like.size, double)
         return Window(t0, _decode("average", data["high"], like.size, double), low)
+
+
+def _refuse_masked(name: str, array: Any) -> None:
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} must not be masked: a step would ignore the mask; use {name}.filled(0)"
+        )
 
 
 def _encode(array: NDArray[Any]) -> str:

@@ -124,6 +124,10 @@ def step_size_error(
     power = allowed / (1 - allowed) + (allowed + u) * (1 + u) * reach * (logarithm + base)
     distance = alpha * rho_alpha * logarithm + reach * base + power
     distance += 2 * u / (1 - u) + store / (1 - store)
+    if arithmetic.policy.form == "logarithm" and lr:
+        # The logarithm of lr, and the difference of the two.
+        distance += allowed * (1 + u) * (abs(math.log(lr)) + 2 * rho_lr)
+        distance += u * (1 + u) * (abs(math.log(lr) - alpha * logarithm) + distance)
     if distance >= _LARGEST_DISTANCE:
         return math.inf, math.inf
     return (rho_lr + (1 + rho_lr) * math.expm1(distance)) * _UPWARD, 2 * tiny
@@ -198,7 +202,7 @@ def descend_tolerance(
     fits = 8 * (1 + eta) * (grad + decay * theta + theta + decay + 1) < fmt.largest
     shifted = shift * inner + eta * theta * (lambd * rho_lambd + weight_decay * rho_decay)
     rounds = (1 + some + both) * (theta + size * grad) + (3 + both) * size * pull * theta
-    underflow = 4 * tiny * (1 + size) * (1 + theta) + 4 * tiny * size * pull
+    underflow = 4 * tiny * (1 + size) * (1 + theta + pull)
     factor = _inflate((4 + both) * u)
     bound = ((1 + u) * (shifted + u * rounds * factor + underflow) + u * updated) * _UPWARD
     within: Magnitude = _where(fits, bound)

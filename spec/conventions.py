@@ -30,6 +30,14 @@ class Convention:
             return float(math.ceil(t0))
         return t0
 
+    def first_averaged(self, t0: float) -> int | None:
+        """Index of the first iterate in the average (E6); None where there is never one."""
+        read = self.read_t0(t0)
+        if math.isinf(read):
+            return None
+        # E4 has a weight below 1 from step t > t0 + 1 + mu_lag on: the iterate before is the first.
+        return math.floor(read + 1 + self.mu_lag) if self.divisor == "terms" else math.ceil(read)
+
 
 CONVENTIONS: Mapping[str, Convention] = MappingProxyType(
     {
@@ -46,7 +54,7 @@ def convention(name: str) -> Convention:
     Raises
     ------
     ValueError
-        If there is none of that name.
+        If no convention has that name.
     """
     if name not in CONVENTIONS:
         raise ValueError(f"convention must be one of {', '.join(CONVENTIONS)}, got {name!r}")

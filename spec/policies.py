@@ -16,6 +16,12 @@ class Policy:
     precision: Literal["dtype", "float64", "float32"]
     ftz: bool
     summary: str
+    form: Literal["", "logarithm"] = ""
+
+    @property
+    def is_right_form(self) -> bool:
+        """Whether it admits a right way to compute, and excuses no lost precision."""
+        return bool(self.form)
 
 
 POLICIES: Mapping[str, Policy] = MappingProxyType(
@@ -30,7 +36,7 @@ def policy(name: str) -> Policy:
     Raises
     ------
     ValueError
-        If there is none of that name.
+        If no policy has that name.
     """
     if name not in POLICIES:
         raise ValueError(f"policy must be one of {', '.join(POLICIES)}, got {name!r}")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import click
 
-from ..ports.process import TIMEOUT
+from ..ports.process import TIMEOUT, Limits
 from ..ports.protocol import PortError
 from ..ports.smoke import Check, check_operations
 from ..report.text import Line, wrapped
@@ -35,7 +35,7 @@ def doctor_command(program: list[str] | None, port: str | None, timeout: float) 
     else:
         how = name_port(port, program)
         try:
-            found = list(check_operations(open_port(how, program, timeout)))
+            found = list(check_operations(open_port(how, program, Limits(timeout))))
         except PortError as error:
             click.echo(f"asgd: {error}", err=True)
             sys.exit(NO_VERDICT)

@@ -24,29 +24,29 @@ def name_port(port: str | None, program: Sequence[str] | None) -> str:
 
 
 def program_of(program: Sequence[str]) -> list[str]:
-    """The program and its arguments; a usage error where there is none."""
+    """The program and its arguments; a usage error without one."""
     if not program:
         raise click.UsageError("-- must be followed by a program")
     return list(program)
 
 
 def open_port(
-    how: str, program: Sequence[str] | None, timeout: float, *, in_process: bool = False
+    how: str, program: Sequence[str] | None, limits: Limits, *, in_process: bool = False
 ) -> Port:
     """The port that an import path or a program stands for."""
     if program:
-        return ProgramPort(program, timeout)
-    return loading.load(how, in_process=in_process, limits=Limits(timeout))
+        return ProgramPort(program, limits=limits)
+    return loading.load(how, in_process=in_process, limits=limits)
 
 
 def judge(
-    how: str, options: Options, timeout: float, progress: Progress, *, in_process: bool = False
+    how: str, options: Options, limits: Limits, progress: Progress, *, in_process: bool = False
 ) -> tuple[Result, Port | None]:
     """The result of a run, whatever ends it, and the port where there is one."""
     subject: Port | None = None
     result = no_verdict(how, options, "")
     try:
-        subject = open_port(how, options.program, timeout, in_process=in_process)
+        subject = open_port(how, options.program, limits, in_process=in_process)
         verify(subject, how, options, progress, result)
     except PortError as error:
         result.error = str(error)

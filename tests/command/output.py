@@ -55,14 +55,15 @@ def show(lines: Iterable[Line]) -> None:
 
 def show_report(report: Report, *, quiet: bool) -> None:
     """Print a report; its last line is the verdict."""
+    # Before the report: its last line is what is read.
+    if "GITHUB_ACTIONS" in os.environ:
+        for line in github.annotations(report):
+            click.echo(line)
     if quiet:
         show([Line(f"{report.port.how}: {report.headline}", report.verdict)])
     elif report.laws:
         width = min(shutil.get_terminal_size((WIDTH, 24)).columns, 100)
         show(render(report, max(width, 40)))
-    if "GITHUB_ACTIONS" in os.environ:
-        for line in github.annotations(report):
-            click.echo(line)
     if report.verdict == "error":
         if report.reproduce.play and (quiet or not report.laws):
             click.echo(f"without asgd: {report.reproduce.play}", err=True)

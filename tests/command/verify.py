@@ -2,7 +2,6 @@
 
 import random
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +9,16 @@ import click
 
 from asgd.spec import CONVENTIONS, POLICIES
 
-from ..laws.outcome import LEVELS
+from ..laws.outcome import LEVELS, SECONDS
 from ..ports.interruption import received
-from ..ports.process import TIMEOUT
+from ..ports.process import TIMEOUT, Limits
 from ..ports.protocol import DTYPES
 from ..report.build import build
 from ..verify.interface import options_of
 from ..verify.result import Options, Result
-from ..verify.waivers import Waiver, WaiverError, write_waivers
+from ..verify.waivers import UNKNOWN, Waiver, WaiverError, waivers_text
 from .exit_codes import INTERRUPTED, NO_VERDICT
+from .files import write
 from .judging import judge, name_port
 from .output import OutputError, Progress, check_writable, show_report, write_report
 from .reproducing import reproduction_path, write_reproduction
@@ -87,6 +87,18 @@ class _Seed(click.ParamType):  # type: ignore[type-arg] # generic in some versio
     show_default=True,
     help="Seconds that the port has to answer a request.",
 )
+@click.option(
+    "--limit",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="For the whole run.  [default: by the level]",
+)
+@click.option(
+    "--memory",
+    type=click.IntRange(min=1),
+    metavar="MB",
+    help="Resident memory of the port, and of what it starts.",
+)
 @click.option("--in-process", is_flag=True, help="No child process: for a debugger.")
 @click.option("--quiet", is_flag=True, help="Print the verdict alone.")
 @click.pass_obj
@@ -95,6 +107,8 @@ def verify_command(
     /,
     port: str | None,
     timeout: float,
+    limit: float | None,
+    memory: int | None,
     json_file: Path | None,
     junit: Path | None,
     html: Path | None,
@@ -117,7 +131,9 @@ def verify_command(
     reproduce = reproduction_path(reproduce, json_file, program=program is not None)
     check_writable([*files.values(), reproduce, suggest_waivers])
     progress = Progress(quiet=quiet)
-    result, subject = judge(how, options, timeout, progress, in_process=in_process)
+    seconds = limit or SECONDS[options.level]
+    limits = Limits(timeout, seconds, None if memory is None else memory * 10**6)
+    result, subject = judge(how, options, limits, progress, in_process=in_process)
     progress.end()
     errors = []
     play: str | None = None
@@ -161,13 +177,13 @@ def _suggest(result: Result, path: Path) -> None:
             for d in result.deviations
             if (d.id, d.equation) == (deviation.id, deviation.equation)
         }
-        everywhere = same == dtypes and deviation.id != "unknown"
+        everywhere = same == dtypes and deviation.id != UNKNOWN
         waiver = Waiver(
             deviation.id,
             f"known: {deviation.title}",
             "" if everywhere else deviation.dtype,
-            deviation.equation if deviation.id == "unknown" else "",
+            deviation.equation if deviation.id == UNKNOWN else "",
         )
         if not any(waiver.overlaps(other) for other in found):
             found.append(waiver)
-    write_waivers(path, [replace(w, expires=None) if w in result.expired else w for w in found])
+    write(path, waivers_text(found))

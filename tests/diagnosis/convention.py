@@ -88,7 +88,7 @@ class Identity:
     fits : bool
         Whether nothing contradicts that convention, precision aside.
     also : tuple of str
-        Other conventions that nothing seen tells it from.
+        Other conventions that fit all that was seen.
     explanations : tuple of Explanation
         Where it does not fit: its simplest explanations, none if it is unknown.
     parts : Parts

@@ -8,8 +8,8 @@ from ..ports.protocol import RaisedError, asking, observe
 from ..ports.scenario import Scenario, drive, single
 
 _EDGES = {
-    2.0**24: "kept in float32 it stops at 2^24, and eta and mu with it",
-    2.0**31: "kept in 32 bits it begins anew at 2^31, and eta and mu with it",
+    2.0**24: "in float32 it stops at 2^24, and eta and mu with it",
+    2.0**31: "in 32 bits it starts over at 2^31, and eta and mu with it",
 }
 
 
@@ -38,8 +38,8 @@ def spoiled_average(subject: Subject) -> list[Finding]:
     return [
         Finding(
             "average-infinity-to-nan",
-            "one infinity of theta spoils the average for good: average + 1 (theta - average) "
-            "is computed where mu = 1 and theta should be copied",
+            "one infinity of theta makes the average nan for good: where mu = 1, copy theta; "
+            "average + 1 (theta - average) is not a copy",
             {},
         )
     ]
@@ -52,6 +52,6 @@ def stopped_counter(subject: Subject) -> list[Finding]:
     for edge, why in _EDGES.items():
         reached = count_beyond(subject.port, subject.dtype, edge)
         if reached is not None and reached != edge + 2:
-            text = f"the step counter stands at {reached:.0f} after step {edge + 2:.0f}: {why}"
+            text = f"the step counter is {reached:.0f} after step {edge + 2:.0f}: {why}"
             return [Finding("counter-stops", text, {"reached": reached, "due": edge + 2})]
     return []

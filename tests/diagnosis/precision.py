@@ -124,9 +124,10 @@ def _rounded(scenario: Scenario) -> Scenario:
 
 def flushes(subject: Subject, failures: Sequence[Failure], laws: Sequence[str]) -> bool:
     """Whether every failure is gone where subnormal numbers may be flushed to zero."""
-    if subject.policy.ftz:
+    name = f"{subject.policy.name}-ftz"
+    if name not in POLICIES:
         return False
-    loose = replace(subject, policy=POLICIES[f"{subject.policy.name}-ftz"])
+    loose = replace(subject, policy=POLICIES[name])
     for failure, law in zip(failures, laws, strict=True):
         runs = [failure.scenario, *LAWS[law].designed(subject.hello.supports)]
         for scenario in runs:

@@ -50,8 +50,9 @@ def hold_long_run(law: Any, subject: Subject) -> Outcome:
 
 
 def _last_steps(subject: Subject, scenario: Scenario, outcome: Outcome) -> Failure | None:
-    trace = subject.trace(scenario)
-    outcome.scenarios += 1
+    trace = outcome.trace(subject, scenario)
+    if trace is None:
+        return outcome.raised
     begun = len(trace) - _LAST
     shown = trace[begun - 1]
     theta, average = shown.theta, shown.average[0]

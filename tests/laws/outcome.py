@@ -1,5 +1,6 @@
 """What a law is held to, and what became of it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -9,9 +10,9 @@ from asgd.reference import formats
 from asgd.reference.tolerance import Arithmetic
 from asgd.spec import POLICIES, Convention, Policy
 
-from ..oracle.judgement import Judgement
+from ..oracle.judgement import Judgement, Place, failed
 from ..oracle.stepwise import Rule
-from ..ports.protocol import Hello, Observation, Port
+from ..ports.protocol import Hello, Observation, Port, RaisedError
 from ..ports.scenario import Scenario, drive
 from .law import Law
 
@@ -38,6 +39,9 @@ class Finding:
 LEVELS: Mapping[str, int] = MappingProxyType({"quick": 30, "full": 400, "soak": 4000})
 """Drawn scenarios of each law at a level."""
 
+SECONDS: Mapping[str, float] = MappingProxyType({"quick": 1800, "full": 21600, "soak": 172800})
+"""Seconds that a run may take at a level, where nothing else is said."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -61,10 +65,27 @@ class Subject:
 
 @dataclass(frozen=True)
 class Failure:
-    """A law broken: where, and in which scenario."""
+    """A law broken: where, and in which scenario.
+
+    Attributes
+    ----------
+    judgement : Judgement
+        The number that breaks it.
+    scenario : Scenario
+        What the port was put through.
+    raised : str
+        What the port raised instead of answering, if that is what broke the law.
+    """
 
     judgement: Judgement
     scenario: Scenario
+    raised: str = ""
+
+
+def broken_off(error: RaisedError, scenario: Scenario) -> Failure:
+    """The failure of a port that raised instead of answering."""
+    judgement = failed("theta", Place(error.call, error.call, 0), math.nan)
+    return Failure(judgement, scenario, str(error))
 
 
 @dataclass
@@ -85,6 +106,8 @@ class Outcome:
         Largest error of a passing number, in bounds.
     failure : Failure or None
         The simplest failure found.
+    raised : Failure or None
+        Where the port first raised instead of answering.
     not_observable : tuple of str
         What the port does not show, and the law needs.
     accepted : tuple of str
@@ -97,6 +120,7 @@ class Outcome:
     undecided: int = 0
     largest: float = 0.0
     failure: Failure | None = None
+    raised: Failure | None = None
     not_observable: tuple[str, ...] = field(default_factory=tuple)
     accepted: tuple[str, ...] = field(default_factory=tuple)
 
@@ -113,9 +137,24 @@ class Outcome:
         self.undecided += other.undecided
         self.largest = max(self.largest, other.largest)
         self.failure = self.failure or other.failure
+        self.raised = self.raised or other.raised
+
+    def trace(self, subject: Subject, scenario: Scenario) -> list[Observation] | None:
+        """Trace of a subject, counted; None, and noted, where it raises instead of answering."""
+        self.scenarios += 1
+        try:
+            return subject.trace(scenario)
+        except RaisedError as error:
+            self.raised = self.raised or broken_off(error, scenario)
+            return None
 
 
 def looser(policy: Policy) -> list[Policy]:
-    """``policy``, and after it the one that grants eta and mu no more than float32."""
+    """``policy``, and after it the one that grants eta and mu no more than float32.
+
+    A right form has its own bound, and no looser one.
+    """
+    if policy.is_right_form:
+        return [policy]
     loose = POLICIES["float32-eta-ftz" if policy.ftz else "float32-eta"]
     return [policy] if policy == loose else [policy, loose]

@@ -45,7 +45,7 @@ def endure(
     for number, (steps, elements) in enumerate(shapes):
         rng = np.random.default_rng((seed, number, steps, elements))
         scenario = drawn(rng, steps, elements)
-        outcome.failure = _attempt(subject, scenario, outcome)
+        outcome.failure = _attempt(subject, scenario, outcome) or outcome.raised
         if outcome.failure is not None:
             break
     return outcome
@@ -62,7 +62,7 @@ def hold_equation(law: Law, subject: Subject, *, examples: int, seed: int) -> Ou
 def endure_through(subject: Subject, scenario: Scenario) -> Outcome:
     """Hold a port to E6 over one scenario of a single tensor (see `endure`)."""
     outcome = Outcome(LAWS["step"])
-    outcome.failure = _attempt(subject, scenario, outcome)
+    outcome.failure = _attempt(subject, scenario, outcome) or outcome.raised
     return outcome
 
 
@@ -82,9 +82,10 @@ def drawn(rng: np.random.Generator, steps: int, elements: int) -> Scenario:
 
 
 def _attempt(subject: Subject, scenario: Scenario, outcome: Outcome) -> Failure | None:
-    trace = subject.trace(scenario)
+    trace = outcome.trace(subject, scenario)
+    if trace is None:
+        return None
     judgement, counts = worst(LAWS["step"].check(scenario, trace, subject.rule))
-    outcome.scenarios += 1
     outcome.count(counts)
     if judgement is None:
         return None

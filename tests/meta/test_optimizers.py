@@ -391,3 +391,54 @@ def test_the_reference_keeps_its_precision_and_takes_numbers():
     parameter.grad = np.array([True, False])
     with pytest.raises(TypeError, match="grad must be of real numbers, got dtype bool"):
         asgd.reference.ASGD([parameter]).step()
+
+
+@pytest.mark.parametrize("name", ["documented", "same-step", "bottou", "torch"])
+@pytest.mark.parametrize("t0", [0.0, 2.0, 2.5])
+def test_repr_says_when_averaging_begins(name, t0):
+    """At the step that it names the average is theta; one step later it is a mean of two."""
+    w = asgd.fast.Parameter(np.array([1.0]))
+    optimizer = asgd.fast.ASGD([w], lr=0.5, lambd=0.0, t0=t0, convention=name)
+    begins = int(repr(optimizer).split("averages from step ")[1].split(" on")[0])
+    values = [w.data.copy()]
+    for _ in range(begins + 1):
+        w.grad = w.data.copy()
+        optimizer.step()
+        values.append(w.data.copy())
+        seen = optimizer.averages()[0]
+        assert (seen == w.data).all() == (len(values) - 1 <= begins)
+    assert values[-1] < seen < values[-2]
+
+
+def test_repr_shows_the_groups():
+    """Every group stands on a line, with its hyperparameters and what becomes of its average."""
+    groups = [{"params": [asgd.fast.Parameter(np.ones(2))], "t0": math.inf, "maximize": True}]
+    groups.append({"params": [asgd.fast.Parameter(np.ones(3)), asgd.fast.Parameter(np.ones(1))]})
+    lines = repr(asgd.fast.ASGD(groups, lr=0.1, t0=100)).splitlines()
+    assert lines[0] == "ASGD(convention=documented"
+    assert lines[1].startswith("  group 0: 1 parameter, lr=0.1, lambd=0.0001")
+    assert lines[1].endswith("maximize; never averages")
+    assert lines[2].startswith("  group 1: 2 parameters")
+    assert lines[2].endswith("averages from step 100 on)")
+
+
+def test_errors_name_the_cure():
+    """What a newcomer gets wrong first is refused with what to write instead."""
+    w = asgd.fast.Parameter(np.ones(2, np.float32))
+    optimizer = asgd.fast.ASGD([w])
+    masked = np.ma.masked_array(np.ones(2, np.float32), [True, False])
+    with pytest.raises(TypeError, match=r"wrap each array: ASGD\(\[Parameter\(array\)\]\)"):
+        asgd.fast.ASGD([np.ones(2)])
+    with pytest.raises(TypeError, match=r"use Parameter\(np\.asarray\(data, np\.float64\)\)"):
+        asgd.fast.Parameter([1, 2])
+    with pytest.raises(TypeError, match=r"data must not be masked.*data\.filled\(0\)"):
+        asgd.fast.Parameter(masked)
+    for grad, cure in (
+        ([1.0, 2.0], r"use np\.asarray\(grad, np\.float32\)"),
+        (np.ones(2), r"use grad\.astype\(np\.float32\)"),
+        (masked, r"grad must not be masked.*grad\.filled\(0\)"),
+    ):
+        w.grad = grad
+        with pytest.raises(TypeError, match=cure):
+            optimizer.step()
+    assert (w.data == 1).all()

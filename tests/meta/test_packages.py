@@ -91,7 +91,7 @@ def test_a_clone_does_not_hide_the_package(tmp_path):
     assert "asgd" in run(sys.executable, "-m", "asgd", "--version", cwd=tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_action_runs_as_on_a_runner(tmp_path):
     """The steps of action.yml, in their order: they install this checkout, and verify a port."""
     shutil.copytree(ROOT, tmp_path / "action", ignore=MADE)

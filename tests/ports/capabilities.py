@@ -57,7 +57,7 @@ def twin(port: Any) -> Port | None:
         return made
     try:
         other: Port = type(port)()
-    except TypeError:
+    except Exception:  # noqa: BLE001 - whatever a foreign class raises
         return None
     return other
 

@@ -119,7 +119,11 @@ class _Child:
             raise self._broken(printable(header["broken"]))
         if "raised" in header:
             text = printable(header["raised"])
-            raise RefusalError(text) if header.get("refused") is True else RaisedError(text)
+            if header.get("refused") is True:
+                raise RefusalError(text)
+            raised, call = RaisedError(text), header.get("call")
+            raised.call = call if type(call) is int and 0 <= call < 2**31 else 0
+            raise raised
         return header, data
 
     def _broken(self, reason: str, request: Mapping[str, Any] | None = None) -> PortError:

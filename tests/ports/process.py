@@ -21,6 +21,7 @@ TIMEOUT = 10.0
 """Seconds that a port has to answer a request."""
 PATIENCE = 10
 """Timeouts that it has for being imported, and for its first step."""
+UNSTARTED = "could not be started"
 _SUPERVISOR = str(Path(__file__).with_name("supervisor.py"))
 _TAIL = 4096  # bytes of what it prints that are kept
 _GRACE = 1.0  # seconds between a closed pipe and the end of who closed it
@@ -62,6 +63,39 @@ class LimitError(PortError):
     """The run reached its limit."""
 
 
+class Supervised:
+    """A supervisor that runs a program, and what it says at the end.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        Program and arguments.
+    memory : int or None
+        Resident bytes of the program and of what it starts.
+    kept : int
+        A descriptor that the program has beside the standard streams, or -1.
+    **streams
+        Standard streams, as `subprocess.Popen` takes them.
+    """
+
+    def __init__(self, argv: Sequence[str], memory: int | None, kept: int, **streams: int) -> None:
+        held, self.control = os.pipe()
+        self.status, told = os.pipe()
+        numbers = (held, told, memory or 0, kept)
+        extra = (kept,) if kept >= 0 else ()
+        try:
+            self.popen = subprocess.Popen(  # noqa: S603 - running it is the purpose
+                [sys.executable, "-I", "-S", _SUPERVISOR, *map(str, numbers), *argv],
+                pass_fds=(held, told, *extra),
+                # Signals of the terminal are the judge's.
+                start_new_session=True,
+                **streams,  # type: ignore[call-overload]
+            )
+        finally:
+            os.close(held)
+            os.close(told)
+
+
 class Process:
     """A running child with a private pipe; what it prints is kept for messages alone.
 
@@ -76,35 +110,23 @@ class Process:
     def __init__(self, argv: Sequence[str], limits: Limits) -> None:
         self.limits = limits
         ours, theirs = socket.socketpair()
-        held, control = os.pipe()
-        status, told = os.pipe()
-        descriptors = (held, told, theirs.fileno())
-        numbers = (held, told, limits.memory or 0, theirs.fileno())
         with theirs:
-            self._popen = subprocess.Popen(  # noqa: S603 - running it is the purpose
-                [
-                    *(sys.executable, "-I", "-S", _SUPERVISOR),
-                    *map(str, numbers),
-                    *argv,
-                    str(theirs.fileno()),
-                ],
+            started = Supervised(
+                [*argv, str(theirs.fileno())],
+                limits.memory,
+                theirs.fileno(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                pass_fds=descriptors,
-                start_new_session=True,
             )
-        os.close(held)
-        os.close(told)
+        self._popen = started.popen
         assert self._popen.stdout is not None
         self._output = self._popen.stdout
         os.set_blocking(self._output.fileno(), False)
         ours.settimeout(0)
         self._link, self._tail, self._said = ours, bytearray(), bytearray()
         # Also at the end of this process, if nobody asks for it before.
-        self.kill = weakref.finalize(
-            self, _end, self._popen, ours, control, status, self._tail, self._said
-        )
+        self.kill = weakref.finalize(self, _end, started, ours, self._tail, self._said)
 
     def send(self, data: bytes, deadline: float) -> None:
         """Send bytes; what the child prints meanwhile is read, so that it cannot block on it."""
@@ -159,11 +181,7 @@ class Process:
 
     def ending(self) -> str:
         """How it ended, once it was killed."""
-        said, _, left = self._said.decode("utf-8", "replace").partition("\n")
-        text = _in_words(said)
-        if left.strip() not in {"", "0"}:
-            text += f" and left {left.strip()} processes that could not be ended"
-        return text
+        return in_words(bytes(self._said))
 
     def last_words(self) -> list[str]:
         """End of what it printed, in lines."""
@@ -181,7 +199,16 @@ def _keep(pipe: IO[bytes], tail: bytearray) -> bool:
     return bool(part)
 
 
-def _in_words(said: str) -> str:
+def in_words(status: bytes) -> str:
+    """How a program ended, from what its supervisor said."""
+    said, _, left = status.decode("utf-8", "replace").partition("\n")
+    text = _how(said)
+    if left.strip() not in {"", "0"}:
+        text += f" and left {printable(left, 20)} processes that could not be ended"
+    return text
+
+
+def _how(said: str) -> str:
     what, _, text = said.partition(" ")
     if what == "exit":
         return f"ended with exit code {text}"
@@ -194,34 +221,34 @@ def _in_words(said: str) -> str:
     if what == "memory":
         return f"used more than {int(text) / 1e6:.0f} MB of memory"
     if what == "failed":
-        return f"could not be started ({printable(text, 200)})"
+        return f"{UNSTARTED} ({printable(text, 200)})"
     if what == "told":
         return "closed its pipe"
     # The supervisor said nothing: what was started may be left.
     return "ended its supervisor (processes that it started may be left)"
 
 
-def _end(
-    popen: "subprocess.Popen[bytes]",
-    link: socket.socket,
-    control: int,
-    status: int,
-    tail: bytearray,
-    said: bytearray,
-) -> None:
+def _end(started: Supervised, link: socket.socket, tail: bytearray, said: bytearray) -> None:
     """Let the supervisor end everything, wait until it has, and keep what there is to say."""
     link.close()
-    os.close(control)
-    try:
-        popen.wait(_ENDING)
-    except subprocess.TimeoutExpired:
-        popen.kill()
-        popen.wait()
+    said += end(started)
+    popen = started.popen
     assert popen.stdout is not None
-    with open(status, "rb") as file, popen.stdout:
-        said += file.read(4096)
+    with popen.stdout:
         # No more than a pipe holds: whoever still writes has outlived everything.
         for _ in range(16):
             before = bytes(tail)
             if not _keep(popen.stdout, tail) or tail == before:
                 break
+
+
+def end(started: Supervised) -> bytes:
+    """Let the supervisor end everything, and wait until it has; what it says of the end."""
+    os.close(started.control)
+    try:
+        started.popen.wait(_ENDING)
+    except subprocess.TimeoutExpired:
+        started.popen.kill()
+        started.popen.wait()
+    with os.fdopen(started.status, "rb") as file:
+        return file.read(4096)

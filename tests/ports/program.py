@@ -7,9 +7,9 @@ standard error can block only its own thread; the caller waits on a queue with a
 import contextlib
 import os
 import queue
-import signal
 import subprocess
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -20,10 +20,16 @@ from numpy.typing import NDArray
 
 from . import wire
 from .capabilities import Capabilities
-from .process import TIMEOUT
-from .protocol import PortError, RefusalError
+from .interruption import check
+from .process import PATIENCE, TIMEOUT, UNSTARTED, Limits, Supervised, end, in_words
+from .protocol import PortError, RaisedError, RefusalError
+from .text import block, printable
 
-_LONGEST = 1 << 28  # bytes of one answer: beyond it, the program is not answering but flooding
+_SPARE = 1 << 16  # bytes of an answer beside its numbers
+_NUMBER = 64  # bytes of a number in an answer
+_STATE = 1 << 24  # bytes of a saved state beside what is kept for each number
+_STATE_NUMBER = 1024  # bytes of a saved state for each number of the parameters
+_WAITING = 16  # answers that wait to be read
 _TAIL = 4096  # bytes of standard error that are kept
 _SILENCE = 3  # steps running that may leave out what the port says it shows
 _SHOWN = 600  # characters of a request or an answer in a message
@@ -32,20 +38,23 @@ _SHOWN = 600  # characters of a request or an answer in a message
 class _Process:
     """A running program and the threads that serve its pipes."""
 
-    def __init__(self, argv: Sequence[str]) -> None:
+    def __init__(self, argv: Sequence[str], memory: int | None) -> None:
         try:
-            # A session of its own, so that what the program started can be ended with it.
-            self._popen = subprocess.Popen(  # noqa: S603 - running the program is the purpose
+            self._started = Supervised(
                 list(argv),
+                memory,
+                -1,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                start_new_session=os.name == "posix",
             )
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise PortError(f"cannot start {argv[0]}: {reason}") from error
-        self.answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+            raise PortError(f"cannot start {printable(argv[0])}: {reason}") from error
+        self._popen = self._started.popen
+        self.answers: queue.Queue[bytes] = queue.Queue(_WAITING)
+        self.longest = _Longest()
+        self._said = bytearray()
         self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         # Threads and queues only: a thread that held this object would keep it from being ended.
         self._tail: deque[bytes] = deque()
@@ -57,23 +66,27 @@ class _Process:
         )
         self._stderr.start()
         for target, pipe, messages in (
-            (_write, self._popen.stdin, self._requests),
-            (_read, self._popen.stdout, self.answers),
+            (_write, self._popen.stdin, (self._requests,)),
+            (_read, self._popen.stdout, (self.answers, self.longest)),
         ):
-            threading.Thread(target=target, args=(pipe, messages), daemon=True).start()
+            threading.Thread(target=target, args=(pipe, *messages), daemon=True).start()
         # Also at the end of this process, if nobody asks for it before.
-        self.kill = weakref.finalize(self, _end, self._popen, self._requests)
+        self.kill = weakref.finalize(
+            self, _end, self._started, self._requests, self.longest, self._said
+        )
 
     def send(self, line: bytes | None) -> None:
         """Write a line; None ends the program's standard input."""
         self._requests.put(line)
 
-    def wait(self, seconds: float) -> int | None:
-        """Exit code, or None where the program still runs."""
+    def ending(self, seconds: float) -> str | None:
+        """How it ended, or None where the program still runs; it is ended then."""
         try:
-            return self._popen.wait(seconds)
+            self._popen.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
+        self.kill()
+        return in_words(bytes(self._said))
 
     def last_words(self) -> str:
         """End of standard error."""
@@ -91,13 +104,35 @@ def _write(pipe: IO[bytes], requests: "queue.SimpleQueue[bytes | None]") -> None
             pipe.flush()
 
 
-def _read(pipe: IO[bytes], answers: "queue.SimpleQueue[bytes]") -> None:
+class _Longest:
+    """Bytes that the next answer may have, as long as somebody waits for one."""
+
+    def __init__(self) -> None:
+        self.bytes = _SPARE
+        self.over = False
+
+
+def _read(pipe: IO[bytes], answers: "queue.Queue[bytes]", longest: _Longest) -> None:
     """Pass the lines on; the last entry is what is left at the end, without a newline."""
+    rest = bytearray()
     with contextlib.suppress(OSError, ValueError), pipe:
-        while (line := pipe.readline(_LONGEST)).endswith(b"\n"):
-            answers.put(line)
-        answers.put(line)
-    answers.put(b"")
+        while len(rest) <= longest.bytes and (part := os.read(pipe.fileno(), 1 << 16)):
+            begun = len(rest)
+            rest += part
+            while (at := rest.find(b"\n", begun)) >= 0:
+                _put(answers, bytes(rest[: at + 1]), longest)
+                del rest[: at + 1]
+                begun = 0
+    _put(answers, bytes(rest), longest)
+    _put(answers, b"", longest)
+
+
+def _put(answers: "queue.Queue[bytes]", line: bytes, longest: _Longest) -> None:
+    """Wait until there is room, or nobody reads any more."""
+    while not longest.over:
+        with contextlib.suppress(queue.Full):
+            answers.put(line, timeout=0.5)
+            return
 
 
 def _keep_tail(pipe: IO[bytes], tail: deque[bytes]) -> None:
@@ -108,15 +143,15 @@ def _keep_tail(pipe: IO[bytes], tail: deque[bytes]) -> None:
                 tail.popleft()
 
 
-def _end(popen: "subprocess.Popen[bytes]", requests: "queue.SimpleQueue[bytes | None]") -> None:
+def _end(
+    started: Supervised,
+    requests: "queue.SimpleQueue[bytes | None]",
+    longest: _Longest,
+    said: bytearray,
+) -> None:
     requests.put(None)
-    if popen.poll() is None:
-        with contextlib.suppress(OSError):
-            if os.name == "posix":
-                os.killpg(popen.pid, signal.SIGKILL)
-            else:
-                popen.kill()
-    popen.wait()
+    longest.over = True
+    said += end(started)
 
 
 class ProgramPort:
@@ -129,7 +164,9 @@ class ProgramPort:
     argv : sequence of str
         The program and its arguments.
     timeout : float
-        Seconds that it has to answer a request.
+        Seconds that it has to answer a request; ten times that until its first step.
+    limits : Limits, optional
+        What it may take, in the place of ``timeout``.
 
     Attributes
     ----------
@@ -147,12 +184,16 @@ class ProgramPort:
         must_refuse=True,
     )
 
-    def __init__(self, argv: Sequence[str], timeout: float = TIMEOUT) -> None:
-        self.argv, self.timeout = tuple(argv), timeout
+    def __init__(
+        self, argv: Sequence[str], timeout: float = TIMEOUT, limits: Limits | None = None
+    ) -> None:
+        self.argv, self.limits = tuple(argv), limits or Limits(timeout)
         self.transcript: list[bytes] = []
         self._process: _Process | None = None
         self._reads: frozenset[str] = frozenset()
         self._dtype = ""
+        # Until its first step it has longer to answer.
+        self._cold = True
         self._sizes: list[int] = []
         # For each quantity: steps with a gradient since a parameter last showed it.
         self._silent: dict[str, list[int]] = {}
@@ -184,6 +225,7 @@ class ProgramPort:
     def step(self, grads: Sequence[NDArray[Any] | None]) -> dict[str, Any]:
         """Take one step."""
         answer, raw = self._ask(wire.step(grads))
+        self._cold = False
         with self._breach(raw):
             shown = wire.observation(answer, self._dtype, self._sizes, self._reads)
             self._check_silence(shown, grads)
@@ -214,12 +256,14 @@ class ProgramPort:
             return
         _, raw = self._ask({"op": "close"})
         self._process.send(None)
-        code = self._process.wait(self.timeout)
+        timeout = self.limits.timeout
+        ending = self._process.ending(timeout)
         with self._breach(raw):
-            if code is None:
-                raise wire.BreachError(f"the program still runs {self.timeout:g} s after close")
-            if code:
-                raise wire.BreachError(f"the program must exit with 0 after close, got {code}")
+            if ending is None:
+                raise wire.BreachError(f"the program still runs {timeout:g} s after close")
+            if ending != "ended with exit code 0":
+                got = ending.removeprefix("ended with exit code ")
+                raise wire.BreachError(f"the program must exit with 0 after close, got {got}")
         self.kill()
 
     def kill(self) -> None:
@@ -238,37 +282,49 @@ class ProgramPort:
         """Answer to a request, parsed and raw."""
         if self._process is None:
             self.transcript.clear()
-            self._process = _Process(self.argv)
+            self._process = _Process(self.argv, self.limits.memory)
+            self._cold = True
             if request["op"] != "hello":
                 self.hello()
         line = wire.line(request)
         self.transcript.append(line)
         with self._breach(None):
             self._check_unasked()
+            numbers = sum(self._sizes)
+            self._process.longest.bytes = (
+                _STATE + _STATE_NUMBER * numbers
+                if request["op"] == "save"
+                else _SPARE + _NUMBER * (2 * numbers + 2 * len(self._sizes))
+            )
             self._process.send(line)
-            raw = self._receive()
+            raw = self._receive(PATIENCE if self._cold else 1)
         with self._breach(raw):
             answer = wire.parse(raw)
             if wire.succeeded(answer):
                 return answer, raw
-            if not refusable:
-                raise wire.BreachError(f"the program refused it: {answer['error']}")
-        raise RefusalError(answer["error"])
+        reason = printable(answer["error"])
+        if refusable:
+            raise RefusalError(reason)
+        raise RaisedError(f"{request['op']}() was refused: {reason}")
 
-    def _receive(self) -> bytes:
+    def _receive(self, timeouts: float) -> bytes:
         assert self._process is not None
+        check()
+        longest = self._process.longest.bytes
         try:
-            raw = self._process.answers.get(timeout=self.timeout)
+            left = self.limits.deadline(timeouts) - time.monotonic()
+            raw = self._process.answers.get(timeout=max(left, 0.0))
         except queue.Empty:
-            raise wire.BreachError(f"no answer within {self.timeout:g} s") from None
+            raise wire.BreachError(str(self.limits.overrun(timeouts))) from None
+        if len(raw) > longest:
+            raise wire.BreachError(f"the answer is longer than {longest} bytes")
         if raw.endswith(b"\n"):
             return raw
-        if len(raw) >= _LONGEST:
-            raise wire.BreachError(f"no end of line within {_LONGEST} bytes")
         if raw:
             raise wire.BreachError(f"the answer has no end of line: {_shorten(raw)}")
-        code = self._process.wait(1.0)
-        gone = "closed its standard output" if code is None else f"ended with exit code {code}"
+        gone = self._process.ending(1.0) or "closed its standard output"
+        if gone.startswith(UNSTARTED):
+            raise PortError(f"cannot start {printable(self.argv[0])}: {gone}")
         raise wire.BreachError(f"the program {gone} instead of answering")
 
     def _check_unasked(self) -> None:
@@ -315,11 +371,12 @@ class ProgramPort:
                 words = process.last_words()
                 if words:
                     lines.append("  end of standard error:")
-                    lines += [f"    {line}" for line in words.splitlines()[-12:]]
+                    lines += [f"    {line}" for line in block(words)]
             self._process = None
             raise PortError("\n".join(lines)) from error
 
 
 def _shorten(raw: bytes) -> str:
-    text = raw.decode("utf-8", "backslashreplace").rstrip("\n")
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(raw)} bytes)"
+    text = raw[: 4 * _SHOWN].decode("utf-8", "backslashreplace").rstrip("\n")
+    short = printable(text, _SHOWN)
+    return short if len(raw) <= _SHOWN else f"{short} ({len(raw)} bytes)"

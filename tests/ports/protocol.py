@@ -20,7 +20,15 @@ class PortError(Exception):
 
 
 class RaisedError(PortError):
-    """The port raised an exception, or refused, where it should have answered."""
+    """The port raised an exception, or refused, where it should have answered.
+
+    Attributes
+    ----------
+    call : int
+        Step calls since the events began that it was asked in, this one included.
+    """
+
+    call: int = 0
 
 
 class RefusalError(Exception):

@@ -105,12 +105,16 @@ def play(
         return found
     sizes = [len(p) for p in scenario.params]
     seen: list[Observation] = []
-    for event in events:
-        if isinstance(event, Step):
-            seen.append(observe(port, dtype, event.grads, sizes))
-        else:
-            with asking("set"):
-                port.set(event.group, **event.changes)
+    try:
+        for event in events:
+            if isinstance(event, Step):
+                seen.append(observe(port, dtype, event.grads, sizes))
+            else:
+                with asking("set"):
+                    port.set(event.group, **event.changes)
+    except RaisedError as error:
+        error.call = len(seen) + 1
+        raise
     return seen
 
 

@@ -49,7 +49,7 @@ class Server:
         except RefusalError as error:
             yield {"raised": describe(error), "refused": True}, b""
         except RaisedError as error:
-            yield {"raised": str(error)}, b""
+            yield {"raised": str(error), "call": error.call}, b""
         except PortError as error:
             yield {"broken": str(error)}, b""
         except BaseException as error:  # noqa: BLE001 - whatever a foreign port raises
@@ -97,14 +97,20 @@ class Server:
         ]
         rest = iter(unpack(body, opened.dtype, given))
         parts: list[bytes] = []
-        sent = time.monotonic()
+        sent, call = time.monotonic(), 1
         for event in header["events"]:
-            if isinstance(event, str):
-                grads = [next(rest).copy() if there == "1" else None for there in event]
-                parts.append(codec.pack(take_step(opened.port, grads, opened.dtype, opened.sizes)))
-            else:
-                with asking("set"):
-                    opened.port.set(event[0], **event[1])
+            try:
+                if isinstance(event, str):
+                    grads = [next(rest).copy() if there == "1" else None for there in event]
+                    shown = take_step(opened.port, grads, opened.dtype, opened.sizes)
+                    parts.append(codec.pack(shown))
+                    call += 1
+                else:
+                    with asking("set"):
+                        opened.port.set(event[0], **event[1])
+            except RaisedError as error:
+                error.call = call
+                raise
             now = time.monotonic()
             if now - sent > INTERVAL or len(parts) * codec.bytes > _LARGEST:
                 yield {"ok": True, "steps": len(parts), "more": True}, b"".join(parts)

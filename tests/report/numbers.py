@@ -26,7 +26,7 @@ def expected(exact: Enclosure) -> Interval:
 
 
 def decimal(x: Fraction, digits: int = 25) -> str:
-    """``x`` to so many significant decimal digits."""
+    """``x`` to a number of significant decimal digits."""
     value = real(x)
     return str(value.context.nstr(value, digits))
 

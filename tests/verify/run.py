@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from asgd.spec import EQUATIONS, FAULTS, Policy, policy
+from asgd.spec import EQUATIONS, FAULTS, Hyperparameters, policy
 
 from ..diagnosis.bias import biases
 from ..diagnosis.convention import find_identity
@@ -13,7 +13,9 @@ from ..diagnosis.effective_gradient import in_gradient
 from ..diagnosis.impulse_response import read_out
 from ..diagnosis.lifecycle import interruption, lifecycle_fault
 from ..diagnosis.limits import spoiled_average, stopped_counter
+from ..diagnosis.right_form import right_form
 from ..diagnosis.root_cause import RootCause, plain, root_causes
+from ..diagnosis.series import series
 from ..diagnosis.shrink import shrink
 from ..laws.equations import LAWS
 from ..laws.hold import hold
@@ -22,12 +24,20 @@ from ..laws.long_run import equation_of
 from ..laws.outcome import LEVELS, Failure, Finding, Outcome, Subject, looser
 from ..laws.scale import hold_equation
 from ..ports.capabilities import capabilities
-from ..ports.protocol import Hello, Port, PortError, greet
+from ..ports.protocol import Hello, Port, PortError, RaisedError, greet
+from ..ports.scenario import drive, single
 from .coverage import without_laws
 from .result import Deviation, DtypeResult, Options, Result
 from .waivers import UNKNOWN
 
 NOT_LINEAR = "not-linear"
+RAISES = "raises"
+PLAIN = single(
+    Hyperparameters(lr=0.5, lambd=0.25, alpha=0.75, t0=1.0, weight_decay=0.125, maximize=False),
+    ((1.0, -2.0),),
+    (((0.5, 0.25),),) * 3,
+)
+"""A plain run of three steps."""
 
 Progress = Callable[[str, float], None]
 """Told what is done now, and the share that is done before it."""
@@ -115,33 +125,113 @@ def _verify(port: Port, result: Result, progress: Progress) -> None:
         result.findings.append(Finding("close-failed", f"close failed: {error}", {}))
 
 
-def policies(name: str) -> list[Policy]:
-    """Policies to try in turn; "auto" never chooses one that excuses lost precision."""
-    return [policy("native" if name == "auto" else name)]
-
-
 def _verify_dtype(
     port: Port, hello: Hello, into: DtypeResult, options: Options, progress: Progress
 ) -> None:
     """Judge a port in one dtype; what is judged is in ``into`` at once."""
-    required = policies(options.policy)[0]
+    # "auto" never chooses a policy that excuses lost precision.
+    required = policy("native" if options.policy == "auto" else options.policy)
     into.policy = required.name
     progress("convention", 0.0)
+    # A port that cannot do this is not judged; one that can, and raises later, breaks a law.
+    drive(port, PLAIN, into.dtype)
     into.identity = find_identity(port, hello, into.dtype, options.convention, required)
     subject = Subject(port, hello, into.dtype, into.identity.convention, required)
     examples = LEVELS[options.level]
     precision_only = _hold_equations(subject, examples, options.seed, into, progress)
-    broken = {o.law.equation: o.failure for o in into.outcomes if o.failure is not None}
+    broken = {
+        o.law.equation: o.failure
+        for o in into.outcomes
+        if o.failure is not None and not o.failure.raised
+    }
     wrong = set(broken) - precision_only
     lives = []
     for law, share in _spread([*LIFECYCLE_LAWS.values(), REFUSAL], _EQUATIONS, _LIFECYCLE):
         progress(law.name, share)
         lives.append(hold_life(law, subject, examples=examples, seed=options.seed, truth=not wrong))
         into.outcomes.append(lives[-1])
+    failures = [o.failure for o in into.outcomes if o.failure is not None]
+    # No order of evaluation raises.
+    failed = bool(failures) and not any(failure.raised for failure in failures)
+    form = right_form(subject) if failed and options.policy == "auto" else None
+    if form is not None:
+        into.outcomes.clear()
+        _verify_dtype(port, hello, into, replace(options, policy=form.name), progress)
+        return
     progress("diagnosis", _LIFECYCLE)
+    raised = _raised(into.outcomes, into.dtype)
+    try:
+        into.deviations = [*raised, *_named(subject, into, broken, precision_only, lives)]
+        into.findings = tuple(_findings(subject, lives, into.deviations))
+    except RaisedError:
+        if not raised and not broken and not any(o.failure for o in lives):
+            raise
+        # A port that raises while it is looked at is not looked at more closely.
+        unnamed = [_unknown(equation, failure, into.dtype) for equation, failure in broken.items()]
+        for o in lives:
+            if o.failure is not None and not o.failure.raised:
+                life = _unknown("step", o.failure, into.dtype)
+                unnamed.append(replace(life, law=o.law.key))
+        into.deviations = [*raised, *unnamed]
+    if (
+        broken
+        and not wrong
+        and not raised
+        and not any(deviation.law for deviation in into.deviations)
+    ):
+        into.conforms_under = looser(required)[-1].name
+    into.floor = sum(
+        len(law.designed(hello.supports)) + examples // 2
+        for law, outcome in zip(LAWS.values(), into.outcomes, strict=False)
+        if not outcome.not_observable
+    )
+    into.series = series(subject, [(d.id, d.equation, d.failure) for d in into.deviations])
+    into.done = True
+
+
+def _raised(outcomes: Sequence[Outcome], dtype: str) -> list[Deviation]:
+    """What the port raised instead of answering, each thing once."""
+    found: dict[str, Deviation] = {}
+    for outcome in outcomes:
+        if outcome.raised is not None and outcome.raised.raised not in found:
+            law = outcome.law
+            home = law.name if isinstance(law, LifecycleLaw) else ""
+            title, _, fix = _say(RAISES, law.equation)
+            failure = outcome.raised
+            found[outcome.raised.raised] = Deviation(
+                RAISES,
+                law.equation,
+                dtype,
+                title,
+                _when(failure),
+                fix,
+                outcome.raised,
+                law=home,
+            )
+    return list(found.values())
+
+
+def _when(failure: Failure) -> str:
+    call = failure.judgement.call
+    return f"{failure.raised} (call {call} of step)" if call else failure.raised
+
+
+def _unknown(equation: str, failure: Failure, dtype: str) -> Deviation:
+    return Deviation(UNKNOWN, equation, dtype, *_say(UNKNOWN, equation), failure)
+
+
+def _named(
+    subject: Subject,
+    into: DtypeResult,
+    broken: dict[str, Failure],
+    precision_only: set[str],
+    lives: Sequence[Outcome],
+) -> list[Deviation]:
+    """What deviates, by name, but for what the port raised."""
     deviations = _broken_lives(lives, subject)
     # What differs from run to run says nothing of the equations.
     if not any(deviation.id == "not-repeatable" for deviation in deviations):
+        assert into.identity is not None
         named = root_causes(
             broken, precision_only, into.identity.explanations, into.identity.parts, subject
         )
@@ -153,16 +243,7 @@ def _verify_dtype(
             if not into.readout.linear:
                 ours = _not_linear(ours)
         deviations = [*ours, *deviations]
-    into.deviations = deviations
-    if broken and not wrong and not any(deviation.law for deviation in deviations):
-        into.conforms_under = looser(required)[-1].name
-    into.floor = sum(
-        len(law.designed(hello.supports)) + examples // 2
-        for law, outcome in zip(LAWS.values(), into.outcomes, strict=False)
-        if not outcome.not_observable
-    )
-    into.findings = tuple(_findings(subject, lives, deviations))
-    into.done = True
+    return deviations
 
 
 _T = TypeVar("_T")
@@ -184,7 +265,7 @@ def _hold_equations(
         progress(law.key, share)
         outcome = hold_equation(law, subject, examples=examples, seed=seed)
         into.outcomes.append(outcome)
-        if outcome.failure is None or subject.policy == loose:
+        if outcome.failure is None or outcome.failure.raised or subject.policy == loose:
             continue
         # Would it hold with eta and mu in float32? Then that, and nothing else, is the matter.
         second = hold(
@@ -196,7 +277,7 @@ def _hold_equations(
         )
         outcome.scenarios += second.scenarios
         outcome.judged += second.judged
-        if second.failure is None:
+        if second.failure is None or second.failure.raised:
             precision_only.add(law.equation)
         else:
             outcome.failure = second.failure
@@ -253,7 +334,7 @@ def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]
     deviations = []
     for outcome in lives:
         law, failure = outcome.law, outcome.failure
-        if failure is None or not isinstance(law, LifecycleLaw):
+        if failure is None or failure.raised or not isinstance(law, LifecycleLaw):
             continue
         ident = lifecycle_fault(law.name, failure, loosest(subject))
         equation = equation_of(failure, loosest(subject)) if law.name == "long" else "step"

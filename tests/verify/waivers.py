@@ -111,11 +111,6 @@ def read_waivers(path: Path) -> tuple[Waiver, ...]:
     return tuple(waivers)
 
 
-def write_waivers(path: Path, found: Iterable[Waiver]) -> None:
-    """Write waivers to a file, as `read_waivers` reads it."""
-    path.write_text(waivers_text(found), encoding="utf-8")
-
-
 def waivers_text(found: Iterable[Waiver]) -> str:
     """Waivers as TOML."""
     tables = []

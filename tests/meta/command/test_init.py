@@ -62,7 +62,7 @@ def test_a_place_that_cannot_be_written(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [".github"]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_starter_conforms_as_it_is(tmp_path, lang):
     """The starter's own test passes, as a newcomer runs it."""

@@ -211,7 +211,7 @@ def test_interrupted(folder):
         "        if Slow.opened == 200: _thread.interrupt_main()\n"
         "        super().open(*given)\n"
     )
-    done = run(folder, "asgd", "verify", "slow:Slow", "--json", "r.json")
+    done = run(folder, "asgd", "verify", "slow:Slow", "--in-process", "--json", "r.json")
     assert done.returncode == 130, done.stderr
     report = json.loads((folder / "r.json").read_text())
     assert report["interrupted"] is True

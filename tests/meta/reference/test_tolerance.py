@@ -73,6 +73,9 @@ def stated_step_size(t, lr, lambd, alpha, arithmetic):
     power = 8 * u / (1 - 8 * u) + 9 * u * (1 + u) * reach * (log + base)
     distance = alpha * rhos[2] * log + reach * base + power + 2 * u / (1 - u)
     distance += store / (1 - store)
+    if arithmetic.policy.form == "logarithm" and lr:
+        distance += 8 * u * (1 + u) * (abs(MP.log(lr)) + 2 * rhos[0])
+        distance += u * (1 + u) * (abs(MP.log(lr) - alpha * log) + distance)
     return rhos[0] + (1 + rhos[0]) * MP.expm1(distance), 2 * tau
 
 
@@ -142,7 +145,7 @@ def test_update(arithmetic):
         shifted = shift * (g + pull * m) + e * m * sum(moved)
         size = e + shift
         rounds = (1 + a + b) * (m + size * g) + (3 + b) * size * pull * m
-        underflow = 4 * tau * (1 + size) * (1 + m) + 4 * tau * size * pull
+        underflow = 4 * tau * (1 + size) * (1 + m + pull)
         stated = shifted + u * rounds / (1 - (4 + b) * u) + underflow
         stated = (1 + u) * stated + u * exact(updated)
         bound = descend_tolerance(

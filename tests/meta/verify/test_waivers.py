@@ -3,8 +3,12 @@
 import datetime as dt
 
 import pytest
+from synthetic_results import ALL_LAWS, deviation
 
-from asgd.tests.verify.waivers import Waiver, WaiverError, read_waivers, waivers_text, write_waivers
+from asgd.tests.laws.outcome import Outcome
+from asgd.tests.ports.protocol import Hello
+from asgd.tests.verify.result import DtypeResult, Options, Result
+from asgd.tests.verify.waivers import Waiver, WaiverError, read_waivers, waivers_text
 
 GOOD = """\
 [[waive]]
@@ -38,9 +42,8 @@ def test_reading(tmp_path):
     assert first.dtype == "float64"
     assert first.expires == dt.date(2027, 1, 31)
     assert second.equation == "descend"
-    write_waivers(path, found)
+    path.write_text(waivers_text(found))
     assert read_waivers(path) == found
-    assert waivers_text(found) == path.read_text()
 
 
 def test_expiry():
@@ -115,3 +118,51 @@ def test_other_dtypes_do_not_overlap(tmp_path):
     entry = "[[waive]]\nid = 'eta-constant'\nreason = 'x'\ndtype = '{}'\n"
     text = entry.format("float32") + entry.format("float64")
     assert len(read_waivers(written(tmp_path, text))) == 2
+
+
+def judged(*waivers, dtype="float32", hidden=(), found=()):
+    """A result in one dtype, with laws that were not observed and faults that were found."""
+    outcomes = [
+        Outcome(law, not_observable=("average",) if key in hidden else ())
+        for key, law in ALL_LAWS.items()
+    ]
+    one = DtypeResult(dtype, outcomes=outcomes, waivers=waivers, done=True)
+    one.deviations = [deviation(ident, dtype) for ident in found]
+    hello = Hello("x", "1", ("float32", "float64"), frozenset(), frozenset())
+    return Result("x", hello, Options(waivers=waivers), dtypes=[one])
+
+
+CONSTANT = Waiver("eta-constant", "x")
+
+
+@pytest.mark.parametrize(
+    ("result", "stale"),
+    [
+        (judged(CONSTANT), True),
+        (judged(CONSTANT, found=["eta-constant"]), False),
+        (judged(CONSTANT, hidden=["step_size"]), False),
+        (judged(Waiver("eta-constant", "x", dtype="float64")), False),
+        (judged(Waiver("eta-constant", "x", equation="descend")), True),
+        (judged(Waiver("eta-float32-stored", "x")), False),
+        (judged(Waiver("eta-float32-stored", "x"), dtype="float64"), True),
+        (judged(Waiver("count-lost", "x"), hidden=["resume"]), False),
+        (judged(Waiver("count-lost", "x")), True),
+        (judged(Waiver("unknown", "x", "float32", "average")), True),
+        (judged(Waiver("unknown", "x", "float32", "average"), hidden=["average"]), False),
+        (judged(Waiver("eta-constant", "x", expires=dt.date(2001, 1, 1))), False),
+    ],
+)
+def test_stale(result, stale):
+    """A waiver is stale where its fault could be seen in a dtype that ran, and was not."""
+    assert bool(result.stale) == stale
+
+
+def test_waived_and_expired():
+    """A waiver covers its deviation to its last day; then the deviation stands again."""
+    assert judged(CONSTANT, found=["eta-constant"]).verdict == "conforms"
+    late = Waiver("eta-constant", "x", expires=dt.date(2001, 1, 1))
+    result = judged(late, found=["eta-constant"])
+    result.dtypes[0].waivers = ()
+    assert result.verdict == "deviates"
+    assert result.expired == [late]
+    assert judged(CONSTANT, found=["eta-constant", "decay-missing"]).verdict == "deviates"

@@ -1,0 +1,109 @@
+"""The evaluation order of a port is told by its bits; fused operations are exact."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from evaluation_orders import ORDERS, OrderPort
+
+from asgd.reference import formats
+from asgd.reference.rounding import round_fraction
+from asgd.spec import CONVENTIONS
+from asgd.tests.faults.evaluation_orders import descents, means
+from asgd.tests.faults.evaluation_trees import Evaluation, polynomial, trees
+from asgd.tests.faults.fingerprint import fingerprint, lives
+from asgd.tests.faults.fused import fma
+from asgd.tests.ports.scenario import drive
+
+KNOWN = {
+    "printed": ("(theta - eta * (grad + lambd * theta))", "(average - mu * (average - theta))"),
+    "torch": ("(theta * (1 - eta * lambd) - eta * grad)", "(average - mu * (average - theta))"),
+    "merged": ("(theta - eta * (grad + lambd * theta))", "(average * (1 - mu) + mu * theta)"),
+    "merged-shrunk": (
+        "(theta * (1 - eta * lambd) - eta * grad)",
+        "(theta + average * (n - 1)) / n",
+    ),
+    "expanded-decays": (
+        "((theta - eta * lambd * theta) - eta * grad)",
+        (
+            "(average - mu * (average - theta)) below mu = 1/2, "
+            "else (theta + (1 - mu) * (average - theta))"
+        ),
+    ),
+    "fused": (
+        "fma(-eta, fma(lambd, theta, grad), theta)",
+        "(average - (1 / n) * (average - theta))",
+    ),
+}
+
+
+def runs(port, dtype):
+    """A life with one decay."""
+    return [(scenario, drive(port, scenario, dtype)) for scenario in lives()[:1]]
+
+
+@pytest.mark.parametrize("dtype", formats)
+@pytest.mark.parametrize("name", KNOWN)
+def test_the_order_is_found(name, dtype):
+    """Each of the ports that were written apart from this is reproduced to the bit."""
+    port = OrderPort(ORDERS[name], "documented")
+    found = fingerprint(runs(port, dtype), CONVENTIONS["documented"], dtype)
+    assert found.reproduces
+    update, average = KNOWN[name]
+    assert same(update) & {t for u in found.updates for t, _ in u.descents[True, False].alive}
+    assert average in {str(order) for order, _ in found.averages.alive}
+
+
+def same(text):
+    """Trees of this text, whatever the order of the factors of a product."""
+    letters = sorted(text)
+    return {
+        tree for tree in descents(lambd=True, weight_decay=False) if sorted(str(tree)) == letters
+    }
+
+
+@pytest.mark.parametrize("dtype", formats)
+def test_what_no_order_gives_is_said_and_where(dtype):
+    """One ulp, once."""
+    ((scenario, trace),) = runs(OrderPort(ORDERS["printed"], "documented"), dtype)
+    theta = [np.array(seen.theta[0], dtype) for seen in trace]
+    theta[4][3] = np.nextafter(theta[4][3], np.inf, dtype=dtype)
+    wrong = [
+        type(seen)(theta=(tuple(row.tolist()),), average=seen.average, eta=seen.eta, mu=seen.mu)
+        for seen, row in zip(trace, theta, strict=True)
+    ]
+    found = fingerprint([(scenario, wrong)], CONVENTIONS["documented"], dtype)
+    assert not found.reproduces
+    assert found.averages.alive
+    assert found.nearest is not None
+    assert found.nearest.first == (5, 0)
+    assert found.nearest.descents[True, False].nearest
+
+
+def test_trees_are_all_different_and_all_right():
+    """Each gives the exact value, where nothing rounds; none stands there twice."""
+    values = {"theta": 3.0, "grad": 5.0, "eta": 0.5, "lambd": 0.25, "weight_decay": 2.0}
+    arrays = {name: np.array([x]) for name, x in values.items()}
+    evaluation = Evaluation(arrays, "float64", frozenset(), "float64")
+    for decays, count in [((False, False), 2), ((True, False), 43), ((True, True), 1454)]:
+        made = descents(*decays)
+        decay = 0.25 * decays[0] + 2.0 * decays[1]
+        assert len({*made}) == len(made) == count
+        assert {float(evaluation(tree)[0]) for tree in made} == {3 - 0.5 * (5 + decay * 3)}
+    assert len({str(order) for order in means()}) == len(means())
+    assert [str(tree) for tree in trees(polynomial("1", "-a b"), fused=False)] == ["(1 - a * b)"]
+
+
+@pytest.mark.parametrize("dtype", formats)
+def test_fused_operations_round_once(dtype):
+    """Against fractions: any exponents, cancelling sums, and ties."""
+    rng, fmt, size = np.random.default_rng(0), formats[dtype], 400
+    for low, high in [(fmt.lowest, fmt.highest - 2), (-4, 4), (-27, 27)]:
+        exponents = rng.integers(low, high, (3, size)).astype(np.intc)
+        with np.errstate(over="ignore"):
+            x, y, z = np.ldexp(rng.integers(-63, 64, (3, size)), exponents).astype(dtype)
+            x, y, z = (np.nan_to_num(v, posinf=1, neginf=1) for v in (x, y, z))
+            z[::3] = -np.nan_to_num((x * y)[::3], posinf=1, neginf=1)
+        for a, b, c, got in zip(x, y, z, fma(x, y, z), strict=True):
+            exact = Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
+            assert round_fraction(exact, fmt) == got
