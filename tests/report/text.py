@@ -53,7 +53,8 @@ def render(report: Report, width: int = WIDTH) -> Iterator[Line]:
         yield from table(report)
         yield Line("worst: largest error, as a fraction of the tolerance", "dim")
         yield Line("")
-    yield from _conventions(report, width)
+    for dtypes, text in conventions(report):
+        yield from map(Line, wrapped(f"{', '.join(dtypes)}: {text}", width=width))
     yield from _hidden(report, width)
     for number, one in enumerate(merged(report.deviations), 1):
         yield Line("")
@@ -129,13 +130,12 @@ def cell(law: Law | None) -> tuple[str, str]:
     return law.status, f"{law.largest_error_bounds:.2f}" if law.status == "holds" else ""
 
 
-def _conventions(report: Report, width: int) -> Iterator[Line]:
+def conventions(report: Report) -> list[tuple[list[str], str]]:
+    """What is known of the convention, with the dtypes it is known of."""
     said: dict[str, list[str]] = {}
     for dtype, found in report.dtypes.items():
         said.setdefault(_convention(found), []).append(dtype)
-    for text, dtypes in said.items():
-        if text:
-            yield from map(Line, wrapped(f"{', '.join(dtypes)}: {text}", width=width))
+    return [(dtypes, text) for text, dtypes in said.items() if text]
 
 
 def _convention(found: DtypeReport) -> str:
