@@ -22,8 +22,11 @@ napoleon_google_docstring = False
 
 def _math(display):
     def visit(self, node):
-        # MathML is drawn by the browser itself: no script, no network.
-        self.body.append(convert(node.astext(), display=display))
+        # MathML is drawn by the browser itself: no script, no network. Without room above and
+        # below, the theme would let tall formulas scroll.
+        room = "0.7em" if display == "block" else "0"
+        text = convert(node.astext(), display=display)
+        self.body.append(text.replace("<math ", f'<math style="padding-block: {room}" ', 1))
         raise nodes.SkipNode
 
     return visit, None

@@ -285,7 +285,7 @@ def _hold_equations(
 
 
 def _deviation(one: RootCause, named: Sequence[RootCause], subject: Subject) -> Deviation:
-    failure = shrink(one.failure, subject, one.equation)
+    failure = shrink(one.failure, subject, one.equation, one.shows)
     if one.equation == "gradient" and _eta_is_known(failure, named, subject):
         failure = in_gradient(failure, subject)
     return Deviation(
