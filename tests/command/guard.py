@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from ..ports.interruption import Interrupted, listen
+from ..ports.interruption import Interrupted, listen, received
 from ..ports.protocol import describe
 from ..ports.text import printable
 from .exit_codes import NO_VERDICT
@@ -45,10 +46,15 @@ def guarded(run: Run) -> NoReturn:
         code, text = 128 + error.number, str(error)
         _complain(lambda: _say(text))
     except (click.Abort, KeyboardInterrupt):
-        code = 130
-        _complain(lambda: _say("interrupted"))
+        # click makes an Abort of every interruption.
+        number = received() or signal.SIGINT
+        code, text = 128 + number, f"interrupted by {signal.Signals(number).name}"
+        _complain(lambda: _say(text))
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else NO_VERDICT
+        if isinstance(error.__context__, BrokenPipeError):
+            # click exits with 1, which would be a verdict.
+            code = _complain(lambda: _say("cannot write to standard output: broken pipe"))
     except BaseException as error:  # noqa: BLE001 - a traceback would exit with 1, "deviates"
         text = f"cannot write: {error.strerror}" if isinstance(error, OSError) else _own(error)
         code = _complain(lambda: _say(text))
