@@ -40,21 +40,20 @@ def guarded(run: Run) -> NoReturn:
         accept_any_text()
         returned = run()
         code = returned if isinstance(returned, int) else 0
+    except click.exceptions.Exit as error:
+        code = error.exit_code
     except click.ClickException as error:
         code = _complain(error.show)
     except Interrupted as error:
         code, text = 128 + error.number, str(error)
         _complain(lambda: _say(text))
     except (click.Abort, KeyboardInterrupt):
-        # click makes an Abort of every interruption.
+        # click makes an Abort of every interruption of a prompt.
         number = received() or signal.SIGINT
         code, text = 128 + number, f"interrupted by {signal.Signals(number).name}"
         _complain(lambda: _say(text))
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else NO_VERDICT
-        if isinstance(error.__context__, BrokenPipeError):
-            # click exits with 1, which would be a verdict.
-            code = _complain(lambda: _say("cannot write to standard output: broken pipe"))
     except BaseException as error:  # noqa: BLE001 - a traceback would exit with 1, "deviates"
         text = f"cannot write: {error.strerror}" if isinstance(error, OSError) else _own(error)
         code = _complain(lambda: _say(text))
