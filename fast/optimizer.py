@@ -71,7 +71,7 @@ class ASGD(Optimizer[Parameter]):
     _plan: Plan | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # In a copy, views of the parameters would be arrays of their own: a plan is made anew.
+        # In a copy, views of the parameters would become separate arrays: a copy makes a new plan.
         return {**self.__dict__, "_plan": None}
 
     def add_param_group(self, group: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from asgd.spec.hyperparameters import check_hyperparameter, shown
 from . import double_double
 from .certificate import rounded
 
-# Values at a time: so many, and the dozens of arrays made on the way, stay in the cache.
+# Values at a time: with the dozens of temporary arrays they still fit the cache.
 _BLOCK = 1024
 # Wider errors could reach past a midpoint between two floats on both sides.
 _LARGEST_ERROR = 2.0**-56

@@ -74,7 +74,7 @@ class Optimizer(Generic[P]):
     Parameters
     ----------
     params : iterable of Parameter, or of dicts
-        What to optimize; a dict is a group: ``"params"`` and hyperparameters of its own.
+        What to optimize; a dict is a group: ``"params"`` and its hyperparameters.
     lr, lambd, alpha, t0, weight_decay : float
         Hyperparameters of groups that do not name their own; domains in ``asgd.md``.
     maximize : bool
@@ -167,7 +167,7 @@ class Optimizer(Generic[P]):
         raise NotImplementedError
 
     def _encode_carry(self, carry: Any) -> Any:
-        """``carry`` as plain data; None where there is none."""
+        """``carry`` as plain data, or None."""
         raise NotImplementedError
 
     def _decode_carry(self, data: Any, like: Any, step: int) -> Any:
@@ -190,7 +190,7 @@ class Optimizer(Generic[P]):
         return "\n".join(lines) + ")"
 
     def add_param_group(self, group: dict[str, Any]) -> None:
-        """Add a group: a dict with ``"params"`` and any hyperparameters of its own.
+        """Add a group: a dict with ``"params"`` and any hyperparameters.
 
         Raises
         ------

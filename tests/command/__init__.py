@@ -19,6 +19,7 @@ def main() -> None:
             signal.signal(number, _early)
     try:
         import click  # noqa: F401, PLC0415 - present or not is what is asked
+        import jinja2  # noqa: F401, PLC0415
         import rich  # noqa: F401, PLC0415
     except ImportError:
         print('the asgd command needs its extra: pip install "asgd[report]"', file=sys.stderr)  # noqa: T201

@@ -11,6 +11,7 @@ from asgd.spec import EQUATIONS, FAULTS, Convention
 
 from ..diagnosis.convention import Identity
 from ..diagnosis.impulse_response import Readout
+from ..diagnosis.series import Series
 from ..laws.equations import LAWS
 from ..laws.outcome import Failure, Finding, Outcome
 from ..ports.protocol import Hello
@@ -114,6 +115,7 @@ class DtypeResult:
     deviations: list[Deviation] = field(default_factory=list)
     floor: int = 0
     readout: Readout | None = None
+    series: Series | None = None
     findings: tuple[Finding, ...] = ()
     # A looser policy under which nothing deviates, where that is known.
     conforms_under: str = ""
