@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --config-settings editable_mode=strict --editable
 
-.PHONY: verify test lint bench prove
+.PHONY: verify test lint bench docs prove
 
 # What `asgd verify` needs, and no more.
 .venv/verify: pyproject.toml
@@ -28,6 +28,10 @@ bench: .venv/dev
 # The lemmas of spec/proofs/, by Gappa and Sollya: apt-get install gappa sollya
 prove:
 	$(PYTHON) tests/meta/studies/prove.py
+
+# The pages of spec/docs/, in build/docs; a warning fails.
+docs: .venv/dev
+	$(BIN)/python -m sphinx -b html -W --keep-going -q spec/docs build/docs
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

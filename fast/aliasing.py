@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 from numpy.typing import NDArray
 
-# The exact question is exponential at worst; so many candidate solutions are looked at.
+# The exact question is exponential at worst; a limited number of candidates is tried.
 _WORK = 10_000
 
 

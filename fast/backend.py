@@ -1,8 +1,8 @@
 """Which kernels run: NumPy's, or numba's where it is installed (``ASGD_BACKEND``).
 
 ``numpy`` and ``numba`` choose; without the variable numba is used where it is installed, once
-enough work has been seen. Then the kernels are compiled, or loaded from numba's cache, on a thread
-of their own: no import and no small step waits for it. The bits are the same before and after.
+enough work has been seen. Then the kernels are compiled, or loaded from numba's cache, on another
+thread: no import and no small step waits for it. The bits are the same before and after.
 """
 
 import importlib.util

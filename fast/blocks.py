@@ -21,7 +21,7 @@ SMALL = 1 << 13
 """Parameters up to this size are gathered: beyond it, copying costs what fewer calls save."""
 
 THREADED = 9 << 15
-"""Steps that cost less than updating so many float32 numbers stay on one thread: measured in
+"""Steps that cost less than this many float32 updates stay on one thread: measured in
 ``spec/kernels.md``, "Speed"."""
 
 

@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 
 _FIRST_DIGITS = 40
-# Beyond so many digits only a tie is still undecided.
+# Beyond this many digits only a tie is still undecided.
 _TIE_DIGITS = 640
 
 

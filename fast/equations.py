@@ -1,4 +1,4 @@
-"""The equations in NumPy; E2, the step size, has a module of its own.
+"""The equations in NumPy; `step_size.py` has E2, the step size.
 
 Arrays are float32 or float64, and results have the dtype of ``theta``: scalars never widen it.
 Nothing is modified in place.

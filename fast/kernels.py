@@ -18,7 +18,7 @@ BLOCK = 1 << 21
 # So many sizes are remembered.
 _PARTS = 256
 
-# NumPy converts in pieces of so many elements: its own choice, 8,192, leaves the nearest cache.
+# Elements that NumPy converts at a time: its default, 8,192, does not fit the nearest cache.
 _CONVERTED = 1024
 
 

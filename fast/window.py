@@ -83,7 +83,7 @@ def _quotient(high: NDArray[Any], low: NDArray[Any], divisor: float) -> NDArray[
     quotient = total / divisor
     product, product_rest = two_product(quotient, divisor)
     refined = quotient + (((total - product) - product_rest) + rest) / divisor
-    # Where the sum is not finite, or too large for the remainder, there is none.
+    # Where the sum is not finite, or too large, the remainder does not exist.
     refined = np.where(np.isfinite(refined), refined, quotient)
     return np.where(np.isfinite(refined), refined, high / divisor)
 

@@ -13,7 +13,7 @@ PRECISION = 256
 class Real(Protocol):
     """A number of arbitrary precision: an mpmath ``mpf``, or an `Enclosure`.
 
-    A Python float is none (its arithmetic does not accept a Real), so a float that leaks into the
+    A Python float is no Real (its arithmetic does not accept one), so a float that leaks into the
     equations is a type error; `real` and `Enclosure.of` take one in, exactly.
     """
 

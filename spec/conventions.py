@@ -54,7 +54,7 @@ def convention(name: str) -> Convention:
     Raises
     ------
     ValueError
-        If there is none of that name.
+        If no convention has that name.
     """
     if name not in CONVENTIONS:
         raise ValueError(f"convention must be one of {', '.join(CONVENTIONS)}, got {name!r}")

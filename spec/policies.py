@@ -36,7 +36,7 @@ def policy(name: str) -> Policy:
     Raises
     ------
     ValueError
-        If there is none of that name.
+        If no policy has that name.
     """
     if name not in POLICIES:
         raise ValueError(f"policy must be one of {', '.join(POLICIES)}, got {name!r}")

@@ -183,7 +183,7 @@ def add(x: Fixed, y: Fixed) -> Fixed:
 
 @dataclass(frozen=True)
 class FixedTransition:
-    """A `Transition` in fixed point; the gain is in units of its own (``gain_exponent``)."""
+    """A `Transition` in fixed point; the gain has its own unit (``gain_exponent``)."""
 
     decay: Fixed
     gain: Fixed

@@ -77,7 +77,7 @@ def certain_transition(tick: Tick, rule: Convention, precision: int) -> Transiti
     Raises
     ------
     TooWideError
-        If there is none up to a very high precision.
+        If no precision up to a very high one is enough.
     """
     while True:
         try:

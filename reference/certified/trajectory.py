@@ -134,7 +134,7 @@ def trajectory(
 
 
 def _checked(hyper: Mapping[str, Any]) -> dict[str, Any]:
-    """Hyperparameters as exact floats, each of its domain; ``maximize`` is none of them."""
+    """Hyperparameters but ``maximize`` as exact floats, each within its domain."""
     return {
         name: bool(value) if name == "maximize" else check_hyperparameter(name, value)
         for name, value in hyper.items()

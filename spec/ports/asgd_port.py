@@ -40,7 +40,7 @@ class Parameter:
 
     def __init__(self, theta: list[float], group: int) -> None:
         self.theta, self.group = theta, group
-        self.average: list[float] | None = None  # without one of its own, it is theta
+        self.average: list[float] | None = None  # None: it is theta
         self.t = 0
         self.eta = self.mu = 0.0
 

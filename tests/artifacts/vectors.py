@@ -126,7 +126,7 @@ def cases() -> dict[str, tuple[str, Scenario]]:
             "a parameter without gradient must be left alone, and its steps not counted (E6)",
             _skips(),
         ),
-        "groups": ("each group has hyperparameters of its own (E6)", _groups()),
+        "groups": ("each group has its own hyperparameters (E6)", _groups()),
         "changed-lr": (
             "a changed lr takes effect at another step than it must (E6)",
             _changed(lr=0.125),

@@ -20,7 +20,7 @@ Arrays = Sequence[NDArray[Any]]
 
 
 class Contender(Protocol):
-    """Somebody's optimizer, with parameters and gradients of its own."""
+    """An optimizer with its own parameters and gradients."""
 
     def set_grads(self, grads: Arrays) -> None:
         """Put in the gradients of the next steps."""
@@ -182,8 +182,8 @@ CONTENDERS: Mapping[str, Callable[[Arrays, float], Contender]] = {
 
 
 ALONE = frozenset({"torch compile"})
-"""Contenders that run in a process of their own for each case: graphs of an earlier optimizer count
-against torch's limit of recompilations, beyond which it runs eagerly without a word."""
+"""Contenders that run in a separate process for each case: graphs of an earlier optimizer count
+against torch's limit of recompilations, beyond which it silently runs eagerly."""
 
 
 def available(*, compiled: bool) -> list[str]:

@@ -1,8 +1,8 @@
 """Measure steps side by side: time, accuracy and memory of each contender.
 
-Others may use the machine: contenders take turns, in several rounds, and the shortest time of each
-is kept. Beside the time on the clock stands the processor's time, of all threads together, which
-says what a step costs where the cores are not free.
+Other programs may use the machine: contenders take turns, in several rounds, and the shortest time
+of each counts. Wall time stands beside processor time, the sum over all threads, which says what a
+step costs where the cores are not free.
 """
 
 import math
@@ -104,7 +104,7 @@ def measure(case: Case, names: Sequence[str], seconds: float) -> Timing:
 
 @contextmanager
 def _timer(name: str, case: Case) -> Iterator[Timer]:
-    """Timer of a contender, here or in a process of its own."""
+    """Timer of a contender, in this process or a separate one."""
     if name not in ALONE:
         contender = make(name, case)
         yield lambda count: _time(contender, count)
@@ -247,7 +247,7 @@ def report(
     seconds: float,
     advance: Callable[[str], Any],
 ) -> dict[str, Any]:
-    """Measure everything; ``advance`` is told before each part what comes.
+    """Measure everything; ``advance`` gets the name of each part before it runs.
 
     Returns
     -------

@@ -24,7 +24,7 @@ def name_port(port: str | None, program: Sequence[str] | None) -> str:
 
 
 def program_of(program: Sequence[str]) -> list[str]:
-    """The program and its arguments; a usage error where there is none."""
+    """The program and its arguments; a usage error without one."""
     if not program:
         raise click.UsageError("-- must be followed by a program")
     return list(program)

@@ -7,13 +7,16 @@ from asgd.reference import formats
 from asgd.reference.tolerance import Arithmetic
 from asgd.spec import CONVENTIONS, Convention, Policy, convention
 
+from ..faults.agreement import Table
 from ..laws.hold import DesignedRuns, run_designed
 from ..laws.law import worst
 from ..laws.outcome import looser
 from ..oracle.stepwise import Rule
 from ..ports.protocol import Hello, Port
-from .match import Explanation, Traces, explain
+from ..ports.scenario import drive
+from .match import Explanation, explain
 from .per_equation import Parts, parts
+from .probes import probes
 
 
 @dataclass(frozen=True)
@@ -106,14 +109,21 @@ def find_identity(port: Port, hello: Hello, dtype: str, name: str, required: Pol
     if name != "auto":
         matches = [m for m in matches if m.convention.name == name]
     best = matches[0]
-    if best.fits:
-        also = tuple(m.convention.name for m in matches[1:] if m.fits)
+    also = tuple(m.convention.name for m in matches[1:] if m.fits)
+    if best.fits and best.policy == required:
         return Identity(best.convention, fits=True, also=also)
-    conventions = CONVENTIONS.values() if name == "auto" else [convention(name)]
-    # The laws of whole steps tell most rules apart: they come first.
-    runs = tuple((scenario, trace) for _, scenario, trace in reversed(traces))
-    found = tuple(explain(Traces(dtype, runs), list(conventions)))
+    if best.fits:
+        conventions = [m.convention for m in matches if m.fits]
+    else:
+        conventions = list(CONVENTIONS.values()) if name == "auto" else [convention(name)]
+    laws = [law.key for law, _, _ in traces]
+    runs = [(scenario, trace) for _, scenario, trace in traces]
+    runs += [(scenario, drive(port, scenario, dtype)) for scenario in probes(hello, dtype)]
+    table = Table(dtype, runs)
+    found = tuple(explain(table, conventions))
+    if best.fits:
+        return Identity(best.convention, fits=True, also=also, explanations=found)
     if found:
         return Identity(found[0].convention, fits=False, explanations=found)
-    chosen, named = parts(traces, dtype, [m.convention for m in matches])
+    chosen, named = parts(table, laws, [m.convention for m in matches])
     return Identity(chosen, fits=False, parts=named)

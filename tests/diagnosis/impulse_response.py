@@ -88,7 +88,7 @@ def read_out(
     scenarios : sequence of Scenario
         Scenarios in which it was found.
     """
-    scenario = _telling(subject, "step_size", 0, broken)
+    scenario = telling(subject, "step_size", 0, broken)
     if "descend" in broken and "step_size" not in broken:
         # Only the decay matters then; it is wrong with these hyperparameters.
         hyper = broken["descend"].scenario.groups[0].hyper
@@ -99,7 +99,7 @@ def read_out(
     decay = [_ratio(later.theta[0][0], earlier.theta[0][0]) for earlier, later in pairwise(trace)]
     clocks = [t - subject.convention.eta_lag for t in range(1, len(trace) + 1)]
     true_eta = [true_step_size(t, hyper) for t in clocks]
-    weights, t0 = _weights(subject, broken)
+    weights, t0 = averaging_weights(subject, broken)
     gradient, true_gradient, given = _gradients(subject, broken)
     pull = hyper.lambd + hyper.weight_decay
     return Readout(
@@ -123,7 +123,7 @@ def _words(hyper: Hyperparameters) -> str:
     return words + (f", weight_decay={hyper.weight_decay}" if hyper.weight_decay else "")
 
 
-def _telling(
+def telling(
     subject: Subject, equation: str, ordinary: int, broken: Mapping[str, Failure]
 ) -> Scenario:
     """Designed scenario of a law in which the port is wrong, if any; else an ordinary one."""
@@ -146,11 +146,11 @@ def _telling(
     return designed[ordinary]
 
 
-def _weights(subject: Subject, broken: Mapping[str, Failure]) -> tuple[list[float], float]:
+def averaging_weights(subject: Subject, broken: Mapping[str, Failure]) -> tuple[list[float], float]:
     """Weights w with average = sum of w_k theta_k, solved from as many elements as iterates; t0."""
     if missing(LAWS["averaging_weight"], subject.hello):
         return [], 0.0
-    scenario = _telling(subject, "averaging_weight", 2, broken)
+    scenario = telling(subject, "averaging_weight", 2, broken)
     t0 = scenario.groups[0].hyper.t0
     trace = subject.trace(scenario)
     shown = trace[-1].average[0]

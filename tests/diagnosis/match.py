@@ -1,40 +1,33 @@
-"""Diagnosis: which known rule a port computes, from the traces of the designed scenarios.
+"""Diagnosis: which known rule a port computes, from its traces.
 
-Every rule, a convention with up to two faults, is asked for each step that the port took, from the
-port's own theta and average before it. Theta's parts are matched first, then the average's, given
-the thetas that the port had: so the number of rules to try is a sum, not a product.
+A rule, a convention with some faults, is asked for every step that the port took, from the port's
+own theta and average before it (`agreement.py`). Theta's faults are found first, then the
+average's, given theta's. Every fault alone says which rows it changes and where it agrees; a set of
+faults can only be right where each wrong row is changed by one of them. That leaves few sets to
+try.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from functools import cache, cached_property, partial
 
-from asgd.reference import formats
+import numpy as np
+
 from asgd.spec import Convention
 
-from ..faults.agreement import agrees_in_average, agrees_in_theta
-from ..faults.catalogue import CHANGES, combine
+from ..faults.agreement import Bools, Expected, Table
+from ..faults.catalogue import CHANGES, FORMS, PRECISION, Change, apply
 from ..faults.variant import Variant
-from ..ports.protocol import Observation
-from ..ports.scenario import Scenario
 
-THETA_PARTS = {"eta_lag", "stored", "clock", "source", "size", "total", "update", "after"}
-THETA_PARTS |= {"eta_clock", "skips"}
-"""Parts of a variant that theta depends on."""
+MOST = 3
+"""Faults of theta, or of the average, that are looked for at once."""
+_ATTEMPTS = 100
+_NODES = 20_000
+"""Sets that are tried, and looked at."""
+_SHARED = {"origin", "late", "narrow"}
 
-AVERAGE_PARTS = {"mu_lag", "stored", "clock", "source", "weight", "mean", "skips"}
-AVERAGE_PARTS |= {"start_at_zero"}
-"""Parts of a variant that the average depends on, theta being what it is."""
-
-_FLOAT32 = formats["float32"].u
-
-
-@dataclass(frozen=True)
-class Traces:
-    """What is known of a port in one dtype: designed scenarios and what was seen in them."""
-
-    dtype: str
-    runs: tuple[tuple[Scenario, Sequence[Observation]], ...]
+Move = tuple[str, Change]
+Ask = Callable[[Variant], Expected]
 
 
 @dataclass(frozen=True)
@@ -47,90 +40,253 @@ class Explanation:
         What it is a variant of.
     faults : tuple of str
         Ids of its faults, the fewest that explain the port.
-    stored : tuple of str
-        Ids of the faults of precision that had to be granted: eta or mu in float32.
+    dtype : str
+        Of the port.
+    forms : tuple of int
+        The faults in the forms that were found: places in `moves`.
     """
 
     convention: Convention
     faults: tuple[str, ...]
-    stored: tuple[str, ...] = ()
+    dtype: str = "float64"
+    forms: tuple[int, ...] = ()
+
+    @property
+    def variant(self) -> Variant:
+        """The rule itself."""
+        return self.without("")
+
+    def without(self, ident: str) -> Variant:
+        """The rule without one of its faults."""
+        pool = moves(self.dtype)
+        return _made(
+            Variant.of(self.convention), [pool[k] for k in self.forms if pool[k][0] != ident]
+        )
 
 
-def explain(traces: Traces, conventions: Sequence[Convention]) -> list[Explanation]:
+@cache
+def moves(dtype: str) -> tuple[Move, ...]:
+    """All known faults in all forms, plain ones first."""
+    found = [*CHANGES.items()]
+    found += [(ident, change) for ident, forms in FORMS.items() for change in forms]
+    found += [
+        (ident, change)
+        for ident, forms in PRECISION.items()
+        for change in forms
+        if dtype == "float64" or "float32" not in ident
+    ]
+    return tuple(found)
+
+
+def _made(base: Variant, chosen: Sequence[Move]) -> Variant:
+    for ident, change in chosen:
+        changed = apply(base, ident, change)
+        assert changed is not None
+        base = changed
+    return base
+
+
+def explain(traces: Table, conventions: Sequence[Convention]) -> list[Explanation]:
     """Simplest explanations of a port; several where they cannot be told apart, none if unknown.
 
     Parameters
     ----------
-    traces : Traces
+    traces : Table
         What was seen of the port.
     conventions : sequence of Convention
         What it may be a variant of.
     """
-    u = formats[traces.dtype].u
-    grants = [(u, u)]
-    if u < _FLOAT32:
-        grants += [(_FLOAT32, u), (u, _FLOAT32), (_FLOAT32, _FLOAT32)]
-    for eta_u, mu_u in grants:
-        stored = ("eta-float32-stored",) * (eta_u > u) + ("mu-float32-stored",) * (mu_u > u)
-        found = list(_explain(traces, conventions, eta_u, mu_u))
-        if found:
-            fewest = min(len(e.faults) for e in found)
-            simple = [e for e in found if len(e.faults) == fewest]
-            return [Explanation(e.convention, e.faults, stored) for e in simple]
-    return []
-
-
-def _explain(
-    traces: Traces, conventions: Sequence[Convention], eta_u: float, mu_u: float
-) -> Iterator[Explanation]:
-    thetas: dict[tuple[int, bool], list[tuple[str, ...]]] = {}
-    for convention in conventions:
-        base = Variant.of(convention)
+    pool = moves(traces.dtype)
+    bases = [Variant.of(convention) for convention in conventions]
+    # Conventions that read theta alike are asked once.
+    keys: dict[tuple[int, bool], Search] = {}
+    for base in bases:
         key = (base.eta_lag, base.stored)
-        if key not in thetas:
-            thetas[key] = matching(base, THETA_PARTS, traces, eta_u, theta=True)
-    for convention in conventions:
-        base = Variant.of(convention)
-        of_theta = thetas[base.eta_lag, base.stored]
-        if not of_theta:
-            continue
-        of_average = matching(base, AVERAGE_PARTS, traces, mu_u, theta=False)
-        seen = set()
-        for one, other in product(of_theta, of_average):
-            faults = tuple(dict.fromkeys(one + other))
-            variant = combine(base, *faults)
-            if variant is None or frozenset(faults) in seen:
-                continue
-            seen.add(frozenset(faults))
-            # A fault found in one part may change the other too, and must agree there as well.
-            if all(
-                agrees_in_theta(variant, *run, traces.dtype, eta_u)
-                and agrees_in_average(variant, *run, traces.dtype, mu_u)
-                for run in traces.runs
-            ):
-                yield Explanation(convention, faults)
-
-
-def touching(base: Variant, parts: set[str]) -> list[str]:
-    """Faults that change one of ``parts``."""
-    return [ident for ident, change in CHANGES.items() if parts & set(change(base))]
-
-
-def matching(
-    base: Variant, parts: set[str], traces: Traces, scalar_u: float, *, theta: bool
-) -> list[tuple[str, ...]]:
-    """Smallest sets of faults (none, one, or two) with which ``base`` agrees with the traces."""
-    ids = touching(base, parts)
-    agrees = agrees_in_theta if theta else agrees_in_average
-    for size in range(3):
-        found = []
-        for chosen in combinations(ids, size):
-            variant = combine(base, *chosen)
-            if variant is not None and all(
-                agrees(variant, scenario, trace, traces.dtype, scalar_u)
-                for scenario, trace in traces.runs
-            ):
-                found.append(chosen)
-        if found:
-            return found
+        keys.setdefault(key, Search(traces.expected_theta, base, pool))
+    # Where the average is written into theta, theta depends on all of the convention.
+    written = [("average-written-into-theta", CHANGES["average-written-into-theta"])]
+    for size in range(MOST + 1):
+        thetas = {key: one.sets(size) for key, one in keys.items()}
+        begun = []
+        for base in bases:
+            found = thetas[base.eta_lag, base.stored]
+            if size == 1 and not found:
+                found = Search(traces.expected_theta, base, written).sets(1)
+            begun += [(base, chosen) for chosen in found if _right(traces, base, chosen)]
+        averages = [(*each, _averages(traces, *each, pool)) for each in begun]
+        for more in range(MOST + 1):
+            explained = [
+                _explanation(base, (*chosen, *rest), traces.dtype)
+                for base, chosen, one in averages
+                for rest in one.sets(more)
+            ]
+            if explained:
+                return _simplest(explained)
     return []
+
+
+def _right(traces: Table, base: Variant, chosen: Sequence[Move]) -> bool:
+    return bool(traces.expected_theta(_made(base, chosen)).agrees.all())
+
+
+def _explanation(base: Variant, chosen: tuple[Move, ...], dtype: str) -> Explanation:
+    pool = moves(dtype)
+    ids = tuple(ident for ident, _ in chosen)
+    return Explanation(base.convention, ids, dtype, tuple(pool.index(move) for move in chosen))
+
+
+def _averages(
+    traces: Table, base: Variant, of_theta: Sequence[Move], pool: Sequence[Move]
+) -> "Search":
+    """Search for faults of the average that leave theta as it is."""
+    variant = _made(base, of_theta)
+    theta = traces.expected_theta(variant)
+    rest = [move for move in pool if not _touches(traces, variant, theta, move)]
+    return Search(traces.expected_average, variant, rest)
+
+
+def _touches(traces: Table, variant: Variant, theta: Expected, move: Move) -> bool:
+    changed = apply(variant, *move)
+    return changed is None or bool(traces.expected_theta(changed).differs(theta).any())
+
+
+def _simplest(found: Sequence[Explanation]) -> list[Explanation]:
+    """Those of the fewest faults, and of these the ones that are the most exact."""
+
+    def weight(e: Explanation) -> tuple[int, int, int]:
+        narrow = e.variant.narrow
+        return len(e.faults), sum(not n.stored for n in narrow), len(narrow)
+
+    least = min(map(weight, found), default=None)
+    kept: dict[tuple[Convention, frozenset[str]], Explanation] = {}
+    for explanation in found:
+        if weight(explanation) == least:
+            kept.setdefault((explanation.convention, frozenset(explanation.faults)), explanation)
+    return list(kept.values())
+
+
+class Search:
+    """Search for sets of faults with which a rule agrees with what was seen.
+
+    Parameters
+    ----------
+    ask : callable
+        What a variant expects of a quantity, and where the port agrees.
+    base : Variant
+        The rule to begin with.
+    pool : sequence of (str, Change)
+        Faults to choose from.
+    rows : array of bool, optional
+        Rows that matter; all by default.
+    """
+
+    def __init__(
+        self, ask: Ask, base: Variant, pool: Sequence[Move], rows: Bools | None = None
+    ) -> None:
+        self._ask, self._base, self._pool = ask, base, pool
+        self._expected = ask(base)
+        self._rows = np.ones(len(self._expected.agrees), bool) if rows is None else rows
+        self._done = bool(self._expected.agrees[self._rows].all())
+
+    def sets(self, size: int) -> list[tuple[Move, ...]]:
+        """Sets of exactly so many faults with which the rule agrees; none once there were any."""
+        if size == 0 or self._done:
+            return [()] if size == 0 and self._done else []
+        tried = self._tried if size <= 2 else self._best
+        wanted, right = _bits(self._rows), _bits(self._expected.agrees)
+        covers = sorted(_covers(tried, wanted, right, size), key=lambda cover: cover[0])
+        found = [chosen for _, chosen in covers[:_ATTEMPTS] if self._agrees(chosen)]
+        self._done = bool(found)
+        return found
+
+    def smallest(self, limit: int = MOST) -> list[tuple[Move, ...]]:
+        """Smallest sets with which the rule agrees; none if there is none up to ``limit``."""
+        return next((found for size in range(limit + 1) if (found := self.sets(size))), [])
+
+    def _agrees(self, chosen: Sequence[Move]) -> bool:
+        variant: Variant | None = self._base
+        for move in chosen:
+            variant = apply(variant, *move) if variant is not None else None
+        return variant is not None and bool(self._ask(variant).agrees[self._rows].all())
+
+    @cached_property
+    def _tried(self) -> list["_Tried"]:
+        found = []
+        for move in self._pool:
+            variant = apply(self._base, *move)
+            if variant is None:
+                continue
+            one = self._ask(variant)
+            changed = one.differs(self._expected) | (one.agrees != self._expected.agrees)
+            if (bits := _bits(changed & self._rows)) != 0:
+                parts = frozenset(move[1](self._base)) - _SHARED
+                found.append(_Tried(move, bits, _bits(one.agrees & self._rows), parts))
+        return found
+
+    @cached_property
+    def _best(self) -> list["_Tried"]:
+        """Of the forms of a fault, the one that agrees most."""
+        best: dict[str, _Tried] = {}
+        for one in self._tried:
+            other = best.setdefault(one.move[0], one)
+            if one.right.bit_count() > other.right.bit_count():
+                best[one.move[0]] = one
+        return list(best.values())
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A fault alone: the rows that it changes, where the port then agrees, and its parts."""
+
+    move: Move
+    changed: int
+    right: int
+    parts: frozenset[str]
+
+
+def _bits(mask: Bools) -> int:
+    return int.from_bytes(np.packbits(mask, bitorder="little").tobytes(), "little")
+
+
+def _covers(
+    tried: Sequence[_Tried], wanted: int, right: int, size: int
+) -> Iterator[tuple[int, tuple[Move, ...]]]:
+    """Sets of faults that may be right: rows that one of them changes are right by that one.
+
+    With each comes the number of rows that several change, of which nothing is known yet.
+    """
+    seen: set[frozenset[int]] = set()
+    parts = [one.parts for one in tried]
+
+    def extend(
+        chosen: tuple[int, ...], once: int, twice: int, fine: int
+    ) -> Iterator[tuple[int, tuple[Move, ...]]]:
+        bad = wanted & ~((right & ~once) | (fine & ~twice) | twice)
+        if len(chosen) == size:
+            if not bad:
+                yield (twice & wanted).bit_count(), tuple(tried[k].move for k in chosen)
+            return
+        first = bad & -bad
+        for k, one in enumerate(tried):
+            # Where nothing is left that must change, the faults disturb each other.
+            if k in chosen or (first and not one.changed & first):
+                continue
+            key = frozenset((*chosen, k))
+            if len(seen) > _NODES or any(parts[k] & parts[j] for j in chosen):
+                continue
+            if key in seen or (not first and len(chosen) + 1 < size):
+                continue
+            seen.add(key)
+            yield from extend(
+                (*chosen, k),
+                once | one.changed,
+                twice | (once & one.changed),
+                fine | (one.changed & one.right),
+            )
+
+    yield from extend((), 0, 0, 0)
+
+
+def measured(traces: Table) -> Ask:
+    """Asks for theta with the step size that a gauge shows."""
+    return partial(traces.expected_theta, measured=True)

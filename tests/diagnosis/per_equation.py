@@ -1,26 +1,20 @@
 """Diagnosis in parts: what can be named of a port that no rule explains as a whole.
 
 Theta may follow a known rule where the average does not, or the reverse; and each law sees its own
-equation apart from the others (`laws.py`), so that one equation's fault can be named beside an
-unknown one of another.
+equation apart from the others (`laws/equations.py`), so that one equation's fault can be named
+beside an unknown one of another.
 """
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, combinations
 
-from asgd.reference import formats
+import numpy as np
+
 from asgd.spec import FAULTS, Convention
 
-from ..faults.agreement import moments, updates
-from ..faults.catalogue import combine
-from ..faults.running_error import Running
+from ..faults.agreement import Table
 from ..faults.variant import Variant
-from ..laws.hold import DesignedRuns
-from ..ports.protocol import Observation
-from ..ports.scenario import Scenario
-from .match import AVERAGE_PARTS, THETA_PARTS, Traces, matching, touching
+from .match import Ask, Move, Search, measured, moves
 
 Ids = tuple[str, ...]
 
@@ -36,9 +30,13 @@ class Parts:
     ----------
     faults : mapping of str to tuple of str
         Ids by the name of an equation: none, where what is seen of it is right.
+    theta, average : str or None
+        Convention that the part computes, its faults aside; None where none fits.
     """
 
     faults: Mapping[str, Ids] = field(default_factory=dict)
+    theta: str | None = None
+    average: str | None = None
 
     @property
     def explained(self) -> tuple[int, int]:
@@ -47,95 +45,72 @@ class Parts:
 
 
 def parts(
-    runs: DesignedRuns, dtype: str, conventions: Sequence[Convention]
+    traces: Table, laws: Sequence[str], conventions: Sequence[Convention]
 ) -> tuple[Convention, Parts]:
     """What can be named of a port, and as a version of which convention.
 
     Parameters
     ----------
-    runs : list of (Law, Scenario, list of Observation)
-        The designed scenarios, and what was seen in them.
-    dtype : str
-        Of the parameters.
+    traces : Table
+        What was seen of the port.
+    laws : sequence of str
+        The law that each of its runs was designed for.
     conventions : sequence of Convention
         What it may be a version of; the first of those that explain as much is taken.
     """
-    u = formats[dtype].u
-    whole = Traces(dtype, tuple((scenario, trace) for _, scenario, trace in reversed(runs)))
-    theta: dict[tuple[int, bool], dict[str, Ids]] = {}
+    pool = moves(traces.dtype)
+    theta: dict[tuple[int, bool], tuple[bool, dict[str, Ids]]] = {}
     known = []
     for convention in conventions:
         base = Variant.of(convention)
         # Conventions that read theta alike are asked once.
         key = (base.eta_lag, base.stored)
         if key not in theta:
-            found = matching(base, THETA_PARTS, whole, u, theta=True)
-            theta[key] = dict.fromkeys(_OF_THETA, found[0]) if found else _by_law(runs, dtype, base)
-        found = matching(base, AVERAGE_PARTS, whole, u, theta=False)
-        average = dict.fromkeys(_OF_AVERAGE, found[0]) if found else {}
-        known.append((convention, Parts(theta[key] | average)))
+            theta[key] = _theta(traces, laws, base, pool)
+        whole, of_theta = theta[key]
+        of_average = _first(traces.expected_average, base, pool)
+        faults = of_theta | dict.fromkeys(_OF_AVERAGE, of_average or ())
+        if of_average is None:
+            faults = of_theta
+        name = convention.name
+        part = Parts(faults, name if whole else None, name if of_average is not None else None)
+        known.append((convention, part))
     return max(known, key=lambda entry: entry[1].explained)
 
 
-def _by_law(runs: DesignedRuns, dtype: str, base: Variant) -> dict[str, Ids]:
+def _theta(
+    traces: Table, laws: Sequence[str], base: Variant, pool: Sequence[Move]
+) -> tuple[bool, dict[str, Ids]]:
+    """Whether theta's rule is known as a whole, and names of E1 to E3."""
+    found = _first(traces.expected_theta, base, pool)
+    if found is not None:
+        return True, dict.fromkeys(_OF_THETA, found)
+    return False, _by_law(traces, laws, base, pool)
+
+
+def _first(ask: Ask, base: Variant, pool: Sequence[Move]) -> Ids | None:
+    found = Search(ask, base, pool).smallest(2)
+    return tuple(ident for ident, _ in found[0]) if found else None
+
+
+def _by_law(
+    traces: Table, laws: Sequence[str], base: Variant, pool: Sequence[Move]
+) -> dict[str, Ids]:
     """Names of E1 to E3, each in the scenarios where the others are idle or measured."""
     found: dict[str, Ids] = {}
-    impulses = [(s, t) for law, s, t in runs if law.key == "step_size"]
-    for ids in chain(*(_of(base, ("step_size",), count) for count in (0, 1))):
-        variant = combine(base, *ids)
-        if variant and all(_shows(variant, *run, dtype) for run in impulses):
-            found["step_size"] = ids
-            break
-    gauged = [(s, t) for law, s, t in runs if law.key in {"gradient", "descend"}]
-    for ids in chain(*(_of(base, ("gradient", "descend"), count) for count in (0, 1, 2))):
-        variant = combine(base, *ids)
-        if variant and all(_follows(variant, *run, dtype) for run in gauged):
-            return found | {"gradient": ids, "descend": ids}
+    law = np.array([*laws, ""])[np.minimum(traces.run, len(laws))]
+    impulses = (law == "step_size") & (traces.theta == 0) & traces.finite & traces.present
+    sets = Search(traces.expected_theta, base, _of(pool, {"step_size"}), impulses).smallest(1)
+    if sets:
+        found["step_size"] = tuple(ident for ident, _ in sets[0])
+    gauged = np.isin(law, ["gradient", "descend"]) & traces.finite & ~np.isnan(traces.measured)
+    own = _of(pool, {"gradient", "descend"})
+    sets = Search(measured(traces), base, own, gauged).smallest(2)
+    if sets:
+        ids = tuple(ident for ident, _ in sets[0])
+        found |= {"gradient": ids, "descend": ids}
     return found
 
 
-def _of(base: Variant, equations: Sequence[str], count: int) -> Iterator[Ids]:
-    ids = [i for i in touching(base, THETA_PARTS) if FAULTS[i].equation in equations]
-    return combinations(ids, count)
-
-
-def _shows(variant: Variant, scenario: Scenario, trace: Sequence[Observation], dtype: str) -> bool:
-    """Whether elements that were zero show the variant's eta."""
-    return _agree(variant, scenario, trace, dtype, measured=False)
-
-
-def _follows(
-    variant: Variant, scenario: Scenario, trace: Sequence[Observation], dtype: str
-) -> bool:
-    """Whether every element's update is the variant's, with the eta that one of them shows."""
-    return _agree(variant, scenario, trace, dtype, measured=True)
-
-
-def _agree(
-    variant: Variant,
-    scenario: Scenario,
-    trace: Sequence[Observation],
-    dtype: str,
-    *,
-    measured: bool,
-) -> bool:
-    u, tiny = formats[dtype].u, formats[dtype].tiny
-    before = list(scenario.params)
-    for moment, i, grad, call in moments(scenario, trace, u, skips=True):
-        old, new = before[i], trace[call].theta[i]
-        before[i] = new
-        if moment is None or grad is None:
-            continue
-        pairs = list(zip(old, grad, new, strict=True))
-        gauges = [(g, y) for x, g, y in pairs if x == 0 and abs(g) == 1]
-        if not gauges or not all(map(math.isfinite, (*old, *grad, *new))):
-            continue
-        if measured:
-            size = abs(gauges[0][1])
-            eta = Running(size, 8 * u * size, u)
-        else:
-            eta = variant.eta(moment)
-            pairs = [pair for pair in pairs if pair[0] == 0]
-        if not updates(variant, moment, eta, pairs, u, tiny):
-            return False
-    return True
+def _of(pool: Sequence[Move], equations: set[str]) -> list[Move]:
+    return [move for move in pool if FAULTS[move[0]].equation in equations]

@@ -6,8 +6,9 @@ and what is wrong with a gradient is the gradient's own fault.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from asgd.spec import EQUATIONS, FAULTS, Hyperparameters
 
@@ -16,7 +17,8 @@ from ..oracle.stepwise import judge
 from ..ports.scenario import Scenario, Step, single
 from ..scenarios.designed import gradient as gradient_probes
 from ..scenarios.designed import step_size as step_size_probes
-from .match import Explanation
+from .evidence import Evidence, Shows, shows_fault
+from .match import Explanation, explain
 from .nonfinite import hides_nonfinite
 from .per_equation import Parts
 from .precision import flushes, narrow, rounds_hyperparameters
@@ -42,12 +44,25 @@ _STEPS = 6
 
 @dataclass(frozen=True)
 class RootCause:
-    """A fault of a port: what it is called, which equation it breaks, and where it shows."""
+    """A fault of a port: what it is called, which equation it breaks, and where it shows.
+
+    Attributes
+    ----------
+    id, equation : str
+        Its name, or "unknown"; the equation that it breaks.
+    failure : Failure
+        A witness: where the law is broken by this fault.
+    coincides : tuple of str
+        Other explanations of the port that fit all that was seen.
+    shows : callable or None
+        Whether a simpler failure still shows this fault, and no other of the port.
+    """
 
     id: str
     equation: str
     failure: Failure
     coincides: tuple[str, ...] = ()
+    shows: Shows | None = None
 
 
 def root_causes(
@@ -82,21 +97,43 @@ def root_causes(
     if flushes(subject, list(broken.values()), list(broken)):
         ident = "subnormals-flushed"
         return [RootCause(ident, FAULTS[ident].equation, next(iter(broken.values())))]
-    named = explanations[0] if explanations else None
-    if named is None or not named.faults:
-        return list(_unexplained(broken, precision_only, parts, subject))
-    ids = [(ident, FAULTS[ident].equation) for ident in named.faults]
-    kept = precision_only & set(broken)
-    found = [(_precision(subject, e), e) for e in kept]
-    ids += [(ident, e) for ident, e in found if ident is not None]
+    evidence = Evidence.of(subject, broken)
+    fitting = [e for e in explanations if evidence.table.agrees(e.variant)]
+    if not fitting:
+        # What is drawn may show more than what is designed.
+        fitting = explain(evidence.table, [subject.convention])
+    if fitting:
+        named = list(_named(fitting, broken, evidence, subject))
+        if named:
+            return named
+    return list(_unexplained(broken, precision_only, parts, subject))
+
+
+def _named(
+    fitting: Sequence[Explanation],
+    broken: Mapping[str, Failure],
+    evidence: Evidence,
+    subject: Subject,
+) -> Iterator[RootCause]:
+    """Faults of an explanation, each with a witness that none of the others explains."""
+    first = fitting[0]
     others = tuple(
         e.convention.name
-        if e.faults == named.faults
+        if e.faults == first.faults
         else f"{e.convention.name} with {' and '.join(e.faults)}"
-        for e in explanations[1:]
+        for e in fitting[1:]
     )
-    last = list(broken.values())[-1]
-    return [RootCause(ident, e, broken.get(e, last), others) for ident, e in ids]
+    order = list(EQUATIONS)
+    for ident in sorted(first.faults, key=lambda i: order.index(FAULTS[i].equation)):
+        equation = FAULTS[ident].equation
+        failure = evidence.witness(first, ident, subject)
+        shows: Shows | None = partial(shows_fault, first, ident, subject)
+        if failure is None:
+            failure, shows = broken.get(equation, list(broken.values())[-1]), None
+        yield RootCause(ident, equation, failure, others, shows)
+    misread = evidence.misread(first.variant, subject)
+    if misread is not None:
+        yield RootCause("eta-misreported", "step_size", misread)
 
 
 def _precision(subject: Subject, equation: str) -> str | None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from ..laws.outcome import Failure, Subject
 from ..oracle.stepwise import judge
 from ..ports.scenario import Group, Scenario, Set, Step, Vector
+from .evidence import Shows
 
 _ATTEMPTS = 120
 
@@ -26,11 +27,25 @@ _SHOWS = {
 """Quantities that show a broken equation, the plainest first."""
 
 
-def shrink(failure: Failure, subject: Subject, equation: str = "step") -> Failure:
-    """Simplest failure found near ``failure``, in a quantity that shows the equation."""
+def shrink(
+    failure: Failure, subject: Subject, equation: str = "step", shows: Shows | None = None
+) -> Failure:
+    """Simplest failure found near ``failure``, in a quantity that shows the equation.
+
+    Parameters
+    ----------
+    failure : Failure
+        Where to begin.
+    subject : Subject
+        The port.
+    equation : str
+        Name of the equation that is broken.
+    shows : callable, optional
+        Whether a failure is one of the fault that is to be shown; all are by default.
+    """
     best = None
     for quantities in _SHOWS[equation]:
-        best = _attempt(failure.scenario, subject, frozenset(quantities))
+        best = _attempt(failure.scenario, subject, frozenset(quantities), shows)
         if best is not None:
             break
     if best is None:
@@ -41,17 +56,21 @@ def shrink(failure: Failure, subject: Subject, equation: str = "step") -> Failur
         improved = False
         for smaller in _smaller(best):
             left -= 1
-            found = _attempt(smaller, subject, frozenset(quantities)) if left >= 0 else None
+            found = None
+            if left >= 0:
+                found = _attempt(smaller, subject, frozenset(quantities), shows)
             if found is not None:
                 best, improved = found, True
                 break
     return best
 
 
-def _attempt(scenario: Scenario, subject: Subject, quantities: frozenset[str]) -> Failure | None:
+def _attempt(
+    scenario: Scenario, subject: Subject, quantities: frozenset[str], shows: Shows | None
+) -> Failure | None:
     trace = subject.trace(scenario)
     for judgement in judge(scenario, trace, subject.rule, quantities):
-        if judgement.verdict == "fail":
+        if judgement.verdict == "fail" and (shows is None or shows(judgement, scenario, trace)):
             return Failure(judgement, scenario)
     return None
 

@@ -6,7 +6,7 @@ from asgd.spec import Hyperparameters
 
 from ..ports.scenario import Group
 from ..ports.timeline import Timeline, Turn
-from .variant import Hyper, Moment, Number
+from .variant import Hyper, Moment, Number, Sources
 
 
 class Moments(Timeline):
@@ -18,16 +18,28 @@ class Moments(Timeline):
         The groups, as opened.
     lift : callable
         Number of the arithmetic at hand for a hyperparameter.
+    counts : sequence of int, optional
+        Steps that each parameter has taken before.
     """
 
-    def __init__(self, groups: Sequence[Group], lift: Callable[[float], Number]) -> None:
-        super().__init__(groups)
+    def __init__(
+        self,
+        groups: Sequence[Group],
+        lift: Callable[[float], Number],
+        counts: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(groups, counts)
         self._lift = lift
         self._known: dict[Hyperparameters, Hyper] = {}
         self._opened = list(self.hypers)
-        self._first_t = 0
-        self._past_first = [0] * len(self.owner)
-        self._call = 0
+        self._sizes = [len(p) for group in groups for p in group.params]
+        count = len(self.owner)
+        self._first_t, self._past_first = 0, [0] * count
+        self._call = max(self.counts, default=0)
+        self._updates = sum(self.counts)
+        self._taken, self._since = [0] * count, [0] * count
+        self._earlier: list[Sources | None] = [None] * count
+        self._preceding: Hyper | None = None
 
     def moments(self, present: Sequence[bool]) -> list[Moment | None]:
         """Moments of one call, one for each parameter; None for one without gradient.
@@ -37,33 +49,44 @@ class Moments(Timeline):
         self._call += 1
         turns = self.step(present)
         self._first_t = next((turn.t for turn in turns if turn is not None), 0)
-        out = [None if turn is None else self._moment(i, turn) for i, turn in enumerate(turns)]
+        out: list[Moment | None] = []
         for i, turn in enumerate(turns):
-            if turn is not None:
-                self._past_first[i] = self._first_t
+            if turn is None:
+                out.append(None)
+                continue
+            self._updates += 1
+            self._taken[i] += turn.t >= turn.now.t0
+            self._since[i] = 1 if turn.t <= turn.now.t0 else self._since[i] + 1
+            moment = self._moment(i, turn, sum(m is not None for m in out))
+            out.append(moment)
+            self._past_first[i], self._earlier[i] = self._first_t, moment.now
+            self._preceding = moment.now.own
         return out
 
     def absent(self, i: int) -> Moment:
         """Moment of parameter ``i`` of the present call as if it had a gradient."""
-        return self._moment(i, self.turn(i))
+        return self._moment(i, self.turn(i), 0)
 
-    def _moment(self, i: int, turn: Turn) -> Moment:
+    def _moment(self, i: int, turn: Turn, position: int) -> Moment:
+        read = (turn.now, self._opened[self.owner[i]], self.hypers[0], self.hypers[-1])
+        now, past = Sources(*map(self._lifted, read)), self._earlier[i]
         return Moment(
             t=turn.t,
             call=self._call,
             index=i,
             count=len(self.owner),
+            position=position,
+            size=self._sizes[i],
             first_t=self._first_t,
             past_first_t=self._past_first[i],
-            now=self._lifted(turn.now),
-            past=None if turn.past is None else self._lifted(turn.past),
-            opened=self._lifted(self._opened[self.owner[i]]),
-            first=self._lifted(self.hypers[0]),
-            last=self._lifted(self.hypers[-1]),
-            grad=None,
-            theta=None,
-            average=None,
-            start=None,
+            updates=self._updates,
+            taken=self._taken[i],
+            since=self._since[i],
+            opening=past is None,
+            foremost=self._preceding is None,
+            now=now,
+            past=past or now,
+            preceding=self._preceding or now.own,
         )
 
     def _lifted(self, hyper: Hyperparameters) -> Hyper:

@@ -40,12 +40,12 @@ class VariantPort:
                 for name in ("lr", "lambd", "alpha", "t0", "weight_decay")
             }
             hyper = Hyperparameters(**numbers, maximize=bool(group.get("maximize", False)))
-            made.append(Group(hyper, tuple(() for _ in group["params"])))
+            made.append(Group(hyper, tuple((0.0,) * np.size(p) for p in group["params"])))
         self._walk = Moments(made, np.dtype(dtype).type)
         self._start = [np.array(p, dtype) for group in groups for p in group["params"]]
         self._theta = [p.copy() for p in self._start]
         zero = self._variant.start_at_zero
-        self._average: list[NDArray[Any] | None] = [
+        self._average: list[NDArray[Any]] = [
             np.zeros_like(p) if zero else p.copy() for p in self._start
         ]
 
@@ -64,7 +64,7 @@ class VariantPort:
                 eta.append(self._one(i, taken, grad))
         answer: dict[str, Any] = {"theta": [p.copy() for p in self._theta]}
         if "average" in self._reads:
-            answer["average"] = [None if a is None else a.copy() for a in self._average]
+            answer["average"] = [a.copy() for a in self._average]
         if "eta" in self._reads:
             answer["eta"] = eta
         return answer
@@ -73,13 +73,13 @@ class VariantPort:
         theta = self._theta[i]
         moment.theta, moment.start = theta, self._start[i]
         moment.grad = np.zeros_like(theta) if grad is None else grad
-        moment.average = theta if self._average[i] is None else self._average[i]
+        moment.average = self._average[i]
         eta = self._variant.eta(moment)
         updated = np.asarray(self._variant.theta(moment, eta), theta.dtype)
         mean = self._variant.average(moment, updated)
-        self._theta[i] = updated
         undefined = np.full_like(theta, np.nan)
         self._average[i] = undefined if mean is None else np.array(mean, theta.dtype)
+        self._theta[i] = updated
         return float(eta)
 
     def set(self, group: int, **hyper: float) -> None:

@@ -1,15 +1,19 @@
 """Variants: rules that ports compute, right and wrong, made of replaceable parts.
 
-A variant is a convention with some of its parts replaced (`faults.py`). The parts are written for
-any arithmetic: on NumPy arrays they are a port, on `Running` numbers they explain a trace.
+A variant is a convention with some of its parts replaced (`catalogue.py`). The parts are written
+for any arithmetic: on NumPy arrays they are a port, on `Running` numbers they explain a trace.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from asgd.reference import equations as truth
 from asgd.spec import Convention
+
+from .running_error import at_least, choose, head
 
 Number = Any
 """A number of the arithmetic at hand: an array, or a `Running`."""
@@ -21,66 +25,101 @@ class Hyper(NamedTuple):
     lr: Number
     lambd: Number
     alpha: Number
-    t0: float
+    t0: Any
     weight_decay: Number
-    maximize: bool
+    maximize: Any
+
+
+class Sources(NamedTuple):
+    """Where hyperparameters can be read: own group, at construction, first group, last group."""
+
+    own: Hyper
+    opened: Hyper
+    first: Hyper
+    last: Hyper
 
 
 @dataclass
 class Moment:
-    """One step of one parameter, as a port sees it.
+    """One step of one parameter, as a port sees it; or many, in arrays.
 
     Attributes
     ----------
     t : int
         Steps of this parameter, the present one included.
-    call, index, count : int
-        Calls of step(), the parameter's place among all, and their number.
+    call, index, count, position, size : int
+        Calls of step(), the parameter's place among all, their number, its place among those that
+        have a gradient in this call, and its elements.
     first_t, past_first_t : int
         Steps of the first parameter that has a gradient in this call; the same at this parameter's
         step before.
-    now, past, opened, first, last : Hyper
-        Hyperparameters in force; at the parameter's step before; at construction; of the first
-        group; of the last one.
+    updates : int
+        Steps of all parameters, the present one included.
+    taken, since : int
+        Steps of this parameter, the present one included, at which t was t0 or more; those from
+        the last at which it was t0 or less.
+    opening, foremost : bool
+        Whether it is the parameter's first step, and the first of any.
+    now, past : Sources
+        Hyperparameters at the call, and at the parameter's step before (or now, where none was).
+    preceding : Hyper
+        Those of the parameter that took a step just before this one, at that step.
     grad, theta, average, start : Number
         Gradient; theta and average before the step; the initial theta.
+    sum : Number
+        Sum of theta after earlier steps that are ``taken``; only diagnosis knows it.
+    velocity : callable or None
+        Sum of the gradients after E1 that decays by a factor; only diagnosis knows it.
+    head : callable
+        The parameter's first element, in the place of all.
     """
 
-    t: int
-    call: int
-    index: int
-    count: int
-    first_t: int
-    past_first_t: int
-    now: Hyper
-    past: Hyper | None
-    opened: Hyper
-    first: Hyper
-    last: Hyper
-    grad: Number
-    theta: Number
-    average: Number
-    start: Number
+    t: Any
+    call: Any
+    index: Any
+    count: Any
+    position: Any
+    size: Any
+    first_t: Any
+    past_first_t: Any
+    updates: Any
+    taken: Any
+    since: Any
+    opening: Any
+    foremost: Any
+    now: Sources
+    past: Sources
+    preceding: Hyper
+    grad: Number = None
+    theta: Number = None
+    average: Number = None
+    start: Number = None
+    sum: Number = None
+    velocity: Callable[[float], Number] | None = None
+    head: Callable[[Number], Number] = head
 
 
-def own_clock(moment: Moment) -> int:
+class Narrow(NamedTuple):
+    """A quantity with too few bits: stored in so many, or computed from numbers that were."""
+
+    quantity: str
+    bits: int
+    stored: bool
+
+
+def own_clock(moment: Moment) -> Any:
     """Steps of the parameter itself (E6)."""
     return moment.t
 
 
-def in_force(moment: Moment) -> Hyper:
-    """Hyperparameters of the parameter's group at the call (E6)."""
-    return moment.now
-
-
-def step_size(t: int, h: Hyper) -> Number:
+def step_size(t: Any, h: Hyper) -> Number:
     """E2."""
     return truth.step_size(t, lr=h.lr, lambd=h.lambd, alpha=h.alpha)
 
 
 def gradient(grad: Number, theta: Number, h: Hyper) -> Number:
     """E1."""
-    return truth.gradient(grad, theta, weight_decay=h.weight_decay, maximize=h.maximize)
+    return choose(h.maximize, -grad, grad) + h.weight_decay * theta
 
 
 def descend(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
@@ -93,9 +132,9 @@ def unchanged(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:
     return updated
 
 
-def averaging_weight(t: int, t0: float, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
+def averaging_weight(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
     """E4, as a plain number."""
-    return 1.0 / max(1.0, t - t0)
+    return 1.0 / at_least(t - t0, 1.0)
 
 
 def mean(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
@@ -111,28 +150,48 @@ class Variant:
     ----------
     convention : Convention
         What it is a variant of.
-    faults : tuple of str
-        Ids of the faults that replaced parts.
     eta_lag, mu_lag, stored
         As the convention's.
+    faults : tuple of str
+        Ids of the faults that replaced parts.
     clock : callable
         t of a moment.
-    source : callable
-        Hyperparameters in force.
+    origin : tuple of (str, str)
+        Hyperparameters that are read elsewhere, and where: a field of `Sources`.
+    late : frozenset of str
+        Hyperparameters of the schedule that are stored where they should be in force, or reversed.
+    reader : callable or None
+        What becomes of hyperparameters when they are read.
+    exempt : tuple of str
+        Hyperparameters that parameters of size 1 are exempt from.
     size : callable
         Step size of a t.
     total : callable
         Gradient with sign and penalty.
+    pull : callable or None
+        The same from earlier gradients too.
     update, after : callable
         theta, and what is done to it afterwards.
+    stale : str
+        Term of E3 that has the eta of the step before: "decay", "gradient", or none.
+    reading : callable or None
+        What becomes of a t0 between two steps, if not what the convention says.
     weight : callable
         Averaging weight of a t.
     mean : callable
         Average after the step.
+    eta_clock, mu_clock : callable or None
+        t of eta and of mu, where they have clocks of their own.
+    in_loop : bool
+        eta and mu advance inside the loop over parameters.
     start_at_zero : bool
         The average starts as zero instead of theta_0.
     skips : bool
         A parameter without gradient is left alone.
+    written : bool
+        The average is written into theta.
+    narrow : tuple of Narrow
+        Quantities of too few bits; only diagnosis asks for them.
     """
 
     convention: Convention
@@ -140,17 +199,27 @@ class Variant:
     mu_lag: int
     stored: bool
     faults: tuple[str, ...] = ()
-    clock: Callable[[Moment], int] = own_clock
-    source: Callable[[Moment], Hyper] = in_force
-    size: Callable[[int, Hyper], Number] = step_size
+    clock: Callable[[Moment], Any] = own_clock
+    origin: tuple[tuple[str, str], ...] = ()
+    late: frozenset[str] = frozenset()
+    reader: Callable[[Hyper], Hyper] | None = None
+    exempt: tuple[str, ...] = ()
+    size: Callable[[Any, Hyper], Number] = step_size
     total: Callable[[Number, Number, Hyper], Number] = gradient
+    pull: Callable[[Moment], Number] | None = None
     update: Callable[[Number, Number, Number, Hyper], Number] = descend
     after: Callable[[Number, Moment, Number, Hyper], Number] = unchanged
-    weight: Callable[[int, float, Hyper, Moment], Number] = averaging_weight
+    stale: str = ""
+    reading: Callable[[Any], Any] | None = None
+    weight: Callable[[Any, Any, Hyper, Moment], Number] = averaging_weight
     mean: Callable[[Number, Number, Number, Moment, Hyper], Number] = mean
-    eta_clock: Callable[[Moment], int] | None = None
+    eta_clock: Callable[[Moment], Any] | None = None
+    mu_clock: Callable[[Moment], Any] | None = None
+    in_loop: bool = False
     start_at_zero: bool = False
     skips: bool = True
+    written: bool = False
+    narrow: tuple[Narrow, ...] = ()
 
     @classmethod
     def of(cls, convention: Convention) -> "Variant":
@@ -158,41 +227,81 @@ class Variant:
         stored = convention.hyperparameters == "stored"
         return cls(convention, convention.eta_lag, convention.mu_lag, stored)
 
+    def source(self, sources: Sources) -> Hyper:
+        """Hyperparameters as they are read."""
+        h = sources.own
+        for name, where in self.origin:
+            change: dict[str, Any] = {name: getattr(getattr(sources, where), name)}
+            h = h._replace(**change)
+        return self.reader(h) if self.reader else h
+
     def _scheduled(self, moment: Moment) -> Hyper:
         """What eta and mu are computed with."""
-        if self.stored and moment.past is not None and self.source is in_force:
-            return moment.past
-        return self.source(moment)
+        if self.in_loop:
+            return self.reader(moment.preceding) if self.reader else moment.preceding
+        h, other = self.source(moment.now), self.source(moment.past)
+        if self.stored:
+            h, other = other, h
+        changes: dict[str, Any] = {name: getattr(other, name) for name in self.late}
+        return h._replace(**changes)
 
-    def starts(self, moment: Moment) -> bool:
+    def starts(self, moment: Moment) -> Any:
         """Whether eta is that of a first step, which ports that store it have from elsewhere."""
-        return self.stored and moment.past is None
+        return self.stored and (moment.foremost if self.in_loop else moment.opening)
 
-    def eta(self, moment: Moment) -> Number:
-        """Step size of the moment."""
-        clock = self.eta_clock or self.clock
-        return self.size(max(clock(moment) - self.eta_lag, 0), self._scheduled(moment))
+    def _steps(self, moment: Moment, clock: Callable[[Moment], Any] | None) -> Any:
+        t = (clock or self.clock)(moment)
+        return t + (moment.position > 0) if self.in_loop else t
+
+    def eta(self, moment: Moment, back: int = 0) -> Number:
+        """Step size of the moment, or so many steps back."""
+        t = self._steps(moment, self.eta_clock) - self.eta_lag - back
+        return self.size(at_least(t, 0), self._scheduled(moment))
 
     def theta(self, moment: Moment, eta: Number) -> Number:
         """Parameter after the moment."""
-        h = self.source(moment)
-        total = self.total(moment.grad, moment.theta, h)
-        return self.after(self.update(moment.theta, total, eta, h), moment, eta, h)
+        h = self.source(moment.now)
+        for name in self.exempt:
+            x = getattr(h, name)
+            change: dict[str, Any] = {name: choose(moment.size == 1, 0 * x, x)}
+            h = h._replace(**change)
+        pull = self.pull
+        total = pull(moment) if pull else self.total(moment.grad, moment.theta, h)
+        updated = self.after(self.update(moment.theta, total, eta, h), moment, eta, h)
+        if self.stale:
+            term = h.lambd * moment.theta if self.stale == "decay" else total
+            updated = updated + (eta - self.eta(moment, 1)) * term
+        taken = self._mean(moment, updated) if self.written else None
+        return updated if taken is None else taken
 
     def average(self, moment: Moment, theta: Number) -> Number | None:
         """Average after the moment, with the parameter's new value; None where it is undefined."""
-        h = self._scheduled(moment)
-        t, t0 = self.clock(moment), self.convention.read_t0(h.t0)
-        if self.convention.divisor == "t-t0" and t >= t0:
-            return self._literal(moment, theta, t, t0, h)
-        mu = self.weight(t - self.mu_lag, t0, h, moment)
-        return self.mean(moment.average, theta, mu, moment, h)
+        return theta * 1.0 if self.written else self._mean(moment, theta)
 
-    def _literal(self, moment: Moment, theta: Number, t: int, t0: float, h: Hyper) -> Number | None:
-        if t == t0:
+    def undefined(self, moment: Moment) -> Any:
+        """Whether the convention leaves the average undefined."""
+        t0 = self._t0(self._scheduled(moment))
+        return (self.convention.divisor == "t-t0") & (self.clock(moment) == t0)
+
+    def _t0(self, h: Hyper) -> Any:
+        if self.reading is not None:
+            return self.reading(h.t0)
+        if isinstance(h.t0, np.ndarray):
+            return np.ceil(h.t0) if self.convention.t0_reading == "ceil" else h.t0
+        return self.convention.read_t0(h.t0)
+
+    def _mean(self, moment: Moment, theta: Number) -> Number | None:
+        h = self._scheduled(moment)
+        t, t0 = self._steps(moment, self.mu_clock), self._t0(h)
+        mu = self.weight(t - self.mu_lag, t0, h, moment)
+        taken = self.mean(moment.average, theta, mu, moment, h)
+        if self.convention.divisor == "terms":
+            return taken
+        terms = t - t0
+        undefined = terms == 0
+        if not isinstance(undefined, np.ndarray) and undefined:
             return None
-        if t - 1 < t0:
-            return theta / (t - t0)
-        if t - 1 == t0:
-            return moment.theta + theta
-        return self.mean(moment.average, theta, 1.0 / (t - t0), moment, h)
+        some = choose(terms == 0, 1.0, terms)
+        begun = choose(terms < 1, theta / some, moment.theta + theta)
+        literal = choose(terms > 1, self.mean(moment.average, theta, 1.0 / some, moment, h), begun)
+        return choose(terms > 0, literal, taken)

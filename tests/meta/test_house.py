@@ -14,7 +14,7 @@ import asgd.reference
 import asgd.spec
 from asgd.spec import EQUATIONS, FAULTS
 from asgd.tests import test_laws
-from asgd.tests.faults.catalogue import CHANGES
+from asgd.tests.faults.catalogue import CHANGES, PRECISION
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS, REFUSAL
 
@@ -245,15 +245,12 @@ def test_kernels_are_what_the_spec_states():
 def test_faults_are_data_and_code():
     """Every catalogued fault is a rule, but those that are found in another way."""
     others = {
-        *(
-            f"{name}-float32-stored"
-            for name in ("eta", "mu", "theta", "average", "hyperparameters")
-        ),
-        *(f"{name}-half-stored" for name in ("eta", "mu", "theta", "average")),
+        *PRECISION,
         *("subnormals-flushed", "nonfinite-hidden", "not-linear", "counter-wraps"),
         *("count-lost", "average-lost", "state-lost", "state-rounded", "state-aliased"),
         *("not-repeatable", "state-shared", "gradient-modified", "size-dependent"),
-        *("bad-input-accepted", "eta-misreported", "raises"),
+        *("bad-input-accepted", "eta-misreported", "momentum", "raises"),
+        *("eta-narrowed-at-load", "eta-widened-at-load", "parameters-detached"),
     }
     assert set(FAULTS) == set(CHANGES) | others
     assert {fault.law for fault in FAULTS.values()} <= {

@@ -78,6 +78,8 @@ def test_its_transcript_is_true(tmp_path):
         check=False,
     )
     assert done.returncode == 1, done.stderr
-    printed = iter(done.stdout.splitlines())
-    missing = [line for line in lines if line != "..." and line not in printed]
+    # How many faults are catalogued changes with every new one.
+    said = [re.sub(r"\d+ of \d+ known", "N of N known", line) for line in lines]
+    printed = iter(re.sub(r"\d+ of \d+ known", "N of N known", done.stdout).splitlines())
+    missing = [line for line in said if line != "..." and line not in printed]
     assert missing == []

@@ -6,7 +6,7 @@ from typing import Any
 
 from asgd.reference.rounding import formats
 from asgd.reference.tolerance import Arithmetic
-from asgd.spec import EQUATIONS, policy
+from asgd.spec import EQUATIONS, FAULTS, policy
 
 from ..diagnosis.impulse_response import Readout
 from ..laws.outcome import Failure, Outcome
@@ -15,6 +15,7 @@ from ..ports.scenario import PausedScenario, Scenario, Set, Step
 from ..verify import result as results
 from ..verify.coverage import (
     LAW_NAMES,
+    Detectable,
     Status,
     detectable_in,
     detectable_over,
@@ -27,6 +28,7 @@ from ..verify.waivers import Waiver
 from . import model
 from .numbers import expected, finite, number
 from .reproduction import command, exchange
+from .series import Rung, by_law, ladder, pictures
 from .statements import should
 
 _WORST: Sequence[Status] = ("broken", "undecided", "not observable", "skipped", "holds")
@@ -116,10 +118,11 @@ def _dtype(found: DtypeResult, result: Result) -> model.DtypeReport:
         deviations=tuple(deviation(d, found) for d in found.deviations),
         not_observable=tuple(f"{key}: {why}" for key, why in hidden.items()),
         coverage=_law_count([found]),
-        detectable=model.Detectable(detectable.faults, detectable.of, detectable.missing),
+        detectable=_faults(detectable, found.dtype),
         laws=laws,
         findings=tuple(map(_finding, found.findings)),
         readout=None if found.readout is None else readout(found.readout),
+        pictures=pictures(found.series),
     )
 
 
@@ -159,14 +162,14 @@ def deviation(one: results.Deviation, found: DtypeResult) -> model.Deviation:
         should=meant,
         fix=one.fix,
         explanation=" ".join(part for part in parts if part),
-        evidence=_evidence(one, found.policy),
+        evidence=_evidence(one, found),
         coincides_with=one.coincides,
         waived=waiver is not None,
         waiver=waiver.reason if waiver else None,
     )
 
 
-def _evidence(one: results.Deviation, policy_name: str) -> model.Evidence:
+def _evidence(one: results.Deviation, found: DtypeResult) -> model.Evidence:
     scenario = one.failure.scenario
     changes, steps = [], 0
     for event in scenario.events:
@@ -177,7 +180,7 @@ def _evidence(one: results.Deviation, policy_name: str) -> model.Evidence:
     sizes = [len(p) for p in scenario.params]
     at = one.failure.judgement.parameter
     return model.Evidence(
-        first_divergence=divergence(one.failure, one.equation, one.dtype, policy_name),
+        first_divergence=divergence(one.failure, one.equation, one.dtype, found.policy),
         groups=tuple(
             model.Group(
                 _numbers({k: v for k, v in g.hyper._asdict().items() if k != "maximize"}),
@@ -190,7 +193,15 @@ def _evidence(one: results.Deviation, policy_name: str) -> model.Evidence:
         parameters=len(sizes),
         elements=sizes[at] if at < len(sizes) else 0,
         requests=tuple(exchange(one)),
+        ladder=_ladder(one, found),
     )
+
+
+def _ladder(one: results.Deviation, found: DtypeResult) -> tuple[Rung, ...]:
+    if found.series is None:
+        return ()
+    pairs = zip(found.deviations, found.series.ladders, strict=False)
+    return next((ladder(rungs) for other, rungs in pairs if other is one), ())
 
 
 def _pause(scenario: Scenario) -> int | None:
@@ -280,7 +291,12 @@ def _detectable(result: Result) -> model.Detectable:
     found = detectable_over(
         {d.dtype: detectable_in(d.dtype, d.outcomes, result.hello) for d in result.dtypes}
     )
-    return model.Detectable(found.faults, found.of, found.missing)
+    return _faults(found, "")
+
+
+def _faults(found: Detectable, dtype: str) -> model.Detectable:
+    known = [i for i, fault in FAULTS.items() if not dtype or fault.dtype in {"", dtype}]
+    return model.Detectable(found.faults, found.of, found.missing, by_law(known, found.missing))
 
 
 def _checks(result: Result) -> model.Checks:

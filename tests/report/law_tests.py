@@ -100,9 +100,9 @@ def hold_to(judged: Judged, dtype: str, key: str, test: str) -> None:
 def _fail(judged: Judged, report: Report, found: Sequence[Deviation], test: str) -> NoReturn:
     lines = []
     for one in found:
-        lines += deviation(Merged(one, (one.dtype,)))
-    shown = snippet(found[0], report.port)
-    lines += ["reproduce with:", *(f"  {line}" for line in shown)] if shown else []
+        shown = snippet(one, report.port)
+        lines += deviation(Merged(one, (one.dtype,)), brief=bool(shown))
+        lines += [f"   {line}" for line in shown]
     again = f"pytest --pyargs asgd.tests --asgd-port {judged.name}"
     lines += [
         f"reproduce with: {report.reproduce.command}",

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from ..oracle.judgement import Quantity
 from ..verify.coverage import Status
 from ..verify.result import Verdict
+from .fields import Count, Dtype, EquationId, Hex, Size
+from .series import LawFaults, Pictures, Rung
 
 SCHEMA = "asgd-report/2"
 EXIT: Mapping[str, int] = {"conforms": 0, "deviates": 1, "error": 2}
@@ -18,20 +20,6 @@ WORDS: Mapping[str, str] = {
     "error": "no verdict",
 }
 """Verdict as people read it."""
-
-
-class Rule(NamedTuple):
-    """What the JSON Schema says of a value, beside its type."""
-
-    name: str
-    value: Any
-
-
-Hex = Annotated[str, Rule("pattern", r"^(-?0x[01]\.[0-9a-f]+p[+-][0-9]+|-?inf|nan)$")]
-Count = Annotated[int, Rule("minimum", 0)]
-Size = Annotated[float, Rule("minimum", 0)]
-Dtype = Literal["float32", "float64"]
-EquationId = Annotated[str, Rule("pattern", "^E[0-9]+$")]
 
 
 @dataclass(frozen=True)
@@ -106,6 +94,7 @@ class Evidence:
     parameters: Count
     elements: Count
     requests: tuple[Mapping[str, Any], ...]
+    ladder: tuple[Rung, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -179,6 +168,7 @@ class Detectable:
     faults: Count
     of: Count
     missing: tuple[str, ...]
+    by_law: Mapping[str, LawFaults] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -207,6 +197,7 @@ class DtypeReport:
     laws: Mapping[str, Law]
     findings: tuple[Finding, ...]
     readout: Mapping[str, Any] | None
+    pictures: Pictures | None = None
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,8 @@ def render(report: Report, width: int = WIDTH) -> Iterator[Line]:
         yield from table(report)
         yield Line("worst: largest error, as a fraction of the tolerance", "dim")
         yield Line("")
-    yield from _conventions(report, width)
+    for dtypes, text in conventions(report):
+        yield from map(Line, wrapped(f"{', '.join(dtypes)}: {text}", width=width))
     yield from _hidden(report, width)
     for number, one in enumerate(merged(report.deviations), 1):
         yield Line("")
@@ -129,13 +130,12 @@ def cell(law: Law | None) -> tuple[str, str]:
     return law.status, f"{law.largest_error_bounds:.2f}" if law.status == "holds" else ""
 
 
-def _conventions(report: Report, width: int) -> Iterator[Line]:
+def conventions(report: Report) -> list[tuple[list[str], str]]:
+    """What is known of the convention, with the dtypes it is known of."""
     said: dict[str, list[str]] = {}
     for dtype, found in report.dtypes.items():
         said.setdefault(_convention(found), []).append(dtype)
-    for text, dtypes in said.items():
-        if text:
-            yield from map(Line, wrapped(f"{', '.join(dtypes)}: {text}", width=width))
+    return [(dtypes, text) for text, dtypes in said.items() if text]
 
 
 def _convention(found: DtypeReport) -> str:
@@ -167,8 +167,11 @@ def _hidden(report: Report, width: int) -> Iterator[Line]:
 # Deviations.
 
 
-def deviation(one: Merged, width: int = WIDTH) -> list[str]:
-    """A deviation: what the port does, what it should do, where it shows first, how to fix it."""
+def deviation(one: Merged, width: int = WIDTH, *, brief: bool = False) -> list[str]:
+    """A deviation: what the port does, what it should do, where it shows first, how to fix it.
+
+    ``brief`` leaves out the circumstances, where lines to paste state them.
+    """
     first = one.first
     head = f"{first.id} ({first.equation}), {' and '.join(one.dtypes)}: {first.title}"
     lines = [head]
@@ -181,12 +184,12 @@ def deviation(one: Merged, width: int = WIDTH) -> list[str]:
     ):
         if text:
             lines += wrapped(f"{label:<7}{text}", "   ", " " * 7, width)
-    for given in circumstances(first):
+    for given in () if brief else circumstances(first):
         lines += wrapped(given, " " * 10, width=width)
     lines += [f"          {text}" for text in numbers(first)]
     if first.fix:
         lines += wrapped(f"fix    {first.fix}", "   ", " " * 7, width)
-    if first.coincides_with:
+    if first.coincides_with and not brief:
         also = ", ".join(first.coincides_with)
         text = f"indistinguishable from {also} in these scenarios"
         lines += wrapped(text, "   ", width=width)

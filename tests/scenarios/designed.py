@@ -75,7 +75,7 @@ def averaging_weight(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG00
     hyper = _PLAIN._replace(lr=1.0)
     start = _unit(steps, 0)
     grads = tuple((_moves(steps, j),) for j in range(steps - 1))
-    hypers = [hyper._replace(t0=t0) for t0 in (0.0, 1.0, 2.0, 2.5, 4.0, 50.0)]
+    hypers = [hyper._replace(t0=t0) for t0 in (0.0, 1.0, 2.0, 2.5, 4.0, 50.0, 3.25)]
     # A weight made of alpha rounds a t0 between two steps in its own way: alpha = 0 would hide it.
     hypers[3] = hypers[3]._replace(alpha=0.75)
     return [single(hyper, (start,), grads) for hyper in hypers]

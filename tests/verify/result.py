@@ -11,6 +11,7 @@ from asgd.spec import EQUATIONS, FAULTS, Convention
 
 from ..diagnosis.convention import Identity
 from ..diagnosis.impulse_response import Readout
+from ..diagnosis.series import Series
 from ..laws.equations import LAWS
 from ..laws.outcome import Failure, Finding, Outcome
 from ..oracle.stepwise import Oracle
@@ -118,6 +119,7 @@ class DtypeResult:
     deviations: list[Deviation] = field(default_factory=list)
     floor: int = 0
     readout: Readout | None = None
+    series: Series | None = None
     findings: tuple[Finding, ...] = ()
     # A looser policy under which nothing deviates, where that is known.
     conforms_under: str = ""

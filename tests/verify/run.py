@@ -15,6 +15,7 @@ from ..diagnosis.lifecycle import interruption, lifecycle_fault
 from ..diagnosis.limits import spoiled_average, stopped_counter
 from ..diagnosis.right_form import right_form
 from ..diagnosis.root_cause import RootCause, plain, root_causes
+from ..diagnosis.series import series
 from ..diagnosis.shrink import shrink
 from ..laws.equations import LAWS
 from ..laws.hold import hold
@@ -185,6 +186,7 @@ def _verify_dtype(
         for law, outcome in zip(LAWS.values(), into.outcomes, strict=False)
         if not outcome.not_observable
     )
+    into.series = series(subject, [(d.id, d.equation, d.failure) for d in into.deviations])
     into.done = True
 
 
@@ -284,7 +286,7 @@ def _hold_equations(
 
 
 def _deviation(one: RootCause, named: Sequence[RootCause], subject: Subject) -> Deviation:
-    failure = shrink(one.failure, subject, one.equation)
+    failure = shrink(one.failure, subject, one.equation, one.shows)
     if one.equation == "gradient" and _eta_is_known(failure, named, subject):
         failure = in_gradient(failure, subject)
     return Deviation(

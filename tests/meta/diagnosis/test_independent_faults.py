@@ -4,7 +4,8 @@ import pytest
 from independent_faults import CATALOGUED, DRAWN, UNCATALOGUED, Plain
 
 from asgd.spec import FAULTS, POLICIES, convention
-from asgd.tests.diagnosis.match import Traces, explain
+from asgd.tests.diagnosis.match import explain
+from asgd.tests.faults.agreement import Table
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.laws.hold import hold, run_designed
 from asgd.tests.laws.outcome import Failure, Subject
@@ -27,8 +28,8 @@ def failures(port: Plain, dtype: str, *, examples: int) -> list[Failure]:
 def names(port: Plain) -> set[tuple[str, ...]]:
     """Explanations of the port as a version of its convention."""
     runs = run_designed(port, greet(port), "float64")
-    traces = Traces("float64", tuple((scenario, trace) for _, scenario, trace in reversed(runs)))
-    return {explanation.faults for explanation in explain(traces, [_CONVENTION])}
+    table = Table("float64", [(scenario, trace) for _, scenario, trace in runs])
+    return {explanation.faults for explanation in explain(table, [_CONVENTION])}
 
 
 def test_the_plain_port_is_right() -> None:

@@ -32,8 +32,8 @@ KNOWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 UNKNOWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "theta": ("eta-alpha-times", "momentum", "clip-by-value", "decay-lazy"),
-        "average": ("mu-root", "average-every-second", "average-last-three", "mu-floor"),
+        "theta": ("eta-alpha-times", "adaptive", "clip-by-value", "decay-lazy"),
+        "average": ("mu-root", "mu-of-exponential", "average-last-three", "mu-floor"),
     }
 )
 PAIRS = [

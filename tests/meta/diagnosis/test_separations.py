@@ -7,8 +7,7 @@ from separating import name, scenarios, separations, singles
 from separations import CLASSES, PAGE, alike, lines, listed, pairs, row
 from soak_orders import drawn
 
-from asgd.reference import formats
-from asgd.tests.faults.agreement import agrees_in_average, agrees_in_theta
+from asgd.tests.faults.agreement import Table
 from asgd.tests.faults.port import VariantPort
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.ports.protocol import DTYPES, SUPPORTS
@@ -50,13 +49,10 @@ def test_separation_is_diagnosis():
     for dtype in DTYPES:
         table = separations(chosen, dtype)
         for i, one in enumerate(chosen):
-            traces = [(s, drive(VariantPort(one), s, dtype)) for s in scenarios()]
+            runs = [(s, drive(VariantPort(one), s, dtype)) for s in scenarios()]
+            shown = Table(dtype, runs)
             for j, other in enumerate(chosen):
-                taken = all(
-                    agrees(other, *run, dtype, formats[dtype].u)
-                    for run in traces
-                    for agrees in (agrees_in_theta, agrees_in_average)
-                )
+                taken = shown.agrees(other)
                 assert taken == (table[i, j] <= 1), f"{name(one)} for {name(other)}"
 
 

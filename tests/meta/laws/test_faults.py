@@ -8,8 +8,9 @@ import pytest
 from separations import CLASSES
 
 from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES, convention
-from asgd.tests.diagnosis.match import Traces, explain
+from asgd.tests.diagnosis.match import explain
 from asgd.tests.diagnosis.root_cause import MASKS
+from asgd.tests.faults.agreement import Table
 from asgd.tests.faults.catalogue import CHANGES, combine
 from asgd.tests.faults.port import VariantPort
 from asgd.tests.faults.variant import Variant, step_size
@@ -68,9 +69,9 @@ def test_fault_is_named(ident):
     if (name, ident) in SAME:
         name = "documented"
     port = VariantPort(combine(Variant.of(convention(name)), ident))
-    runs = tuple((s, t) for _, s, t in reversed(run_designed(port, greet(port), dtype)))
+    runs = [(s, t) for _, s, t in run_designed(port, greet(port), dtype)]
     found = {
-        (e.convention.name, e.faults) for e in explain(Traces(dtype, runs), [*CONVENTIONS.values()])
+        (e.convention.name, e.faults) for e in explain(Table(dtype, runs), [*CONVENTIONS.values()])
     }
     assert (name, (ident,)) in found
 

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from asgd.reference import formats
 from asgd.spec import CONVENTIONS, Convention
-from asgd.tests.faults.agreement import _coarse, _number
 from asgd.tests.faults.catalogue import CHANGES, combine
 from asgd.tests.faults.moments import Moments
 from asgd.tests.faults.port import VariantPort
-from asgd.tests.faults.running_error import Running
+from asgd.tests.faults.running_error import Running, lifted
 from asgd.tests.faults.variant import Moment, Variant
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.ports.protocol import SUPPORTS
@@ -152,8 +151,13 @@ def _thetas(variant: Variant, point: _Point, dtype: str) -> list[_Expected]:
         return [_Expected(point.theta, np.zeros(shape))]
     etas = [_coarse(variant.eta(moment), u)]
     if variant.starts(moment):
-        etas.append(_coarse(variant.source(moment).lr * 1.0, u))
-    return [_expected(_number(variant.theta(moment, eta), u), 0.0, shape, tiny) for eta in etas]
+        etas.append(_coarse(variant.source(moment.now).lr * 1.0, u))
+    return [_expected(lifted(variant.theta(moment, eta), u), 0.0, shape, tiny) for eta in etas]
+
+
+def _coarse(eta: Any, u: float) -> Running:
+    number = lifted(eta, u)
+    return number.widened(8 * u * abs(number.value))
 
 
 def _averages(variant: Variant, point: _Point, dtype: str) -> list[_Expected]:
@@ -165,7 +169,7 @@ def _averages(variant: Variant, point: _Point, dtype: str) -> list[_Expected]:
     found = variant.average(moment, Running(point.updated, 0.0, u))
     if found is None:
         return []
-    number = _number(found, u)
+    number = lifted(found, u)
     sizes = (number.value, point.updated, before)
     spread = sum(np.where(np.isfinite(x), abs(x), 0.0) for x in sizes)
     return [_expected(number, 8 * u * spread, shape, tiny)]
@@ -173,13 +177,16 @@ def _averages(variant: Variant, point: _Point, dtype: str) -> list[_Expected]:
 
 def _theta_rule(variant: Variant) -> tuple[Any, ...]:
     """All that theta depends on."""
-    parts = ("eta_lag", "stored", "clock", "source", "size", "total", "update", "after")
-    return tuple(getattr(variant, part) for part in (*parts, "eta_clock", "skips"))
+    parts = ("eta_lag", "stored", "clock", "origin", "late", "size", "total", "update", "after")
+    parts += ("eta_clock", "skips", "exempt", "stale", "in_loop", "written")
+    rule = tuple(getattr(variant, part) for part in parts)
+    return (*rule, *_average_rule(variant)) if variant.written else rule
 
 
 def _average_rule(variant: Variant) -> tuple[Any, ...]:
     """All that the average depends on, beside theta."""
-    parts = ("mu_lag", "stored", "clock", "source", "weight", "mean", "skips", "start_at_zero")
+    parts = ("mu_lag", "stored", "clock", "origin", "late", "weight", "mean", "skips")
+    parts += ("start_at_zero", "mu_clock", "reading", "in_loop", "written")
     rule = variant.convention
     return (rule.t0_reading, rule.divisor, *(getattr(variant, part) for part in parts))
 

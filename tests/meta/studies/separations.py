@@ -52,15 +52,33 @@ CLASSES = (
             "literal + averaging-one-step-early",
             "literal + averaging-never",
             "literal + averaging-weight-by-step",
+            "literal + averaging-without-start",
+            "literal + averaging-fed-every-kth-step",
+            "literal + mu-integer-division",
+            "literal + t0-as-is",
         ),
         "`literal` has no averaging weight: from t0 on it divides by t - t0, and before t0 each of "
-        "these weights is 1",
+        "these weights is 1; and it takes t0 as it is",
     ),
     Same(
-        ("same-step", "bottou + eta-one-step-early"),
-        "`bottou` is `same-step` with eta one step late",
+        ("same-step", "same-step + t0-as-is", "bottou + eta-one-step-early"),
+        "`bottou` is `same-step` with eta one step late; both take t0 as it is",
     ),
-    Same(("bottou", "same-step + eta-one-step-late"), "the same the other way round"),
+    Same(
+        ("bottou", "bottou + t0-as-is", "same-step + eta-one-step-late"),
+        "the same the other way round",
+    ),
+    Same(("torch", "torch + t0-as-is"), "`torch` takes t0 as it is"),
+    Same(
+        ("documented + t0-as-is", "same-step + averaging-one-step-early"),
+        "the weight is 1 / max(1, t + 1 - t0) in both",
+    ),
+    Same(
+        tuple(
+            f"{rule} + theta-never-moves" for rule in ("documented", "same-step", "bottou", "torch")
+        ),
+        "theta is constant, and so is every mean of it",
+    ),
     Same(
         ("torch + averaging-one-step-early", "bottou + hyperparameters-shifted"),
         "`torch` is `bottou` with mu one step late and hyperparameters stored",
@@ -80,6 +98,7 @@ CLASSES = (
         "average-exponential-in-window",
         f"{_NO_MU} from t0 on; before t0 it is 1 in both",
     ),
+    _both("documented", "same-step", "average-fixed-decay", _NO_MU),
     _both("documented", "same-step", "average-sum", _NO_MU),
     _both("documented", "same-step", "average-lucid", _NO_MU),
 )

@@ -1,0 +1,194 @@
+"""What faulty ports compute in the place of E1, E2 and E3, part by part."""
+
+from typing import Any
+
+import numpy as np
+
+from .running_error import choose
+from .variant import Hyper, Moment, Number, descend, gradient, step_size
+
+# E1: sign and penalty.
+
+
+def no_penalty(grad: Number, theta: Number, h: Hyper) -> Number:  # noqa: ARG001
+    return choose(h.maximize, -grad, grad)
+
+
+def negative_penalty(grad: Number, theta: Number, h: Hyper) -> Number:
+    return no_penalty(grad, theta, h) - h.weight_decay * theta
+
+
+def double_penalty(grad: Number, theta: Number, h: Hyper) -> Number:
+    return no_penalty(grad, theta, h) + 2 * h.weight_decay * theta
+
+
+def half_penalty(grad: Number, theta: Number, h: Hyper) -> Number:
+    return no_penalty(grad, theta, h) + h.weight_decay * theta / 2
+
+
+def no_sign(grad: Number, theta: Number, h: Hyper) -> Number:
+    return grad + h.weight_decay * theta
+
+
+def penalty_scaled(grad: Number, theta: Number, h: Hyper) -> Number:
+    return no_penalty(grad, theta, h) + h.lr * h.weight_decay * theta
+
+
+def sign_of_all(grad: Number, theta: Number, h: Hyper) -> Number:
+    total = no_sign(grad, theta, h)
+    return choose(h.maximize, -total, total)
+
+
+def wrong_sign(grad: Number, theta: Number, h: Hyper) -> Number:
+    return gradient(-grad, theta, h)
+
+
+# E2: the step size.
+
+
+def power_inside(t: int, h: Hyper) -> Number:
+    return h.lr / (1 + h.lambd * h.lr * (h.alpha * 0 + t) ** h.alpha)
+
+
+def power_of_product(t: int, h: Hyper) -> Number:
+    return h.lr / (1 + (h.lambd * h.lr * t) ** h.alpha)
+
+
+def lr_missing(t: int, h: Hyper) -> Number:
+    return h.lr / (1 + h.lambd * t) ** h.alpha
+
+
+def constant(t: int, h: Hyper) -> Number:  # noqa: ARG001
+    return h.lr * 1.0
+
+
+def fixed_exponent(t: int, h: Hyper) -> Number:
+    return step_size(t, h._replace(alpha=0 * h.alpha + 0.75))
+
+
+def no_exponent(t: int, h: Hyper) -> Number:
+    return h.lr / (1 + h.lambd * h.lr * t)
+
+
+def no_numerator(t: int, h: Hyper) -> Number:
+    return 1.0 / (1 + h.lambd * h.lr * t) ** h.alpha
+
+
+def grows(t: int, h: Hyper) -> Number:
+    return h.lr * (1 + h.lambd * h.lr * t) ** h.alpha
+
+
+def power_of_all(t: int, h: Hyper) -> Number:
+    return (h.lr / (1 + h.lambd * h.lr * t)) ** h.alpha
+
+
+def penalty_for_decay(t: int, h: Hyper) -> Number:
+    return h.lr / (1 + h.weight_decay * h.lr * t) ** h.alpha
+
+
+def penalty_and_decay(t: int, h: Hyper) -> Number:
+    return h.lr / (1 + (h.lambd + h.weight_decay) * h.lr * t) ** h.alpha
+
+
+def compounds(t: int, h: Hyper) -> Number:
+    eta = h.lr * 1.0
+    for s in range(1, int(np.max(t)) + 1):
+        eta = choose(t >= s, eta / (1 + h.lambd * eta * s) ** h.alpha, eta)
+    return eta
+
+
+# E3: the update.
+
+
+def no_decay(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
+    return theta - eta * total
+
+
+def decay_by_lr(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
+    return theta - eta * total - h.lr * h.lambd * theta
+
+
+def decay_unscaled(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
+    return theta - eta * total - h.lambd * theta
+
+
+def decay_sign(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
+    return theta - eta * (total - h.lambd * theta)
+
+
+def decay_doubled(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
+    return theta - eta * (total + 2 * h.lambd * theta)
+
+
+def decay_halved(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
+    return theta - eta * (total + h.lambd * theta / 2)
+
+
+def implicit(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
+    return (theta - eta * total) / (1 + eta * h.lambd)
+
+
+def sign_of_decay(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
+    flipped, right = decay_sign(theta, total, eta, h), descend(theta, total, eta, h)
+    return choose(h.maximize, flipped, right)
+
+
+def decay_after(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
+    return (theta - eta * total) * (1 - eta * h.lambd)
+
+
+def gradient_by_lr(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
+    return theta - h.lr * total - eta * h.lambd * theta
+
+
+def no_step_size(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
+    return theta - (total + h.lambd * theta)
+
+
+def sgd_by_lr(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
+    return theta - h.lr * total
+
+
+# E1 again: penalties that are not part of the gradient.
+
+
+def penalty_by_lr(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
+    return updated - h.lr * h.weight_decay * moment.theta
+
+
+def penalty_unscaled(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
+    return updated - h.weight_decay * moment.theta
+
+
+def penalty_after(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
+    return updated - eta * h.weight_decay * updated
+
+
+def penalty_compounds(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:
+    # theta (1 - eta wd) (1 - eta lambd) - eta g instead of theta (1 - eta (wd + lambd)) - eta g
+    return updated - eta * h.weight_decay * moment.theta * (1 - eta * h.lambd)
+
+
+def decoupled(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:
+    # theta (1 - lr wd) (1 - eta lambd) - eta g: AdamW's penalty, before the step
+    return updated - h.lr * h.weight_decay * moment.theta * (1 - eta * h.lambd)
+
+
+def decoupled_after(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
+    return updated - h.lr * h.weight_decay * updated
+
+
+def never_moves(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
+    return theta * 1.0
+
+
+def heavy(factor: float, *, damped: bool, nesterov: bool = False) -> Any:
+    def pull(moment: Moment) -> Number:
+        assert moment.velocity is not None
+        taken = moment.velocity(factor) * ((1 - factor) if damped else 1.0)
+        if nesterov:
+            h = moment.now.own
+            taken = gradient(moment.grad, moment.theta, h) + factor * taken
+        return taken
+
+    return pull
