@@ -179,7 +179,10 @@ def _encode(array: NDArray[Any]) -> str:
 def _decode(name: str, data: Any, size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     if not isinstance(data, str):
         raise ValueError(f"an array must be {dtype} in base64, got {data!r:.80}")  # noqa: TRY004
-    raw = base64.b64decode(data, validate=True)
+    try:
+        raw = base64.b64decode(data, validate=True)
+    except ValueError as error:
+        raise ValueError(f"{name} must be {dtype} in base64: {error}") from None
     if len(raw) != dtype.itemsize * size:
         raise ValueError(f"{name} must be {dtype.itemsize * size} bytes in base64, got {len(raw)}")
     return np.frombuffer(raw, dtype.newbyteorder("<")).astype(dtype)

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from asgd.spec.hyperparameters import check_hyperparameter, shown
+
 from . import double_double
 from .certificate import rounded
 
@@ -55,13 +57,12 @@ def step_size(
     kind = np.dtype(dtype)
     if kind not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
-    for name, value in (("lr", lr), ("lambd", lambd), ("alpha", alpha)):
-        if not 0 <= value < math.inf:
-            raise ValueError(f"{name} must be in [0, inf), got {value!r}")
+    given = (("lr", lr), ("lambd", lambd), ("alpha", alpha))
+    first, second, third = (check_hyperparameter(name, value) for name, value in given)
     steps = np.asarray(t)
     if steps.size and (steps.dtype.kind not in "iu" or steps.min() < 0):
-        raise ValueError(f"t must be integers in [0, inf), got {t!r:.80}")
-    hyper = (float(lr), float(lambd), float(alpha))
+        raise ValueError(f"t must be integers in [0, inf), got {shown(t)}")
+    hyper = (first, second, third)
     single = kind == np.float32
     if steps.ndim == 0:
         return np.array(one_step_size(int(steps), *hyper, single), kind)[()]

@@ -4,10 +4,12 @@ from typing import Any
 
 import mpmath
 import numpy as np
+from mpmath.libmp import finf, fnan, fninf, fzero
 from mpmath.libmp.backend import MPZ
 from numpy.typing import NDArray
 
 from asgd.spec import Hyperparameters, Optimizer
+from asgd.spec.hyperparameters import shown
 from asgd.spec.optimizer import ParameterState
 
 from .equations import step
@@ -126,11 +128,43 @@ class ASGD(Optimizer[Parameter]):
     def _decode(self, data: Any, like: NDArray[Any]) -> NDArray[Any]:
         if not isinstance(data, dict) or set(data) != {"shape", "mpf"}:
             raise ValueError(f"an array must have the keys shape, mpf, got {data!r:.80}")
-        if data["shape"] != list(like.shape) or len(data["mpf"]) != like.size:
-            raise ValueError(f"average must have shape {list(like.shape)}, got {data['shape']}")
+        numbers = data["mpf"]
+        fits = isinstance(numbers, list) and len(numbers) == like.size
+        if data["shape"] != list(like.shape) or not fits:
+            got = shown(data["shape"])
+            raise ValueError(f"average must have shape {list(like.shape)}, got {got}")
         out = np.empty(like.shape, object)
         mp = like.flat[0].context if like.size else mpmath.mp
-        for i, (sign, mantissa, exponent, bits) in enumerate(data["mpf"]):
+        for i, number in enumerate(numbers):
+            sign, mantissa, exponent, bits = _quadruple(number)
             # mpmath's own integers: with gmpy2 it accepts no others.
             out.flat[i] = mp.make_mpf((sign, MPZ(mantissa), exponent, bits))
         return out
+
+
+_SPECIAL = {tuple(map(int, x)) for x in (fzero, finf, fninf, fnan)}
+_EXPONENT = 2**62
+
+
+def _quadruple(number: Any) -> tuple[int, int, int, int]:
+    """Sign, mantissa, exponent and bits of a number as mpmath keeps it, checked.
+
+    A quadruple that is not normal gives numbers that are wrong, or errors in the middle of a step.
+    """
+    if isinstance(number, list | tuple) and len(number) == 4:
+        sign, mantissa, exponent, bits = number
+        if all(type(x) is int for x in number) and (
+            tuple(number) in _SPECIAL
+            or (
+                sign in {0, 1}
+                and mantissa > 0
+                and mantissa % 2 == 1
+                and bits == mantissa.bit_length()
+                and abs(exponent) < _EXPONENT
+            )
+        ):
+            return sign, mantissa, exponent, bits
+    raise ValueError(
+        "average must hold numbers as [sign, odd mantissa, exponent, bits of the mantissa], "
+        f"got {shown(number)}"
+    )

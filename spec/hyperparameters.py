@@ -30,6 +30,24 @@ def domain(name: str) -> str:
     return "[0, inf)" if _TABLE[name]["finite"] else "[0, inf]"
 
 
+def shown(value: Any, longest: int = 80) -> str:
+    """``value`` as a message shows it: short, whatever it is.
+
+    Examples
+    --------
+    >>> shown(-1.0)
+    '-1.0'
+    >>> len(shown(10**5000)) < 80
+    True
+    """
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a foreign object may raise when it is shown
+        # Python itself writes no integer of many thousand digits.
+        return f"a value of type {type(value).__name__} that cannot be shown"
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
 def check_hyperparameter(name: str, value: Any) -> float:
     """``value`` as an exact float, if it lies in the domain of the hyperparameter ``name``.
 
@@ -42,7 +60,7 @@ def check_hyperparameter(name: str, value: Any) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(
-            f"{name} must be a real number in {domain(name)}, got {value!r} "
+            f"{name} must be a real number in {domain(name)}, got {shown(value)} "
             f"of type {type(value).__name__}"
         )
     try:
@@ -52,5 +70,5 @@ def check_hyperparameter(name: str, value: Any) -> float:
         number = math.inf if sign > 0 else -math.inf
     # A nan fails both comparisons, so it is refused too.
     if not 0 <= number <= math.inf or (_TABLE[name]["finite"] and number == math.inf):
-        raise ValueError(f"{name} must be in {domain(name)}, got {value!r}")
+        raise ValueError(f"{name} must be in {domain(name)}, got {shown(value)}")
     return number

@@ -11,9 +11,11 @@ from operator import is_, itemgetter
 from typing import Any, Generic, Protocol, TypeVar
 
 from .conventions import convention as find_convention
-from .hyperparameters import DEFAULTS, Hyperparameters, check_hyperparameter
+from .hyperparameters import DEFAULTS, Hyperparameters, check_hyperparameter, shown
 
 FORMAT = "asgd-state/1"
+STEPS = 2**53
+"""Steps that a saved state may count: beyond, float64 does not hold every count."""
 
 
 class Parameter(Protocol):
@@ -58,7 +60,7 @@ def check_group(group: Mapping[str, Any]) -> Hyperparameters:
         If one is outside its domain.
     """
     if not isinstance(group["maximize"], bool):
-        raise TypeError(f"maximize must be True or False, got {group['maximize']!r}")
+        raise TypeError(f"maximize must be True or False, got {shown(group['maximize'])}")
     numbers = {name: check_hyperparameter(name, group[name]) for name in DEFAULTS}
     return Hyperparameters(**numbers, maximize=group["maximize"])
 
@@ -112,7 +114,7 @@ class Optimizer(Generic[P]):
     ) -> None:
         self.convention = find_convention(convention)
         if not isinstance(compensated, bool):
-            raise TypeError(f"compensated must be True or False, got {compensated!r}")
+            raise TypeError(f"compensated must be True or False, got {shown(compensated)}")
         self.compensated = compensated
         self.defaults: dict[str, Any] = {
             "lr": lr,
@@ -177,9 +179,10 @@ class Optimizer(Generic[P]):
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__}(convention={self.convention.name}"]
         for i, group in enumerate(self.param_groups):
-            hyper = ", ".join(f"{name}={group[name]:g}" for name in DEFAULTS)
+            known = check_group(group)._asdict()
+            hyper = ", ".join(f"{name}={known[name]:g}" for name in DEFAULTS)
             up = ", maximize" if group["maximize"] else ""
-            start = self.convention.first_averaged(group["t0"])
+            start = self.convention.first_averaged(known["t0"])
             begins = "never averages" if start is None else f"averages from step {start} on"
             count = len(group["params"])
             many = "" if count == 1 else "s"
@@ -199,7 +202,9 @@ class Optimizer(Generic[P]):
         known = ["params", *self.defaults]
         for key in group:
             if key not in known:
-                raise ValueError(f"a group's keys must be among {', '.join(known)}, got {key!r}")
+                raise ValueError(
+                    f"a group's keys must be among {', '.join(known)}, got {shown(key)}"
+                )
         if "params" not in group:
             raise ValueError("a parameter group must have the key 'params'")
         params = group["params"]
@@ -359,11 +364,20 @@ class Optimizer(Generic[P]):
     def _advance(self, work: Sequence[tuple[P, Hyperparameters]]) -> None:
         """Take a step of each parameter in ``work``; everything has been checked."""
         stored = self.convention.hyperparameters == "stored"
-        for parameter, hyper in work:
-            state = self.state.get(parameter, ParameterState())
-            mean = self._update(parameter, state, hyper)
-            scheduled = hyper[:4] if stored else None
-            self.state[parameter] = ParameterState(state.step + 1, mean, scheduled)
+        before = dict(self.state)
+        thetas = [(parameter, self._copy(parameter.data)) for parameter, _ in work]
+        try:
+            for parameter, hyper in work:
+                state = self.state.get(parameter, ParameterState())
+                mean = self._update(parameter, state, hyper)
+                scheduled = hyper[:4] if stored else None
+                self.state[parameter] = ParameterState(state.step + 1, mean, scheduled)
+        except BaseException:
+            # All or nothing, whatever interrupts it.
+            for parameter, theta in thetas:
+                parameter.data[...] = theta
+            self.state = before
+            raise
 
     def _parameters(self) -> list[P]:
         return [p for group in self.param_groups for p in group["params"]]
@@ -379,16 +393,18 @@ class Optimizer(Generic[P]):
         if not isinstance(state, dict) or {*state, "carry"} != known:
             raise ValueError(
                 "a parameter's state must hold step, average, scheduled and carry, "
-                f"got {state!r:.80}"
+                f"got {shown(state)}"
             )
         step, scheduled = state["step"], state["scheduled"]
-        if isinstance(step, bool) or not isinstance(step, int) or step < 0:
-            raise ValueError(f"step must be an integer in [0, inf), got {step!r}")
+        if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step <= STEPS:
+            raise ValueError(f"step must be an integer in [0, 2^53], got {shown(step)}")
         if (scheduled is not None) != (stored and step > 0):
-            raise ValueError(f"scheduled does not fit the convention, got {scheduled!r}")
+            raise ValueError(f"scheduled does not fit the convention, got {shown(scheduled)}")
         if scheduled is not None:
             if not isinstance(scheduled, Sequence) or len(scheduled) != 4:
-                raise ValueError(f"scheduled must hold lr, lambd, alpha, t0, got {scheduled!r}")
+                raise ValueError(
+                    f"scheduled must hold lr, lambd, alpha, t0, got {shown(scheduled)}"
+                )
             names = list(DEFAULTS)[:4]
             lr, lambd, alpha, t0 = map(check_hyperparameter, names, scheduled)
             scheduled = (lr, lambd, alpha, t0)

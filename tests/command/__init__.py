@@ -32,7 +32,9 @@ def main() -> None:
         arguments, program = split_program(sys.argv[1:])
         debug(on="--debug" in arguments)
         arguments = [argument for argument in arguments if argument != "--debug"]
-        return cli.main(args=arguments, prog_name="asgd", obj=program, standalone_mode=False)
+        # Not by main, which makes exit code 1 of an output that is closed.
+        with cli.make_context("asgd", arguments, obj=program) as context:
+            return cli.invoke(context)
 
     guarded(run)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from ..ports.interruption import Interrupted, listen
+from ..ports.interruption import Interrupted, listen, received
 from ..ports.protocol import describe
 from ..ports.text import printable
 from .exit_codes import NO_VERDICT
@@ -39,14 +40,18 @@ def guarded(run: Run) -> NoReturn:
         accept_any_text()
         returned = run()
         code = returned if isinstance(returned, int) else 0
+    except click.exceptions.Exit as error:
+        code = error.exit_code
     except click.ClickException as error:
         code = _complain(error.show)
     except Interrupted as error:
         code, text = 128 + error.number, str(error)
         _complain(lambda: _say(text))
     except (click.Abort, KeyboardInterrupt):
-        code = 130
-        _complain(lambda: _say("interrupted"))
+        # click makes an Abort of every interruption of a prompt.
+        number = received() or signal.SIGINT
+        code, text = 128 + number, f"interrupted by {signal.Signals(number).name}"
+        _complain(lambda: _say(text))
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else NO_VERDICT
     except BaseException as error:  # noqa: BLE001 - a traceback would exit with 1, "deviates"

@@ -13,7 +13,6 @@ from asgd.reference.tolerance import (
     Arithmetic,
     average_tolerance,
     averaging_weight_error,
-    descend_tolerance,
     step_size_error,
     weighted_sum_tolerance,
 )
@@ -96,7 +95,6 @@ class Update:
     grad: float
     hyper: Hyperparameters
     size: StepSize
-    arithmetic: Arithmetic
 
     def enclosure(self, precision: int) -> Enclosure:
         """Enclosure of theta."""
@@ -112,19 +110,6 @@ class Update:
         updated = truth.descend(theta, total, eta=eta, lambd=Enclosure.of(hyper.lambd, precision))
         assert isinstance(updated, Enclosure)
         return updated
-
-    def tolerance(self, exact: Enclosure) -> float:
-        """Error allowed in theta."""
-        return descend_tolerance(
-            self.theta,
-            self.grad,
-            exact.magnitude(),
-            eta=self.size.size,
-            eta_error=self.size.error,
-            lambd=self.hyper.lambd,
-            weight_decay=self.hyper.weight_decay,
-            arithmetic=self.arithmetic,
-        )
 
 
 @dataclass(frozen=True)

@@ -218,6 +218,20 @@ class _ThetaStep:
         return Block("theta", self.place, self.after, self._judge, self._enclose, query)
 
     def _tolerance(self, j: Any, size: Any) -> Any:
+        bound = self._bound(j, size)
+        # A finite bound: nothing overflows, so what is multiplied by 0 is 0.
+        return np.where(self._rests(j) & (bound < math.inf), 0.0, bound)
+
+    def _rests(self, j: Any) -> Any:
+        """Whether an element may not move at all (tolerance.md, "What may not move")."""
+        theta, hyper = at(self.before, j), self.hyper
+        decays = hyper.lambd > 0 or hyper.weight_decay > 0
+        rests = np.asarray(self.size.size == 0) | ((at(self.grad, j) == 0) & (not decays))
+        if self.arithmetic.policy.ftz:
+            rests &= (theta == 0) | (np.abs(theta) >= self.arithmetic.fmt.smallest_normal)
+        return rests
+
+    def _bound(self, j: Any, size: Any) -> Any:
         return descend_tolerance(
             at(self.before, j),
             at(self.grad, j),
@@ -230,7 +244,7 @@ class _ThetaStep:
         )
 
     def _update(self, j: int) -> Update:
-        return Update(self.before[j], self.grad[j], self.hyper, self.size, self.arithmetic)
+        return Update(self.before[j], self.grad[j], self.hyper, self.size)
 
     def _enclose(self, j: int) -> Enclosure:
         return self._update(j).enclosure(PRECISION)
@@ -243,7 +257,7 @@ class _ThetaStep:
             return failed("theta", here, got) if math.isfinite(got) and moves else None
         update = self._update(j)
         exact = update.enclosure(PRECISION)
-        bound = update.tolerance(exact)
+        bound = float(self._tolerance(j, exact.magnitude()))
         if bound == math.inf:
             return None
         return compare("theta", here, update.enclosure, got, bound, exact)

@@ -176,8 +176,9 @@ class Results:
                 os.truncate(self.path, size)
                 fresh = header is None
             self._stream = self.path.open("ab")
-        except OSError as error:
-            text = f"cannot write {printable(self.path)}: {error.strerror}"
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            text = f"cannot write {printable(self.path)}: {reason}"
             raise SoakError(text) from error
         if fresh:
             self._line(ours)

@@ -1,0 +1,112 @@
+"""The outermost guard: one line and an exit code, whatever happens; files whole or as before."""
+
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+
+from asgd.tests.command.files import check_writable, write
+from asgd.tests.command.guard import guarded
+from asgd.tests.ports.interruption import Interrupted
+
+
+def fail(error):
+    """A command that raises."""
+
+    def run(*_):
+        raise error
+
+    return run
+
+
+class Odd(Exception):  # noqa: N818 - an exception of nobody
+    def __str__(self):
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("run", "code", "words"),
+    [
+        (lambda: None, 0, ""),
+        (lambda: 1, 1, ""),
+        (fail(SystemExit(0)), 0, ""),
+        (fail(SystemExit(1)), 1, ""),
+        (fail(SystemExit("text")), 2, ""),
+        (fail(SystemExit()), 2, ""),
+        (fail(ZeroDivisionError("x\n\x1b[31m")), 2, "asgd itself failed: ZeroDivisionError: x "),
+        (fail(RecursionError()), 2, "asgd itself failed: RecursionError"),
+        (fail(MemoryError()), 2, "asgd itself failed: MemoryError"),
+        (fail(Odd()), 2, "asgd itself failed: Odd"),
+        (fail(GeneratorExit()), 2, "asgd itself failed"),
+        (fail(OSError(28, "No space left on device")), 2, "No space left on device"),
+        (fail(click.UsageError("no")), 2, "Error: no"),
+        (fail(click.FileError("f")), 2, "f"),
+        (fail(click.Abort()), 130, "interrupted"),
+        (fail(KeyboardInterrupt()), 130, "interrupted"),
+        (fail(Interrupted(15)), 143, "interrupted by SIGTERM"),
+    ],
+)
+def test_codes(run, code, words, monkeypatch, capsys):
+    """No exception is a traceback, and none exits with 1."""
+    monkeypatch.setattr("asgd.tests.command.guard.listen", lambda: None)
+    monkeypatch.setattr("asgd.tests.command.guard.accept_any_text", lambda: None)
+    with pytest.raises(SystemExit) as caught:
+        guarded(run)
+    error = capsys.readouterr().err
+    assert caught.value.code == code
+    assert words in error
+    assert "Traceback" not in error
+    assert all(line.isprintable() for line in error.splitlines())
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device")  # noqa: PTH110
+@pytest.mark.parametrize("where", ["> /dev/full", ">&-", "| true"])
+def test_standard_output(where):
+    """An output that does not take what is written is exit code 2, with a reason."""
+    command = f"{sys.executable} -m asgd explain E1 {where}"
+    shell = ["bash", "-c", f"{command}; echo ${{PIPESTATUS[0]}} >&2"]
+    done = subprocess.run(shell, capture_output=True, text=True, check=False)
+    *said, code = done.stderr.splitlines()
+    if where != "| true":  # A pipe may take all before its reader has gone.
+        assert code == "2"
+        assert len(said) == 1
+        assert said[0].startswith("asgd: ")
+    assert "Traceback" not in done.stderr
+    assert code in {"0", "2"}
+
+
+def test_a_file_is_whole_or_as_before(tmp_path, monkeypatch):
+    """Where writing fails, what was there is still there, and nothing else."""
+    path = tmp_path / "report.json"
+    write(path, "old")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fail(OSError(28, "full")))
+        with pytest.raises(OSError, match="full"):
+            write(path, "new" * 1000)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+    write(path, "\ud800 new")
+    assert path.read_text() == "\\ud800 new"
+
+
+def test_links_and_devices_stay(tmp_path):
+    """What a link names is replaced; a device is written to."""
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("old")
+    link.symlink_to(target)
+    write(link, "new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    write(type(target)(os.devnull), "gone")
+
+
+def test_what_cannot_be_written_is_known_before(tmp_path):
+    """The reason is given before any work, and nothing is created."""
+    assert not check_writable(tmp_path / "new")
+    assert check_writable(tmp_path) == "it is a folder"
+    assert "No such file" in check_writable(tmp_path / "no" / "file")
+    assert "too long" in check_writable(tmp_path / ("a" * 300))
+    assert "null" in check_writable(tmp_path / "\0")
+    assert list(tmp_path.iterdir()) == []

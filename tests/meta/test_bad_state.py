@@ -1,0 +1,120 @@
+"""States and hyperparameters that are refused: in both packages, and with nothing changed."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import asgd.fast
+import asgd.reference
+
+PACKAGES = [asgd.fast, asgd.reference]
+BOTH = pytest.mark.parametrize("package", PACKAGES, ids=["fast", "reference"])
+STRONG = {"lr": 0.5, "lambd": 0.25, "alpha": 0.75, "t0": 2.0, "weight_decay": 0.125}
+GRADS = np.random.default_rng(3).normal(size=(12, 4))
+
+
+def _make(package):
+    parameter = package.Parameter(np.linspace(-1.0, 2.0, 4))
+    return parameter, package.ASGD([parameter], **STRONG)
+
+
+def _walk(parameter, optimizer, grads):
+    for grad in grads:
+        parameter.grad = grad.copy()
+        optimizer.step()
+
+
+def _floats(array):
+    return [float(x) for x in np.asarray(array).flat]
+
+
+HUGE = 10**400, 10**5000
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "step",
+    [-1, True, 2**53 + 1, *HUGE, 1.0, "1", None],
+    ids=lambda s: f"{s!r:.9}" if not isinstance(s, int) or s < 10**18 else "huge",
+)
+def test_a_count_that_no_run_reaches(package, step):
+    """A count outside its domain is refused when it is loaded, and nothing is changed."""
+    parameter, optimizer = _make(package)
+    _walk(parameter, optimizer, GRADS[:3])
+    before = optimizer.state_dict()
+    bad = copy.deepcopy(before)
+    bad["state"][0]["step"] = step
+    with pytest.raises(ValueError, match=r"step must be an integer in \[0, 2\^53\]") as caught:
+        optimizer.load_state_dict(bad)
+    assert len(str(caught.value)) < 200
+    assert optimizer.state_dict() == before
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        [0, 2, 0, 2],
+        [0, 3, 0, 1],
+        [2, 1, 0, 1],
+        [0, 1, 2**70, 1],
+        [0, -1, 0, 1],
+        [0, 0, 1, 0],
+        [0, 1, 0],
+        [0, 1.0, 0, 1],
+        [True, 1, 0, 1],
+        "0101",
+        None,
+        [0, "1", 0, 1],
+    ],
+    ids=str,
+)
+def test_a_number_that_mpmath_does_not_make(number):
+    """A quadruple that is not normal is refused when it is loaded, and nothing is changed."""
+    parameter, optimizer = _make(asgd.reference)
+    _walk(parameter, optimizer, GRADS[:4])
+    before = optimizer.state_dict()
+    bad = copy.deepcopy(before)
+    bad["state"][0]["average"]["mpf"][-1] = number
+    with pytest.raises(ValueError, match="average must hold numbers as"):
+        optimizer.load_state_dict(bad)
+    assert optimizer.state_dict() == before
+
+
+def test_a_step_that_fails_has_changed_nothing(monkeypatch):
+    """Where the second parameter cannot be updated, the first one is what it was."""
+    parameters = [asgd.reference.Parameter(np.ones(2)) for _ in range(2)]
+    optimizer = asgd.reference.ASGD(parameters, **STRONG)
+    for parameter in parameters:
+        parameter.grad = np.ones(2)
+    before, theta = optimizer.state_dict(), _floats(parameters[0].data)
+    update = type(optimizer)._update
+
+    def fail(self, parameter, state, hyper):
+        if parameter is parameters[1]:
+            raise MemoryError
+        return update(self, parameter, state, hyper)
+
+    monkeypatch.setattr(type(optimizer), "_update", fail)
+    with pytest.raises(MemoryError):
+        optimizer.step()
+    assert (optimizer.state_dict(), _floats(parameters[0].data)) == (before, theta)
+
+
+@pytest.mark.parametrize("huge", HUGE, ids=["400 digits", "5000 digits"])
+def test_a_huge_integer_gets_the_usual_message(huge):
+    """No message repeats hundreds of digits, and none speaks of conversions."""
+    hyper = {"lr": 0.5, "lambd": 0.25, "alpha": 0.75}
+    for name in hyper:
+        with pytest.raises(ValueError, match=rf"{name} must be in") as caught:
+            asgd.fast.step_size(3, **{**hyper, name: huge})
+        assert len(str(caught.value)) < 200
+        for package in PACKAGES:
+            with pytest.raises(ValueError, match=rf"{name} must be in") as caught:
+                package.ASGD([package.Parameter(np.ones(2))], **{name: huge})
+            assert len(str(caught.value)) < 200
+    with pytest.raises(ValueError, match="t must be integers") as caught:
+        asgd.fast.step_size(huge, **hyper)
+    assert len(str(caught.value)) < 200
+    for package in PACKAGES:
+        assert "never averages" in repr(package.ASGD([package.Parameter(np.ones(2))], t0=huge))
