@@ -2,7 +2,7 @@
 
 import datetime as dt
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
@@ -21,6 +21,9 @@ from .coverage import LAW_NAMES, reason, status, without_laws
 from .waivers import Waiver
 
 Verdict = Literal["conforms", "deviates", "error"]
+
+FORMS: dict[str, Callable[["Result"], str]] = {}
+"""How a notebook shows a result, by format; reports, which are made of results, enter theirs."""
 
 
 @dataclass(frozen=True)
@@ -223,6 +226,11 @@ class Result:
     error: str = ""
     interrupted: bool = False
     isolated: bool = False
+
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows; None leaves it to the plain text."""
+        form = FORMS.get("html")
+        return None if form is None else form(self)
 
     @property
     def broke_down(self) -> bool:
