@@ -15,6 +15,7 @@ from .doctor import doctor_command
 from .exit_codes import NO_VERDICT
 from .init import init_command
 from .output import accept_any_text
+from .site import site_command
 from .soak import soak
 from .verify import verify_command
 
@@ -38,6 +39,7 @@ def cli() -> None:
 cli.add_command(bench_command)
 cli.add_command(doctor_command)
 cli.add_command(init_command)
+cli.add_command(site_command)
 cli.add_command(soak)
 cli.add_command(verify_command)
 

@@ -60,6 +60,13 @@ class _Seed(click.ParamType):  # type: ignore[type-arg] # generic in some versio
     show_default=True,
     help="What a port may lose in eta and mu by rounding.",
 )
+@click.option(
+    "--oracle",
+    type=click.Choice(["integers", "mpmath"]),
+    default="integers",
+    show_default=True,
+    help="What exact values are made of; mpmath alone is slower, and says the same.",
+)
 @click.option("--level", type=click.Choice(list(LEVELS)), default="quick", show_default=True)
 @click.option("--seed", type=_Seed(), default=0, show_default=True, help="Of drawn scenarios.")
 @click.option(

@@ -13,10 +13,9 @@ from ..laws.law import worst
 from ..laws.outcome import looser
 from ..oracle.stepwise import Rule
 from ..ports.protocol import Hello, Port
-from ..ports.scenario import drive
 from .match import Explanation, explain
 from .per_equation import Parts, parts
-from .probes import probes
+from .probes import probes, traced
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def find_identity(port: Port, hello: Hello, dtype: str, name: str, required: Pol
         conventions = list(CONVENTIONS.values()) if name == "auto" else [convention(name)]
     laws = [law.key for law, _, _ in traces]
     runs = [(scenario, trace) for _, scenario, trace in traces]
-    runs += [(scenario, drive(port, scenario, dtype)) for scenario in probes(hello, dtype)]
+    runs += traced(port, probes(hello, dtype), dtype)
     table = Table(dtype, runs)
     found = tuple(explain(table, conventions))
     if best.fits:

@@ -18,7 +18,7 @@ from ..oracle.judgement import Judgement
 from ..oracle.stepwise import judge
 from ..ports.scenario import Scenario
 from .match import Explanation
-from .probes import probes
+from .probes import probes, traced
 
 Shows = Callable[[Judgement, Scenario, Sequence[Any]], bool]
 """Whether a failure in a trace of a scenario shows a fault."""
@@ -42,8 +42,8 @@ class Evidence:
             if not missing(law, subject.hello):
                 scenarios += law.designed(subject.hello.supports)
         scenarios += probes(subject.hello, subject.dtype)
-        runs = tuple((s, subject.trace(s)) for s in dict.fromkeys(scenarios))
-        return cls(runs, subject.dtype)
+        runs = traced(subject.port, dict.fromkeys(scenarios), subject.dtype)
+        return cls(tuple(runs), subject.dtype)
 
     @cached_property
     def table(self) -> Table:
@@ -71,7 +71,7 @@ class Evidence:
     def misread(self, variant: Variant, subject: Subject) -> Failure | None:
         """First eta that is shown wrongly, where it is not the one that was used."""
         shown, used = self.table.shown("eta"), self.table.eta(variant)
-        wrong = ~np.isnan(shown) & ~used.near(shown, 0.0)
+        wrong = self.table.present & ~np.isnan(shown) & ~used.near(shown, 0.0)
         wrong &= ~np.asarray(variant.starts(self.table.moment(variant)))
         for run in np.unique(self.table.run[wrong]):
             scenario, trace = self.runs[run]

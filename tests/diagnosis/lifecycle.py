@@ -4,6 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from asgd.spec import POLICIES
+
 from ..laws.metamorphic import Copied, Resumed
 from ..laws.outcome import Failure, Subject
 from ..oracle.lifecycle import replays_equal
@@ -78,7 +82,10 @@ def _at_once(life: PausedScenario) -> PausedScenario:
 
 
 # The first that explains everything is the one to be named.
-_LOSSES = ("count-lost", "state-lost", "average-lost", "state-rounded")
+_LOSSES = (
+    *("parameters-detached", "eta-narrowed-at-load", "eta-widened-at-load"),
+    *("count-lost", "state-lost", "average-lost", "state-rounded"),
+)
 
 
 def _losses(
@@ -94,14 +101,20 @@ def _losses(
     counts = _counts(scenario, before)
     kept = first[begun - 1].average if begun else scenario.params
     averages = [a if a is not None else p for a, p in zip(kept, theta, strict=True)]
+    still = all(seen.theta == tuple(theta) for seen in second)
+    if still and any(seen.theta != tuple(theta) for seen in expected):
+        yield "parameters-detached"
+    if _near(expected, second):
+        starts = list(zip(counts, averages, strict=True))
+        yield from _recast(expected, second, rest, starts, subject)
     if _true(rest, second, subject, [(0, p) for p in theta]):
         yield "state-lost"
     if _true(rest, second, subject, [(0, a) for a in averages]):
         yield "count-lost"
     if all(a.theta == b.theta for a, b in zip(expected, second, strict=True)):
         zeros = [tuple(0.0 for _ in p) for p in theta]
-        starts = (theta, zeros, scenario.params)
-        if any(_true(rest, second, subject, list(zip(counts, s, strict=True))) for s in starts):
+        begins = (theta, zeros, scenario.params)
+        if any(_true(rest, second, subject, list(zip(counts, s, strict=True))) for s in begins):
             yield "average-lost"
     if _near(expected, second):
         yield "state-rounded"
@@ -131,6 +144,34 @@ def _is_aliased(subject: Subject, scenario: Scenario) -> bool:
     copied = Copied(subject.port, subject.hello, subject.dtype, subject.convention, subject.policy)
     trace = copied.trace(scenario)
     return all(j.verdict == "pass" for j in replays_equal(scenario, trace, subject.rule))
+
+
+def _recast(
+    expected: Sequence[Observation],
+    second: Sequence[Observation],
+    rest: Scenario,
+    starts: Sequence[tuple[int, Sequence[float]]],
+    subject: Subject,
+) -> Iterator[str]:
+    """Whether eta or mu has another precision after a load: as it is shown, else as it acts."""
+    pairs = [
+        (x, y)
+        for one, other in zip(expected, second, strict=True)
+        for x, y in zip((*one.eta, *one.mu), (*other.eta, *other.mu), strict=True)
+        if x is not None and y is not None and x != y
+    ]
+    if pairs:
+        if all(float(np.float32(x)) == y for x, y in pairs):
+            yield "eta-narrowed-at-load"
+        if all(float(np.float32(y)) == x for x, y in pairs):
+            yield "eta-widened-at-load"
+        return
+    exact = replace(subject, policy=POLICIES["native"])
+    if subject.dtype == "float64" and subject.policy != exact.policy:
+        before = _true(rest, expected, exact, starts)
+        after = _true(rest, second, exact, starts)
+        if before != after:
+            yield "eta-narrowed-at-load" if before else "eta-widened-at-load"
 
 
 def _counts(scenario: Scenario, events: Sequence[Any]) -> list[int]:

@@ -3,10 +3,13 @@
 The designed scenarios decide whether a port is right; these only help to say what is wrong.
 """
 
+from collections.abc import Iterable
+from contextlib import suppress
+
 from asgd.spec import Hyperparameters
 
-from ..ports.protocol import Hello
-from ..ports.scenario import Group, Scenario, Set, Step, Vector, single
+from ..ports.protocol import Hello, Observation, Port, RaisedError
+from ..ports.scenario import Group, Scenario, Set, Step, Vector, drive, single
 
 _STRONG = Hyperparameters(lr=0.5, lambd=0.5, alpha=0.75, t0=2.0, weight_decay=0.25, maximize=False)
 _OTHER = _STRONG._replace(lr=0.125, lambd=2.0, alpha=0.5, t0=4.0, weight_decay=0.125)
@@ -25,6 +28,17 @@ def probes(hello: Hello, dtype: str) -> list[Scenario]:
         found += [_changed(name, getattr(_OTHER, name)) for name in _OTHER._fields[:5]]
     if "skip" in hello.supports:
         found.append(_comes_late())
+    return found
+
+
+def traced(
+    port: Port, scenarios: Iterable[Scenario], dtype: str
+) -> list[tuple[Scenario, list[Observation]]]:
+    """Scenarios with their traces; those in which the port raises say nothing here."""
+    found = []
+    for scenario in scenarios:
+        with suppress(RaisedError):
+            found.append((scenario, drive(port, scenario, dtype)))
     return found
 
 

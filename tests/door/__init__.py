@@ -26,6 +26,7 @@ _HOMES = {
     "load": "asgd.tests.ports.loading",
     "verify": "asgd.tests.verify.interface",
 }
+_SHOWN = {"Result", "check", "verify"}
 
 __version__ = version("asgd")
 __all__ = [
@@ -46,6 +47,9 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _SHOWN:
+        # A notebook shows a result as its page.
+        importlib.import_module("asgd.tests.report.notebook")
     return getattr(importlib.import_module(home), name)
 
 

@@ -8,6 +8,7 @@ and E4's concern, and a port is not told twice.
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..oracle.judgement import HYPERPARAMETERS, Place, failed
 from ..ports.capabilities import capabilities, twin
 from ..ports.protocol import RaisedError, RefusalError, asking
 from ..ports.scenario import Group, Scenario
+from ..scenarios import covering
 from ..scenarios import lifecycle as scenarios
 from .hold import hold
 from .law import Law
@@ -201,11 +203,24 @@ def hold_lifecycle(law: LifecycleLaw, subject: Subject, *, examples: int, seed: 
         return Outcome(law, not_observable=lacking)
     if law is LIFECYCLE_LAWS["long"]:
         return hold_long_run(law, loosest(subject))
-    if law is LIFECYCLE_LAWS["sizes"] and examples > LEVELS["quick"]:
-        law = replace(law, designed=scenarios.all_sizes)
+    full = examples > LEVELS["quick"]
+    law = replace(law, designed=partial(_designed, law, subject.dtype, full))
     policy = loosest(subject).policy
     dressed = law.dress(subject.port, subject.hello, subject.dtype, subject.convention, policy)
     return hold(law, dressed, examples=math.ceil(examples * law.share), seed=seed)
+
+
+def _designed(
+    law: LifecycleLaw, dtype: str, full: bool, supports: frozenset[str]
+) -> list[Scenario]:
+    """The law's own scenarios, and the covering ones where they belong to it."""
+    if law.name == "sizes" and full:
+        return scenarios.all_sizes(supports)
+    own = law.designed(supports)
+    if law.name not in {"window", "resume"}:
+        return own
+    rows = [*covering.read("pairs"), *(covering.read("triples") if full else ())]
+    return [*own, *covering.scenarios(rows, supports, dtype, saved=law.name == "resume")]
 
 
 def hold_life(

@@ -12,23 +12,32 @@ from .outcome import Subject
 
 
 class Resumed(Subject):
-    """Runs on after a save, then goes back to it in a fresh optimizer and lives the rest again."""
+    """Runs on after a save, then goes back to it in a fresh optimizer and lives the rest again.
+
+    Where it is interrupted twice, the second save is made by an optimizer that was loaded itself.
+    """
 
     def trace(self, scenario: Scenario) -> list[Observation]:
-        """Trace of all runs, one behind the other."""
+        """Trace of the whole run, and behind it that of its end once more."""
         assert isinstance(scenario, PausedScenario)
-        port, before = self.port, scenario.events[: scenario.pause]
-        after = scenario.events[scenario.pause :]
-        begin(port, scenario, self.dtype)
-        first = play(port, scenario, before, self.dtype)
-        theta = first[-1].theta if first else scenario.params
+        pauses = sorted({scenario.earlier or scenario.pause, scenario.pause})
+        begin(self.port, scenario, self.dtype)
+        whole = play(self.port, scenario, scenario.events[: pauses[0]], self.dtype)
         state = self.saved()
-        rest = play(port, scenario, after, self.dtype)
-        fresh = Scenario(in_force(scenario, before, theta), after)
-        begin(port, fresh, self.dtype)
-        with asking("load"):
-            port.load(state)
-        return [*first, *rest, *play(port, fresh, after, self.dtype)]
+        whole += play(self.port, scenario, scenario.events[pauses[0] :], self.dtype)
+        again: list[Observation] = []
+        for pause, end in zip(pauses, [*pauses[1:], None], strict=True):
+            before = scenario.events[:pause]
+            count = sum(isinstance(event, Step) for event in before)
+            theta = whole[count - 1].theta if count else scenario.params
+            fresh = Scenario(in_force(scenario, before, theta), scenario.events[pause:end])
+            begin(self.port, fresh, self.dtype)
+            with asking("load"):
+                self.port.load(state)
+            again = play(self.port, fresh, fresh.events, self.dtype)
+            if end is not None:
+                state = self.saved()
+        return [*whole, *again]
 
     def saved(self) -> Any:
         """State of the port."""

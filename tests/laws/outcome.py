@@ -11,7 +11,7 @@ from asgd.reference.tolerance import Arithmetic
 from asgd.spec import POLICIES, Convention, Policy
 
 from ..oracle.judgement import Judgement, Place, failed
-from ..oracle.stepwise import Rule
+from ..oracle.stepwise import Oracle, Rule
 from ..ports.protocol import Hello, Observation, Port, RaisedError
 from ..ports.scenario import Scenario, drive
 from .law import Law
@@ -52,11 +52,12 @@ class Subject:
     dtype: str
     convention: Convention
     policy: Policy
+    oracle: Oracle = "integers"
 
     @property
     def rule(self) -> Rule:
         """What its traces are judged against."""
-        return Rule(self.convention, Arithmetic(formats[self.dtype], self.policy))
+        return Rule(self.convention, Arithmetic(formats[self.dtype], self.policy), self.oracle)
 
     def trace(self, scenario: Scenario) -> list[Observation]:
         """Trace of the port in ``scenario``."""

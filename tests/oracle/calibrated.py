@@ -20,6 +20,7 @@ from .blocks import Block, at, descend_balls, judged
 from .filter import Query, ball
 from .judgement import Judgement, Place, Quantity
 from .stepwise import Rule
+from .stepwise import judge as judge_with_the_true_scalar
 
 _EXACT = (0.0, 0.0)
 # What a few roundings in float64 may take, relatively.
@@ -33,7 +34,10 @@ def judge_update(
 
     It is measured at each step on an element whose theta is 0 before, and whose gradient is not:
     there theta becomes eta times the gradient's size. Steps without such an element are left out.
+    mpmath has no such measure: by it, the true step size must make them.
     """
+    if rule.oracle == "mpmath":
+        return judge_with_the_true_scalar(scenario, trace, rule, frozenset({"theta"}))
     return judged(_updates(scenario, trace, rule))
 
 
@@ -115,8 +119,10 @@ def judge_average(
 
     The weight is measured on element 0 of each parameter, whose theta must be far from its average
     at every step; the other elements must follow with the same one. So a port that has the wrong
-    weight (E4) is not blamed for its average.
+    weight (E4) is not blamed for its average. By mpmath, the true weight must make them.
     """
+    if rule.oracle == "mpmath":
+        return judge_with_the_true_scalar(scenario, trace, rule, frozenset({"average"}))
     return judged(_averages(scenario, trace, rule))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 from asgd.reference import Enclosure
 from asgd.reference import equations as truth
@@ -13,7 +14,6 @@ from asgd.reference.tolerance import (
     Arithmetic,
     average_tolerance,
     averaging_weight_error,
-    descend_tolerance,
     step_size_error,
     weighted_sum_tolerance,
 )
@@ -26,26 +26,37 @@ from .window import Window
 _NEGLIGIBLE = -1400
 
 
+Number = Any
+"""`Enclosure`, or a subclass: what exact values are made of."""
 Rates = tuple[float, float, float]
 """lr, lambd and alpha."""
 
 
 @lru_cache(maxsize=1 << 14)
-def exact_step_size(t: int, lr: float, lambd: float, alpha: float, precision: int) -> Enclosure:
+def exact_step_size(
+    t: int,
+    lr: float,
+    lambd: float,
+    alpha: float,
+    precision: int,
+    number: Number = Enclosure,
+) -> Enclosure:
     """Enclosure of E2, of a relative width below 2**-(precision - 32) unless it is negligible."""
     bits = precision
     while True:
         try:
             eta = truth.step_size(
                 t,
-                lr=Enclosure.of(lr, bits),
-                lambd=Enclosure.of(lambd, bits),
-                alpha=Enclosure.of(alpha, bits),
+                lr=number.of(lr, bits),
+                lambd=number.of(lambd, bits),
+                alpha=number.of(alpha, bits),
             )
             assert isinstance(eta, Enclosure)
             narrow = (eta.high - eta.low).bit_length() <= eta.high.bit_length() - precision + 32
-            if narrow or eta.high.bit_length() + eta.exponent < _NEGLIGIBLE:
-                return Enclosure.of(eta, precision)
+            point = eta.low == eta.high
+            if narrow or point or eta.high.bit_length() + eta.exponent < _NEGLIGIBLE:
+                kept: Enclosure = number.of(eta, precision)
+                return kept
         except TooWideError:
             pass
         bits *= 2
@@ -64,7 +75,14 @@ class StepSize:
         Upper bound of eta.
     """
 
-    def __init__(self, clock: int, hyper: Hyperparameters, arithmetic: Arithmetic) -> None:
+    def __init__(
+        self,
+        clock: int,
+        hyper: Hyperparameters,
+        arithmetic: Arithmetic,
+        number: Number = Enclosure,
+    ) -> None:
+        self.number = number
         self.rates: tuple[int, Rates] = (clock, (hyper.lr, hyper.lambd, hyper.alpha))
         self.error = step_size_error(
             clock, lr=hyper.lr, lambd=hyper.lambd, alpha=hyper.alpha, arithmetic=arithmetic
@@ -74,7 +92,7 @@ class StepSize:
     def enclosure(self, precision: int) -> Enclosure:
         """Enclosure of eta."""
         clock, rates = self.rates
-        return exact_step_size(clock, *rates, precision)
+        return exact_step_size(clock, *rates, precision, self.number)
 
     def bound(self) -> float:
         """Error allowed in eta itself."""
@@ -83,9 +101,11 @@ class StepSize:
 
 
 @lru_cache(maxsize=1 << 14)
-def step_size_of(clock: int, hyper: Hyperparameters, arithmetic: Arithmetic) -> StepSize:
+def step_size_of(
+    clock: int, hyper: Hyperparameters, arithmetic: Arithmetic, number: Number
+) -> StepSize:
     """Step size after ``clock`` steps, made once."""
-    return StepSize(clock, hyper, arithmetic)
+    return StepSize(clock, hyper, arithmetic, number)
 
 
 @dataclass(frozen=True)
@@ -96,35 +116,21 @@ class Update:
     grad: float
     hyper: Hyperparameters
     size: StepSize
-    arithmetic: Arithmetic
 
     def enclosure(self, precision: int) -> Enclosure:
         """Enclosure of theta."""
-        hyper = self.hyper
-        theta = Enclosure.of(self.theta, precision)
+        hyper, number = self.hyper, self.size.number
+        theta = number.of(self.theta, precision)
         total = truth.gradient(
-            Enclosure.of(self.grad, precision),
+            number.of(self.grad, precision),
             theta,
-            weight_decay=Enclosure.of(hyper.weight_decay, precision),
+            weight_decay=number.of(hyper.weight_decay, precision),
             maximize=hyper.maximize,
         )
         eta = self.size.enclosure(precision)
-        updated = truth.descend(theta, total, eta=eta, lambd=Enclosure.of(hyper.lambd, precision))
+        updated = truth.descend(theta, total, eta=eta, lambd=number.of(hyper.lambd, precision))
         assert isinstance(updated, Enclosure)
         return updated
-
-    def tolerance(self, exact: Enclosure) -> float:
-        """Error allowed in theta."""
-        return descend_tolerance(
-            self.theta,
-            self.grad,
-            exact.magnitude(),
-            eta=self.size.size,
-            eta_error=self.size.error,
-            lambd=self.hyper.lambd,
-            weight_decay=self.hyper.weight_decay,
-            arithmetic=self.arithmetic,
-        )
 
 
 @dataclass(frozen=True)
@@ -134,26 +140,33 @@ class Term:
     inputs: tuple[float, ...]
     weights: tuple[Fraction, ...]
     tolerance: float
+    number: Number = Enclosure
 
     def enclosure(self, precision: int) -> Enclosure:
         """Enclosure of the average."""
-        total = Enclosure.of(0, precision)
+        of = self.number.of
+        total: Enclosure = of(0, precision)
         for x, weight in zip(self.inputs, self.weights, strict=True):
-            total = total + Enclosure.of(x, precision) * Enclosure.of(weight, precision)
+            total = total + of(x, precision) * of(weight, precision)
         return total
 
 
 def term(
-    opened: Window, old: float | None, previous: float, theta: float, arithmetic: Arithmetic
+    opened: Window,
+    old: float | None,
+    previous: float,
+    theta: float,
+    arithmetic: Arithmetic,
+    number: Number = Enclosure,
 ) -> Term | None:
     """Inputs, weights and tolerance of one element; None where nothing can be said."""
     if not opened.is_mean:
-        return _sum(opened, previous, theta, arithmetic)
+        return _sum(opened, previous, theta, arithmetic, number)
     if opened.mu == 1 and (old is None or not math.isfinite(old)):
         old = theta
     if old is None:
         return None
-    term = Term((old, theta), (opened.old, opened.new), math.inf)
+    term = Term((old, theta), (opened.old, opened.new), math.inf, number)
     if not (math.isfinite(old) and math.isfinite(theta)):
         return term
     mu = float(opened.new)
@@ -169,10 +182,16 @@ def term(
     return replace(term, tolerance=tolerance)
 
 
-def _sum(opened: Window, previous: float, theta: float, arithmetic: Arithmetic) -> Term:
+def _sum(
+    opened: Window,
+    previous: float,
+    theta: float,
+    arithmetic: Arithmetic,
+    number: Number,
+) -> Term:
     pairs = [(x, w) for x, w in ((previous, opened.previous), (theta, opened.new)) if w]
     inputs, weights = zip(*pairs, strict=True)
-    term = Term(inputs, weights, math.inf)
+    term = Term(inputs, weights, math.inf, number)
     if not all(map(math.isfinite, inputs)):
         return term
     terms = sum(abs(x) * float(w) for x, w in zip(inputs, weights, strict=True))

@@ -8,11 +8,12 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from asgd.reference import Enclosure
+from asgd.reference.certified.bounded import Approximation
 from asgd.reference.certified.enclosure import PRECISION
 from asgd.reference.tolerance import (
     Arithmetic,
@@ -29,6 +30,7 @@ from .blocks import Block, at, descend_balls, judged
 from .filter import NOTHING, Ball, Query, alone, ball
 from .judgement import Judgement, Place, Quantity, equal, failed
 from .one_number import (
+    Number,
     Rates,
     StepSize,
     Term,
@@ -40,13 +42,25 @@ from .one_number import (
 )
 from .window import Window, window
 
+Oracle = Literal["integers", "mpmath"]
+"""What exact values are made of."""
+
 
 @dataclass(frozen=True)
 class Rule:
-    """What a trace is judged against: a convention, a format and a policy."""
+    """What a trace is judged against: a convention, a format and a policy.
+
+    ``oracle`` is "integers", the certificate, or "mpmath" alone.
+    """
 
     convention: Convention
     arithmetic: Arithmetic
+    oracle: Oracle = "integers"
+
+    @property
+    def number(self) -> Number:
+        """Type of exact values."""
+        return Enclosure if self.oracle == "integers" else Approximation
 
 
 @dataclass
@@ -150,7 +164,7 @@ def _one_step(
     convention, arithmetic = rule.convention, rule.arithmetic
     i = place.parameter
     scheduled = turn.scheduled(convention)
-    size = step_size_of(turn.t - convention.eta_lag, scheduled, arithmetic)
+    size = step_size_of(turn.t - convention.eta_lag, scheduled, arithmetic, rule.number)
     eta = seen.eta[i]
     if "eta" in quantities and eta is not None and size.bound() < math.inf:
         yield _scalar("eta", place, size.enclosure, eta, size.bound())
@@ -167,11 +181,11 @@ def _one_step(
         relative = averaging_weight_error(float(weight), opened.begin, arithmetic=arithmetic)
         bound = relative * float(weight) + arithmetic.tiny
         if bound < math.inf:
-            yield _scalar("mu", place, partial(Enclosure.of, weight), mu, bound)
+            yield _scalar("mu", place, partial(rule.number.of, weight), mu, bound)
     after = seen.average[i]
     if "average" in quantities and after is not None:
         rows = (state.average, state.theta, seen.theta[i], after)
-        mean = _AverageStep(place, *rows, opened, weights, arithmetic)
+        mean = _AverageStep(place, *rows, opened, weights, arithmetic, rule.number)
         yield mean.block()
 
 
@@ -189,7 +203,7 @@ def _scalar(
         (got,),
         lambda _: compare(quantity, place, enclose, got, tolerance, exact),
         lambda _: exact,
-        alone(ball(exact), got, tolerance),
+        alone(ball(exact), got, tolerance) if type(exact) is Enclosure else None,
     )
 
 
@@ -208,6 +222,8 @@ class _ThetaStep:
     def block(self) -> Block:
         """What is judged of it."""
         hyper = self.hyper
+        if self.size.number is not Enclosure:
+            return Block("theta", self.place, self.after, self._judge, self._enclose)
         query = Query(
             (self.before, self.grad),
             _coefficients(*self.size.rates, hyper.lambd, hyper.weight_decay, hyper.maximize),
@@ -218,6 +234,20 @@ class _ThetaStep:
         return Block("theta", self.place, self.after, self._judge, self._enclose, query)
 
     def _tolerance(self, j: Any, size: Any) -> Any:
+        bound = self._bound(j, size)
+        # A finite bound: nothing overflows, so what is multiplied by 0 is 0.
+        return np.where(self._rests(j) & (bound < math.inf), 0.0, bound)
+
+    def _rests(self, j: Any) -> Any:
+        """Whether an element may not move at all (tolerance.md, "What may not move")."""
+        theta, hyper = at(self.before, j), self.hyper
+        decays = hyper.lambd > 0 or hyper.weight_decay > 0
+        rests = np.asarray(self.size.size == 0) | ((at(self.grad, j) == 0) & (not decays))
+        if self.arithmetic.policy.ftz:
+            rests &= (theta == 0) | (np.abs(theta) >= self.arithmetic.fmt.smallest_normal)
+        return rests
+
+    def _bound(self, j: Any, size: Any) -> Any:
         return descend_tolerance(
             at(self.before, j),
             at(self.grad, j),
@@ -230,7 +260,7 @@ class _ThetaStep:
         )
 
     def _update(self, j: int) -> Update:
-        return Update(self.before[j], self.grad[j], self.hyper, self.size, self.arithmetic)
+        return Update(self.before[j], self.grad[j], self.hyper, self.size)
 
     def _enclose(self, j: int) -> Enclosure:
         return self._update(j).enclosure(PRECISION)
@@ -243,7 +273,7 @@ class _ThetaStep:
             return failed("theta", here, got) if math.isfinite(got) and moves else None
         update = self._update(j)
         exact = update.enclosure(PRECISION)
-        bound = update.tolerance(exact)
+        bound = float(self._tolerance(j, exact.magnitude()))
         if bound == math.inf:
             return None
         return compare("theta", here, update.enclosure, got, bound, exact)
@@ -261,6 +291,7 @@ class _AverageStep:
     opened: Window
     weights: tuple[Ball, Ball]
     arithmetic: Arithmetic
+    number: Number
 
     def block(self) -> Block:
         """What is judged of it."""
@@ -268,7 +299,7 @@ class _AverageStep:
         if old is None and opened.mu == 1:
             old = self.theta
         query = None
-        if opened.is_mean and old is not None:
+        if opened.is_mean and old is not None and self.number is Enclosure:
             mu = float(opened.new)
             error = averaging_weight_error(mu, opened.begin, arithmetic=self.arithmetic)
             tolerance = partial(self._tolerance, old, mu, error)
@@ -290,7 +321,8 @@ class _AverageStep:
 
     def _term(self, j: int) -> Term | None:
         old = None if self.before is None else self.before[j]
-        return term(self.opened, old, self.previous[j], self.theta[j], self.arithmetic)
+        row = (self.opened, old, self.previous[j], self.theta[j])
+        return term(*row, self.arithmetic, self.number)
 
     def _enclose(self, j: int) -> Enclosure:
         found = self._term(j)

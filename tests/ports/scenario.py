@@ -135,9 +135,18 @@ def in_force(
 
 @dataclass(frozen=True)
 class PausedScenario(Scenario):
-    """A scenario, and the number of events after which it may be interrupted."""
+    """A scenario that may be interrupted.
+
+    Attributes
+    ----------
+    pause : int
+        Events before it is interrupted.
+    earlier : int or None
+        Events before it is interrupted for the first time, where that happens twice.
+    """
 
     pause: int = 0
+    earlier: int | None = None
 
     def other(self) -> Scenario:
         """A different life of the same length and the same shapes."""

@@ -4,6 +4,7 @@ As in `designed`, hyperparameters are strong, so that a wrong step shows at once
 """
 
 import math
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -22,12 +23,12 @@ _OTHER = STRONG._replace(lr=0.125, lambd=2.0, alpha=0.5, t0=1.0, weight_decay=0.
 _THETA: Vector = (1.0, -0.75, 3.0)
 _GRAD: Vector = (0.5, 2.0, -1.25)
 
-SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 31, 32, 33, 63, 64, 65, 100, 1023, 1024, 1025)
-"""Sizes of vectors, unrolled loops and small blocks, and around them."""
+SMALL = range(131)
+"""Every remainder of vectors and unrolled loops, up to two of the widest."""
 
-LARGE = (4096, 4097, 16385, 65537)
-LARGER = (32768, 32769, 131073)
-"""Sizes of blocks that fit a cache, or one above."""
+LARGE = (1023, 1024, 1025, 4096, 16387, 131075)
+LARGER = (4097, 16385, 32769, 65537, 262149)
+"""Sizes of blocks that fit a cache, or some above."""
 
 _PERIOD = 3
 
@@ -68,7 +69,36 @@ def windows(supports: Supports) -> list[Scenario]:
         lives.append(Scenario((Group(STRONG, (_THETA,)), Group(_OTHER, ((2.0, -1.0),))), (*late,)))
     if "set" in supports:
         lives += [_changes(name, value) for name, value in _OTHER._asdict().items()][:5]
-    return lives
+    # Without decay, an element without gradient may not move; nor may any where lr is 0.
+    still = STRONG._replace(lambd=0.0, weight_decay=0.0)
+    rows = tuple(((0.0, *wave(t, 2)) if t % 2 else (*wave(t, 2), 0.0),) for t in range(6))
+    lives += [single(hyper, (_THETA,), rows) for hyper in (still, STRONG._replace(lr=0.0))]
+    # And a decay of eta by thousands.
+    lives.append(single(STRONG._replace(lr=8.0, lambd=512.0), (_THETA,), rows[:4]))
+    return [*lives, training(supports)]
+
+
+def training(supports: Supports) -> Scenario:
+    """A run that looks like training, beyond what a count of 8 bits holds."""
+    group = STRONG._replace(lr=0.125, lambd=2.0**-7, weight_decay=2.0**-6, t0=100.0)
+    groups = [Group(group, (_THETA[:1], _THETA[1:]))]
+    if "groups" in supports:
+        other = group._replace(lr=0.0625, alpha=0.5, t0=20.0, weight_decay=0.0)
+        groups.append(Group(other, (_THETA[:2],)))
+    shapes = [len(p) for group in groups for p in group.params]
+    events: list[Step | Set] = []
+    for t in range(264):
+        if "set" in supports and t in {60, 200}:
+            events.append(Set(len(groups) - 1, {"lr": 0.09375 if t == 60 else 0.0625}))
+        rests = "skip" in supports and t % 50 == 7
+        grads = [_noise(t, i, n) for i, n in enumerate(shapes)]
+        events.append(Step((*grads[:1], *(None if rests else grad for grad in grads[1:]))))
+    return Scenario(tuple(groups), tuple(events))
+
+
+def _noise(t: int, i: int, size: int) -> Vector:
+    """Gradients that repeat only after hundreds of steps."""
+    return tuple((((t + 5 * i) * 37 + 11 * j) % 101 - 50) / 32 for j in range(size))
 
 
 def _skips(group: Group) -> Scenario:
@@ -100,12 +130,10 @@ def alternating(steps: int) -> Scenario:
 
 
 def sizes(supports: Supports) -> list[Scenario]:  # noqa: ARG001 - one signature
-    """Parameters of each size; each element repeats one of a few."""
-    empty = single(STRONG, ((), _THETA), (((), _GRAD),) * 2)
-    small = tuple(size for size in SIZES if size <= 100)
+    """Parameters of each size, empty ones between others; each element repeats one of a few."""
+    empty = single(STRONG, ((), _THETA, (), _THETA[:2]), (((), _GRAD, (), _GRAD[1:]),) * 2)
     # Large ones alone: a line of the protocol need not be longer than it must.
-    large = (*(size for size in SIZES if size > 100), *LARGE)
-    return [empty, _sized(small), *(_sized((size,)) for size in large)]
+    return [empty, _sized(tuple(SMALL)), *(_sized((size,)) for size in LARGE)]
 
 
 def all_sizes(supports: Supports) -> list[Scenario]:
@@ -120,7 +148,7 @@ def _sized(chosen: tuple[int, ...]) -> Scenario:
 
 
 def _repeated(values: Vector, size: int) -> Vector:
-    return tuple(values[j % len(values)] for j in range(size))
+    return (values * (size // len(values) + 1))[:size]
 
 
 def specials(supports: Supports) -> list[Scenario]:
@@ -152,7 +180,15 @@ def paused(supports: Supports) -> list[Scenario]:
     ]
     if "set" in supports:
         events.insert(2, Set(0, {"lr": 0.125, "lambd": 0.25}))
-    return [PausedScenario(tuple(groups), tuple(events), pause) for pause in range(len(events))]
+    lives = [PausedScenario(tuple(groups), tuple(events), pause) for pause in range(len(events))]
+    # A save by an optimizer that was loaded itself; and one beyond what a count of 8 bits holds.
+    lives.append(replace(lives[-1], earlier=2))
+    return [*lives, _saved_late(300)]
+
+
+def _saved_late(steps: int) -> PausedScenario:
+    run = alternating(steps + 3)
+    return PausedScenario(run.groups, run.events, steps)
 
 
 # Drawn.

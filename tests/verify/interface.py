@@ -76,6 +76,7 @@ def options_of(**given: Any) -> Options:
     options = Options(**given)
     _check("convention", [options.convention], ["auto", *CONVENTIONS])
     _check("policy", [options.policy], ["auto", *POLICIES])
+    _check("oracle", [options.oracle], ["integers", "mpmath"])
     _check("level", [options.level], LEVELS)
     _check("dtype", options.dtypes, DTYPES)
     if not isinstance(options.seed, int) or options.seed < 0:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
@@ -14,12 +14,16 @@ from ..diagnosis.impulse_response import Readout
 from ..diagnosis.series import Series
 from ..laws.equations import LAWS
 from ..laws.outcome import Failure, Finding, Outcome
+from ..oracle.stepwise import Oracle
 from ..ports.protocol import Hello
 from ..ports.scenario import Scenario
 from .coverage import LAW_NAMES, reason, status, without_laws
 from .waivers import Waiver
 
 Verdict = Literal["conforms", "deviates", "error"]
+
+FORMS: dict[str, Callable[["Result"], str]] = {}
+"""How a notebook shows a result, by format; reports, which are made of results, enter theirs."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Options:
         The program and its arguments, where the port is one.
     device : str
         Where the parameters of a torch port are.
+    oracle : str
+        What exact values are made of: "integers", or "mpmath" alone, which is slower.
     """
 
     convention: str = "auto"
@@ -60,6 +66,7 @@ class Options:
     waive: str = ""
     program: tuple[str, ...] = ()
     device: str = "cpu"
+    oracle: Oracle = "integers"
 
 
 @dataclass(frozen=True)
@@ -219,6 +226,11 @@ class Result:
     error: str = ""
     interrupted: bool = False
     isolated: bool = False
+
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows; None leaves it to the plain text."""
+        form = FORMS.get("html")
+        return None if form is None else form(self)
 
     @property
     def broke_down(self) -> bool:

@@ -136,7 +136,8 @@ def _verify_dtype(
     # A port that cannot do this is not judged; one that can, and raises later, breaks a law.
     drive(port, PLAIN, into.dtype)
     into.identity = find_identity(port, hello, into.dtype, options.convention, required)
-    subject = Subject(port, hello, into.dtype, into.identity.convention, required)
+    convention = into.identity.convention
+    subject = Subject(port, hello, into.dtype, convention, required, options.oracle)
     examples = LEVELS[options.level]
     precision_only = _hold_equations(subject, examples, options.seed, into, progress)
     broken = {

@@ -8,7 +8,6 @@ from asgd.tests.verify.result import Options
 from asgd.tests.verify.run import verify
 
 _QUICK = ("PowerAndNoPenalty", "TruncatedT0")
-_LATER = ("Detached",)
 
 
 @pytest.mark.parametrize(
@@ -16,7 +15,6 @@ _LATER = ("Detached",)
     [
         pytest.param(n, marks=() if n in _QUICK else pytest.mark.slow)
         for n in everyday_ports.EVERYDAY
-        if n not in _LATER
     ],
 )
 def test_everyday_bugs_are_named(name):

@@ -1,0 +1,169 @@
+"""mpmath numbers with bounds of their errors: intervals that rest on mpmath, not on our integers.
+
+An `Approximation` is an `Enclosure` whose arithmetic is mpmath's. What is trusted of mpmath: + - *
+and / are rounded to nearest at the working precision, and a power x**alpha is off by at most
+2**10 (1 + alpha ln x) units in its last place; its exp and log lose about log2(alpha ln x) bits.
+"""
+
+from fractions import Fraction
+from typing import Any
+
+from ..numbers import context, real
+from .enclosure import PRECISION, Enclosure, TooWideError
+
+# Errors are added up in so many bits; this factor covers their own roundings.
+_BITS = 64
+_UPWARD = 1 + 2.0**-40
+_POWER_UNITS = 2**10
+
+
+class Approximation(Enclosure):
+    """An mpmath number and a bound of its error, immutable.
+
+    Attributes
+    ----------
+    value, error : mpf
+        The exact number is within ``error`` of ``value``.
+    """
+
+    __slots__ = ("error", "value")
+
+    value: Any
+    error: Any
+
+    def __init__(self, value: Any, error: Any, precision: int) -> None:
+        self.value, self.error = value, error
+        middle, exponent = _dyadic(value)
+        reach, finer = _dyadic(error)
+        unit = min(exponent, finer)
+        middle, reach = middle << exponent - unit, reach << finer - unit
+        length = max(precision, (abs(middle) + reach).bit_length())
+        super().__init__(middle - reach, middle + reach, unit, length)
+        self.precision = precision
+
+    @classmethod
+    def of(cls, x: Any, precision: int = PRECISION) -> "Approximation":
+        """``x`` as mpmath has it at ``precision`` bits; as `Enclosure.of`."""
+        if isinstance(x, Approximation):
+            value = real(x.value, precision) * 1
+            lost = _zero() if value == x.value else _unit(value, precision)
+            return cls(value, _sum(x.error, lost), precision)
+        if isinstance(x, Enclosure):
+            low, high = x.bounds()
+            middle = cls.of((low + high) / 2, precision)
+            return cls(middle.value, _sum(middle.error, cls.of((high - low) / 2).value), precision)
+        value = real(x, precision)
+        if not context(precision).isfinite(value):
+            raise ValueError(f"x must be finite, got {x!r}")
+        exact = Fraction(x)
+        short = exact.numerator.bit_length() <= precision
+        dyadic = exact.denominator & (exact.denominator - 1) == 0
+        # A long fraction is rounded three times.
+        return cls(value, _zero() if short and dyadic else 4 * _unit(value, precision), precision)
+
+    def __neg__(self) -> "Approximation":
+        return Approximation(-self.value, self.error, self.precision)
+
+    def __add__(self, other: Any) -> Any:
+        other = self._lift(other)
+        if other is None:
+            return NotImplemented
+        precision = max(self.precision, other.precision)
+        value = real(self.value, precision) + real(other.value, precision)
+        return _made(value, _sum(self.error, other.error), precision)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        other = self._lift(other)
+        return NotImplemented if other is None else self + -other
+
+    def __rsub__(self, other: Any) -> Any:
+        return (-self).__add__(other)
+
+    def __mul__(self, other: Any) -> Any:
+        other = self._lift(other)
+        if other is None:
+            return NotImplemented
+        precision = max(self.precision, other.precision)
+        value = real(self.value, precision) * real(other.value, precision)
+        (a, ea), (b, eb) = _parts(self), _parts(other)
+        return _made(value, (a * eb + b * ea + ea * eb) * _UPWARD, precision)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Any:
+        other = self._lift(other)
+        if other is None:
+            return NotImplemented
+        (a, ea), (b, eb) = _parts(self), _parts(other)
+        if not b:
+            raise ZeroDivisionError("division by zero")
+        if eb >= b / 2:
+            raise TooWideError(f"division by an interval that is near zero: {other!r}")
+        precision = max(self.precision, other.precision)
+        value = real(self.value, precision) / real(other.value, precision)
+        return _made(value, (ea + a * eb / b) / (b - eb) * _UPWARD, precision)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        lifted = self._lift(other)
+        return NotImplemented if lifted is None else lifted / self
+
+    def __pow__(self, other: Any) -> Any:
+        alpha = self._lift(other)
+        if alpha is None:
+            return NotImplemented
+        if alpha.error or alpha.value < 0:
+            raise ValueError(f"the exponent must be exact and >= 0, got {other!r}")
+        if not alpha.value or (self.value == 1 and not self.error):
+            return Approximation.of(1, self.precision)
+        x, error = _parts(self)
+        power = real(alpha.value, _BITS)
+        if x - error < 0.5:
+            raise ValueError(f"a power needs a base >= 1, got {self!r}")
+        # (1 + d)**alpha is off by at most 2 alpha d while that is at most 1.
+        relative = 2 * power * error / (x - error) * _UPWARD
+        if relative > 1:
+            raise TooWideError(f"the base is too wide for this power: {self!r}")
+        value = self.value ** real(alpha.value, self.precision)
+        units = _POWER_UNITS * (1 + power * abs(context(_BITS).log(x))) * _UPWARD
+        relative += units * context(_BITS).mpf(2) ** -self.precision
+        if relative > 1:
+            raise TooWideError(f"the precision is too poor for this power: {self!r}")
+        return Approximation(value, 2 * relative * real(abs(value), _BITS), self.precision)
+
+    def _lift(self, other: Any) -> "Approximation | None":
+        if isinstance(other, Approximation):
+            return other
+        if isinstance(other, Enclosure | int | Fraction):
+            return Approximation.of(other, self.precision)
+        return None
+
+
+def _made(value: Any, error: Any, precision: int) -> Approximation:
+    """A result that was rounded once more, to nearest."""
+    return Approximation(value, _sum(error, _unit(value, precision)), precision)
+
+
+def _unit(value: Any, precision: int) -> Any:
+    """What one rounding to nearest may cost."""
+    return real(abs(value), _BITS) * context(_BITS).mpf(2) ** -precision * _UPWARD
+
+
+def _sum(a: Any, b: Any) -> Any:
+    return (real(a, _BITS) + real(b, _BITS)) * _UPWARD if a or b else _zero()
+
+
+def _zero() -> Any:
+    return context(_BITS).mpf(0)
+
+
+def _parts(x: Approximation) -> tuple[Any, Any]:
+    """Magnitude and error, in the precision that errors are added up in."""
+    return real(abs(x.value), _BITS), real(x.error, _BITS)
+
+
+def _dyadic(x: Any) -> tuple[int, int]:
+    """Integer and binary exponent of an mpf, exactly."""
+    mantissa, exponent = int(x.man), int(x.exp)
+    return (-mantissa if x < 0 else mantissa), exponent
