@@ -70,6 +70,10 @@ class Approximation(Enclosure):
             return NotImplemented
         precision = max(self.precision, other.precision)
         value = real(self.value, precision) + real(other.value, precision)
+        (a, i), (b, j) = _dyadic(self.value), _dyadic(other.value)
+        unit = min(i, j)
+        if _is(value, (a << i - unit) + (b << j - unit), unit):
+            return Approximation(value, _sum(self.error, other.error), precision)
         return _made(value, _sum(self.error, other.error), precision)
 
     __radd__ = __add__
@@ -88,7 +92,11 @@ class Approximation(Enclosure):
         precision = max(self.precision, other.precision)
         value = real(self.value, precision) * real(other.value, precision)
         (a, ea), (b, eb) = _parts(self), _parts(other)
-        return _made(value, (a * eb + b * ea + ea * eb) * _UPWARD, precision)
+        error = (a * eb + b * ea + ea * eb) * _UPWARD
+        (m, i), (n, j) = _dyadic(self.value), _dyadic(other.value)
+        if _is(value, m * n, i + j):
+            return Approximation(value, error, precision)
+        return _made(value, error, precision)
 
     __rmul__ = __mul__
 
@@ -143,6 +151,13 @@ class Approximation(Enclosure):
 def _made(value: Any, error: Any, precision: int) -> Approximation:
     """A result that was rounded once more, to nearest."""
     return Approximation(value, _sum(error, _unit(value, precision)), precision)
+
+
+def _is(value: Any, mantissa: int, exponent: int) -> bool:
+    """Whether an mpf is exactly ``mantissa * 2**exponent``: then nothing was rounded."""
+    own, unit = _dyadic(value)
+    least = min(unit, exponent)
+    return own << unit - least == mantissa << exponent - least
 
 
 def _unit(value: Any, precision: int) -> Any:
