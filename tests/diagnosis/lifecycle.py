@@ -8,7 +8,7 @@ import numpy as np
 
 from asgd.spec import POLICIES
 
-from ..laws.metamorphic import Copied, Resumed
+from ..laws.metamorphic import copied, resumed
 from ..laws.outcome import Failure, Subject
 from ..oracle.lifecycle import replays_equal
 from ..oracle.stepwise import judge
@@ -63,12 +63,10 @@ def _resumed(failure: Failure, subject: Subject) -> str:
     assert isinstance(scenario, PausedScenario)
     if _is_aliased(subject, scenario):
         return "state-aliased"
-    dressed = Resumed(
-        subject.port, subject.hello, subject.dtype, subject.convention, subject.policy
-    )
+    again = replace(subject, run=resumed)
     possible = None
     for life in (scenario, *designed):
-        trace = dressed.trace(life)
+        trace = again.trace(life)
         if all(j.verdict == "pass" for j in replays_equal(life, trace, subject.rule)):
             continue
         seen = set(_losses(life, trace, subject))
@@ -141,8 +139,7 @@ def interruption(failure: Failure, subject: Subject) -> tuple[Scenario, Any] | N
 def _is_aliased(subject: Subject, scenario: Scenario) -> bool:
     if capabilities(subject.port).copies_state:
         return False
-    copied = Copied(subject.port, subject.hello, subject.dtype, subject.convention, subject.policy)
-    trace = copied.trace(scenario)
+    trace = replace(subject, run=copied).trace(scenario)
     return all(j.verdict == "pass" for j in replays_equal(scenario, trace, subject.rule))
 
 

@@ -1,9 +1,9 @@
 """The life of an optimizer, as laws over the port's operations (E6).
 
-Each law is run by `runner.hold`, as those of the equations are; where what is seen of a port is
-more than one trace (a run and its resumption, a run and its repetition), the subject is dressed so
-that both come as one. Truth is judged under the loosest policy: how precise eta and mu are is E2's
-and E4's concern, and a port is not told twice.
+Each law is held by `hold`, as those of the equations are. Where it needs more than one run of a
+port (a run and its resumption, a run and its repetition), it has a `run` that makes one trace of
+them. Values are judged under the loosest policy: the precision of eta and mu is the concern of E2
+and E4, and is not reported twice.
 """
 
 import math
@@ -19,14 +19,14 @@ from ..oracle import lifecycle as oracle
 from ..oracle.judgement import HYPERPARAMETERS, Place, failed
 from ..ports.capabilities import capabilities, twin
 from ..ports.protocol import RaisedError, RefusalError, asking
-from ..ports.scenario import Group, Scenario
+from ..ports.scenario import Group, Scenario, drive
 from ..scenarios import covering
 from ..scenarios import lifecycle as scenarios
 from .hold import hold
 from .law import Law
 from .long_run import hold_long_run
-from .metamorphic import Repeated, Resumed, Twinned, Watched
-from .outcome import LEVELS, Failure, Outcome, Subject, looser
+from .metamorphic import repeated, resumed, twinned, watched
+from .outcome import LEVELS, Failure, Outcome, Run, Subject, looser
 
 _NOTHING: frozenset[str] = frozenset()
 
@@ -41,8 +41,8 @@ class LifecycleLaw(Law):
         What is the matter where it is broken, and what to look at.
     supports : set of str
         Operations that a port must have.
-    dress : type of Subject
-        How the port is looked at.
+    run : callable
+        How the port is put through a scenario (`metamorphic`).
     truth : bool
         Whether numbers are judged against the certified truth: such a law says nothing of its own
         about a port that breaks an equation.
@@ -53,7 +53,7 @@ class LifecycleLaw(Law):
     title: str = ""
     mend: str = ""
     supports: frozenset[str] = _NOTHING
-    dress: type[Subject] = Subject
+    run: Run = drive
     truth: bool = False
     share: float = 0.0
 
@@ -116,7 +116,7 @@ LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
             oracle.replays_equal,
             designed=scenarios.paused,
             supports=frozenset({"save"}),
-            dress=Resumed,
+            run=resumed,
             share=0.5,
             title="after save and load a run does not continue exactly",
             mend="save the step count, the average and, where they are stored, eta and mu of every "
@@ -126,7 +126,7 @@ LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
             "repeat",
             oracle.replays_equal,
             designed=scenarios.paused,
-            dress=Repeated,
+            run=repeated,
             share=0.2,
             title="the same calls give different numbers the second time",
             mend="a new optimizer starts afresh: look for state that outlives it",
@@ -135,7 +135,7 @@ LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
             "twins",
             oracle.replays_equal,
             designed=scenarios.paused,
-            dress=Twinned,
+            run=twinned,
             share=0.2,
             title="two optimizers affect each other",
             mend="look for state that belongs to the class or the module",
@@ -144,7 +144,7 @@ LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
             "gradients",
             oracle.gradients_unchanged,
             designed=scenarios.plain,
-            dress=Watched,
+            run=watched,
             title="the caller's gradient is modified",
             mend="do not add the penalty or turn the sign in the gradient's own array",
         ),
@@ -165,9 +165,9 @@ REFUSAL = _law(
 def missing(law: LifecycleLaw, subject: Subject) -> tuple[str, ...]:
     """What the port lacks for the law to say anything."""
     lacking = [f"the operation {name}" for name in sorted(law.supports - subject.hello.supports)]
-    if law.dress is Twinned and twin(subject.port) is None:
+    if law.run is twinned and twin(subject.port) is None:
         lacking.append("a second optimizer in its process")
-    if law.dress is Watched and not capabilities(subject.port).shows_gradients:
+    if law.run is watched and not capabilities(subject.port).shows_gradients:
         lacking.append("its gradients")
     return tuple(lacking)
 
@@ -205,9 +205,8 @@ def hold_lifecycle(law: LifecycleLaw, subject: Subject, *, examples: int, seed: 
         return hold_long_run(law, loosest(subject))
     full = examples > LEVELS["quick"]
     law = replace(law, designed=partial(_designed, law, subject.dtype, full))
-    policy = loosest(subject).policy
-    dressed = law.dress(subject.port, subject.hello, subject.dtype, subject.convention, policy)
-    return hold(law, dressed, examples=math.ceil(examples * law.share), seed=seed)
+    subject = replace(loosest(subject), run=law.run)
+    return hold(law, subject, examples=math.ceil(examples * law.share), seed=seed)
 
 
 def _designed(

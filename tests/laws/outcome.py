@@ -1,7 +1,7 @@
 """What a law is held to, and what became of it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -43,9 +43,16 @@ SECONDS: Mapping[str, float] = MappingProxyType({"quick": 1800, "full": 21600, "
 """Seconds that a run may take at a level, where nothing else is said."""
 
 
+Run = Callable[[Port, Scenario, str], list[Observation]]
+"""Puts a port through a scenario, in a dtype."""
+
+
 @dataclass(frozen=True)
 class Subject:
-    """A port under test, for one dtype, judged against one rule."""
+    """A port under test, for one dtype, judged against one rule.
+
+    ``run`` puts the port through a scenario: once, or as a metamorphic relation wants it.
+    """
 
     port: Port
     hello: Hello
@@ -53,6 +60,7 @@ class Subject:
     convention: Convention
     policy: Policy
     oracle: Oracle = "integers"
+    run: Run = drive
 
     @property
     def rule(self) -> Rule:
@@ -61,7 +69,7 @@ class Subject:
 
     def trace(self, scenario: Scenario) -> list[Observation]:
         """Trace of the port in ``scenario``."""
-        return drive(self.port, scenario, self.dtype)
+        return self.run(self.port, scenario, self.dtype)
 
 
 @dataclass(frozen=True)
