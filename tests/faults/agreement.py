@@ -98,9 +98,8 @@ class Table:
         self.before = join([step.before or gone * len(step.after) for step in steps])
         self.average = join([step.average or gone * len(step.after) for step in steps])
         shown = self._column([step.average is not None for step in steps])
-        self.compared = shown & (
-            self._column([step.before is not None for step in steps]) | self.fresh
-        )
+        # An undefined average, which `literal` has, says nothing of the next one.
+        self.compared = shown & (~np.isnan(self.before) | self.fresh)
         self._plain = {
             name: self._column([getattr(m, name) for m in moments]) for name in (*_PLAIN, *_FLAGS)
         }

@@ -281,7 +281,7 @@ class Variant:
     def undefined(self, moment: Moment) -> Any:
         """Whether the convention leaves the average undefined."""
         t0 = self._t0(self._scheduled(moment))
-        return (self.convention.divisor == "t-t0") & (self.clock(moment) == t0)
+        return (self.convention.divisor == "t-t0") & (self._steps(moment, self.mu_clock) == t0)
 
     def _t0(self, h: Hyper) -> Any:
         if self.reading is not None:
