@@ -8,6 +8,7 @@ from asgd.spec import POLICIES, Policy
 
 from ..faults.evaluation_orders import LOGARITHMIC
 from ..faults.fingerprint import fingerprint, lives
+from ..faults.scaled_storage import reproduces
 from ..laws.outcome import Subject
 
 _FAMILIES = {LOGARITHMIC: "log-step-size"}
@@ -21,4 +22,6 @@ def right_form(subject: Subject) -> Policy | None:
     for family, name in _FAMILIES.items():
         if fingerprint(runs, subject.convention, subject.dtype, family).reproduces:
             return POLICIES[name]
+    if reproduces(runs, subject.convention, subject.dtype):
+        return POLICIES["scaled-storage"]
     return None

@@ -145,28 +145,28 @@ def fingerprint(
     family : str
         Family of E2's orders, or "" for all.
     """
-    steps = [step for scenario, trace in runs for step in _steps(scenario, trace, convention)]
+    steps = [step for scenario, trace in runs for step in seen_steps(scenario, trace, convention)]
     kinds = numbers(dtype)
     averages = Orders(tuple((order, kind) for order in means() for kind in kinds))
     for step in steps:
         if step.n is not None and step.average is not None and step.mean is not None:
             averages.narrow(_gives_average(step, dtype), step.place)
-    updates = _updates(steps, dtype, family)
-    for update in updates:
+    every = updates(steps, dtype, family)
+    for update in every:
         for step, eta in zip(steps, update.etas, strict=True):
             decays = bool(step.hyper.lambd), bool(step.hyper.weight_decay)
             if decays not in update.descents:
-                every = descents(lambd=decays[0], weight_decay=decays[1])
-                update.descents[decays] = Orders(tuple((d, kind) for d in every for kind in kinds))
+                orders = descents(lambd=decays[0], weight_decay=decays[1])
+                update.descents[decays] = Orders(tuple((d, kind) for d in orders for kind in kinds))
             update.descents[decays].narrow(_gives_theta(step, eta, dtype), step.place)
             if not update.descents[decays].alive:
                 break
-    right = [update for update in updates if update.reproduces]
-    nearest = None if right else max(updates, key=lambda update: update.first, default=None)
+    right = [update for update in every if update.reproduces]
+    nearest = None if right else max(every, key=lambda update: update.first, default=None)
     return Fingerprint(right, nearest, averages)
 
 
-def _updates(steps: Sequence["_Step"], dtype: str, family: str) -> list[Update]:
+def updates(steps: Sequence["SeenStep"], dtype: str, family: str = "") -> list[Update]:
     """Orders of E2 that give the step sizes that are shown, by the step sizes themselves."""
     found: dict[tuple[float, ...], Update] = {}
     for size in step_sizes():
@@ -182,7 +182,7 @@ def _updates(steps: Sequence["_Step"], dtype: str, family: str) -> list[Update]:
 
 
 @dataclass(frozen=True)
-class _Step:
+class SeenStep:
     """One step of one parameter, as it was seen."""
 
     place: Place
@@ -198,9 +198,10 @@ class _Step:
     mean: Sequence[float] | None
 
 
-def _steps(
+def seen_steps(
     scenario: Scenario, trace: Sequence[Observation], convention: Convention
-) -> Iterator[_Step]:
+) -> Iterator[SeenStep]:
+    """Steps of a trace, parameter by parameter."""
     theta: list[Sequence[float]] = list(scenario.params)
     average: list[Sequence[float] | None] = list(scenario.params)
     for call, ((event, made), seen) in enumerate(zip(turns(scenario), trace, strict=True), 1):
@@ -210,7 +211,7 @@ def _steps(
                 t0 = convention.read_t0(scheduled.t0)
                 n = max(1.0, turn.t - convention.mu_lag - t0)
                 plain = convention.divisor != "t-t0" or turn.t < t0
-                yield _Step(
+                yield SeenStep(
                     (call, i),
                     turn.t - convention.eta_lag,
                     turn.now,
@@ -226,7 +227,7 @@ def _steps(
             theta[i], average[i] = seen.theta[i], seen.average[i]
 
 
-def _gives_theta(step: _Step, eta: float, dtype: str) -> Callable[[tuple[Tree, Numbers]], bool]:
+def _gives_theta(step: SeenStep, eta: float, dtype: str) -> Callable[[tuple[Tree, Numbers]], bool]:
     """Whether an order gives the bits of theta."""
     theta, grad = np.array(step.theta, dtype), np.array(step.grad, dtype)
     first = np.dtype(dtype).type
@@ -240,26 +241,27 @@ def _gives_theta(step: _Step, eta: float, dtype: str) -> Callable[[tuple[Tree, N
                 decays = {name: float(first(x)) for name, x in decays.items()}
             values = {"theta": theta, "grad": grad, "eta": eta, **decays}
             evaluations[kinds] = Evaluation(values, dtype, SCALARS, kinds.scalar)
-        return _same(evaluations[kinds](tree), step.after)
+        return same(evaluations[kinds](tree), step.after)
 
     return gives
 
 
-def _gives_average(step: _Step, dtype: str) -> Callable[[Any], bool]:
+def _gives_average(step: SeenStep, dtype: str) -> Callable[[Any], bool]:
     """Whether an order gives the bits of the average; where n is 1, a copy does too."""
     average, theta = np.array(step.average, dtype), np.array(step.after, dtype)
     seen, n = step.mean, step.n
     assert seen is not None
     assert n is not None
-    if n == 1 and _same(theta, seen):
+    if n == 1 and same(theta, seen):
         return lambda _: True
 
     def gives(order: tuple[Mean, Numbers]) -> bool:
-        return _same(mean(*order, average, theta, n, dtype), seen)
+        return same(mean(*order, average, theta, n, dtype), seen)
 
     return gives
 
 
-def _same(made: Any, seen: Sequence[float]) -> bool:
+def same(made: Any, seen: Sequence[float]) -> bool:
+    """Whether an array has every bit of what was seen, the sign of zero aside."""
     wanted = np.array(seen, made.dtype)
     return bool(np.all((made == wanted) | (np.isnan(made) & np.isnan(wanted))))
