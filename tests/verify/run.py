@@ -10,10 +10,10 @@ from asgd.spec import EQUATIONS, FAULTS, Hyperparameters, policy
 from ..diagnosis.bias import biases
 from ..diagnosis.convention import find_identity
 from ..diagnosis.effective_gradient import in_gradient
+from ..diagnosis.fingerprint import Fingerprint, fingerprint, lives
 from ..diagnosis.impulse_response import read_out
 from ..diagnosis.lifecycle import interruption, lifecycle_fault
 from ..diagnosis.limits import spoiled_average, stopped_counter
-from ..diagnosis.right_form import right_form
 from ..diagnosis.root_cause import RootCause, plain, root_causes
 from ..diagnosis.series import series
 from ..diagnosis.shrink import shrink
@@ -154,12 +154,13 @@ def _verify_dtype(
     failures = [o.failure for o in into.outcomes if o.failure is not None]
     # No order of evaluation raises.
     failed = bool(failures) and not any(failure.raised for failure in failures)
-    form = right_form(subject) if failed and options.policy == "auto" else None
-    if form is not None:
+    progress("diagnosis", _LIFECYCLE)
+    into.fingerprint = _fingerprint(subject)
+    form = into.fingerprint.form if failed and into.fingerprint else None
+    if form is not None and options.policy == "auto":
         into.outcomes.clear()
         _verify_dtype(port, hello, into, replace(options, policy=form.name), progress)
         return
-    progress("diagnosis", _LIFECYCLE)
     raised = _raised(into.outcomes, into.dtype)
     try:
         into.deviations = [*raised, *_named(subject, into, broken, precision_only, lives)]
@@ -188,6 +189,14 @@ def _verify_dtype(
     )
     into.series = series(subject, [(d.id, d.equation, d.failure) for d in into.deviations])
     into.done = True
+
+
+def _fingerprint(subject: Subject) -> Fingerprint | None:
+    try:
+        runs = [(scenario, subject.trace(scenario)) for scenario in lives()]
+    except RaisedError:
+        return None
+    return fingerprint(runs, subject.convention, subject.dtype)
 
 
 def _raised(outcomes: Sequence[Outcome], dtype: str) -> list[Deviation]:

@@ -9,9 +9,9 @@ from evaluation_orders import ORDERS, OrderPort
 from asgd.reference import formats
 from asgd.reference.rounding import round_fraction
 from asgd.spec import CONVENTIONS
+from asgd.tests.diagnosis.fingerprint import fingerprint, lives, order_text
 from asgd.tests.faults.evaluation_orders import descents, means
 from asgd.tests.faults.evaluation_trees import Evaluation, polynomial, trees
-from asgd.tests.faults.fingerprint import fingerprint, lives
 from asgd.tests.faults.fused import fma
 from asgd.tests.ports.scenario import drive
 
@@ -50,8 +50,8 @@ def test_the_order_is_found(name, dtype):
     found = fingerprint(runs(port, dtype), CONVENTIONS["documented"], dtype)
     assert found.reproduces
     update, average = KNOWN[name]
-    assert same(update) & {t for u in found.updates for t, _ in u.descents[True, False].alive}
-    assert average in {str(order) for order, _ in found.averages.alive}
+    assert same(update) & {order.tree for order in found.updates[True, False].alive}
+    assert average in {order_text(order).partition(";")[0] for order in found.averages.alive}
 
 
 def same(text):
@@ -75,9 +75,8 @@ def test_what_no_order_gives_is_said_and_where(dtype):
     found = fingerprint([(scenario, wrong)], CONVENTIONS["documented"], dtype)
     assert not found.reproduces
     assert found.averages.alive
-    assert found.nearest is not None
-    assert found.nearest.first == (5, 0)
-    assert found.nearest.descents[True, False].nearest
+    assert found.updates[True, False].first == (1, 5)
+    assert found.updates[True, False].nearest
 
 
 def test_trees_are_all_different_and_all_right():
