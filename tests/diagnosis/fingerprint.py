@@ -46,25 +46,36 @@ _STEPS, _SIZE = 8, 16
 _SINGLE = Numbers("float32", stored=False)
 
 
+@dataclass(frozen=True)
+class Order:
+    """An order of E2, E3 or E5, and what its scalars are computed in, where that matters."""
+
+    rule: Size | Tree | Mean | str
+    kinds: Numbers | None = None
+
+
 @dataclass
 class Orders:
     """Orders of one equation that give a port's bits.
 
     Attributes
     ----------
-    alive : tuple
+    alive : tuple of Order
         Those that gave every bit so far; after the last step, those that reproduce the port.
-    nearest : tuple
+    ways : int
+        Ways to compute scalars that are tried.
+    nearest : tuple of Order
         Where none does, those that went the farthest.
     first : (run, call) or None
         Where these first differ.
     """
 
-    alive: tuple[Any, ...]
-    nearest: tuple[Any, ...] = ()
+    alive: tuple[Order, ...]
+    ways: int
+    nearest: tuple[Order, ...] = ()
     first: Place | None = None
 
-    def narrow(self, gives: Callable[[Any], bool], place: Place) -> None:
+    def narrow(self, gives: Callable[[Order], bool], place: Place) -> None:
         """Keep the orders that give the bits of one step."""
         kept = tuple(order for order in self.alive if gives(order))
         if self.alive and not kept:
@@ -72,30 +83,15 @@ class Orders:
         self.alive = kept
 
     @property
-    def best(self) -> Any:
-        """The plainest of those that went the farthest."""
-        return min(self.alive or self.nearest, key=_plainness)
-
-
-@dataclass(frozen=True)
-class Descent:
-    """An order of E3, and what its scalars are computed in, where that matters."""
-
-    tree: Tree
-    kinds: Numbers | None = None
-
-    def __str__(self) -> str:
-        return str(self.tree) + (f", {self.kinds}" if self.kinds is not None else "")
-
-
-@dataclass(frozen=True)
-class Kept:
-    """An order that keeps more than it shows; ``name`` says what."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return self.name
+    def text(self) -> str:
+        """The plainest of those that went the farthest, in words."""
+        left = self.alive or self.nearest
+        rules = {_bare(str(order.rule)) for order in left}
+        plainest = min(rules, key=lambda text: ("fma" in text, len(text), text))
+        kinds = [order.kinds for order in left if _bare(str(order.rule)) == plainest]
+        # What scalars are computed in is said where one of the other ways gives other bits.
+        free = None in kinds or len(kinds) == self.ways
+        return plainest if free else f"{plainest}, {kinds[0]}"
 
 
 @dataclass
@@ -105,13 +101,13 @@ class Fingerprint:
     Attributes
     ----------
     sizes : Orders
-        E2: (Size, Numbers) each.
+        Of E2.
     error : float
         Largest error of the step size, in ulp of the arrays' dtype.
     updates : mapping of Decays to Orders
-        E3: `Descent` or `Kept`.
-    averages : Orders
-        E5: (Mean, Numbers) or `Kept`.
+        Of E3.
+    averages : Orders or None
+        Of E5, where the average is shown.
     """
 
     sizes: Orders
@@ -133,7 +129,7 @@ class Fingerprint:
         Nothing wrong hides behind it; and where an order of E2 as it is printed gives all the bits,
         another form explains nothing.
         """
-        families = {size.family for size, _ in self.sizes.alive}
+        families = {o.rule.family for o in self.sizes.alive if isinstance(o.rule, Size)}
         known = self.averages is not None and self.reproduces
         return POLICIES["log-step-size"] if known and families == {LOGARITHMIC} else None
 
@@ -174,17 +170,18 @@ def fingerprint(
         for step in _steps(number, scenario, trace, convention, dtype)
     ]
     kinds = numbers(dtype)
-    sizes = Orders(tuple((size, kind) for size in step_sizes() for kind in kinds))
+    sizes = Orders(tuple(Order(s, kind) for s in step_sizes() for kind in kinds), len(kinds))
     shown = [step for step in steps if step.n is not None and step.mean is not None]
     # A mean in float64 may have its weight in float32.
-    every = tuple((order, kind) for order in means() for kind in dict.fromkeys((*kinds, _SINGLE)))
-    averages = Orders(every + tuple(map(Kept, shown[0].kept))) if shown else None
+    ways = tuple(dict.fromkeys((*kinds, _SINGLE)))
+    every = [Order(rule, kind) for rule in means() for kind in ways]
+    averages = Orders((*every, *map(Order, shown[0].kept)), len(ways)) if shown else None
     updates: dict[Decays, Orders] = {}
     for step in steps:
         sizes.narrow(_gives_eta(step, dtype), step.place)
         decays = bool(step.hyper.lambd), bool(step.hyper.weight_decay)
         if decays not in updates:
-            updates[decays] = Orders(_candidates(decays, updates, dtype, steps))
+            updates[decays] = Orders(_candidates(decays, updates, dtype, steps), len(kinds))
         updates[decays].narrow(_gives_theta(step, dtype), step.place)
         if averages is not None and step in shown:
             averages.narrow(_gives_average(step, dtype), step.place)
@@ -194,20 +191,22 @@ def fingerprint(
 
 def _candidates(
     decays: Decays, known: Mapping[Decays, Orders], dtype: str, steps: Sequence["_Step"]
-) -> tuple[Any, ...]:
+) -> tuple[Order, ...]:
     """Orders to try: those that go with what is known without the penalty, if any is right."""
     every = tuple(_descents(decays, dtype))
     simpler = known.get((decays[0], False))
     if simpler is None or not simpler.alive:
         return every
-    made = {_without_penalty(order.tree) for order in simpler.alive if isinstance(order, Descent)}
-    likely = [o for o in every if isinstance(o, Kept) or _without_penalty(o.tree) in made]
+    made = {_without_penalty(order.rule) for order in simpler.alive}
+    likely = [order for order in every if _without_penalty(order.rule) in made]
     first = next(s for s in steps if bool(s.hyper.weight_decay) == decays[1])
     return tuple(likely) if any(map(_gives_theta(first, dtype), likely)) else every
 
 
-def _without_penalty(tree: Tree, sign: int = 1) -> Any:
+def _without_penalty(tree: Any, sign: int = 1) -> Any:
     """What is computed where weight_decay is 0, in whatever order operands stand; None if 0."""
+    if not isinstance(tree, Tree):
+        return tree
     sign = -sign if tree.negative else sign
     if tree.op == "leaf":
         return None if tree.args[0] == "weight_decay" else (sign, *tree.args)
@@ -229,15 +228,15 @@ def _without_penalty(tree: Tree, sign: int = 1) -> Any:
     return (tree.op, frozenset((term, other))) if tree.op == "+" else ("fma", term, other)
 
 
-def _descents(decays: Decays, dtype: str) -> Iterator[Any]:
+def _descents(decays: Decays, dtype: str) -> Iterator[Order]:
     lambd, weight_decay = decays
     for tree in descents(lambd=lambd, weight_decay=weight_decay):
         if dtype == "float64" or not _has_scalars(tree):
-            yield Descent(tree)
+            yield Order(tree)
         else:
-            yield from (Descent(tree, kind) for kind in numbers(dtype))
+            yield from (Order(tree, kind) for kind in numbers(dtype))
     if dtype == "float32":
-        yield _MASTER
+        yield Order(_MASTER)
 
 
 def _has_scalars(tree: Tree) -> bool:
@@ -247,7 +246,7 @@ def _has_scalars(tree: Tree) -> bool:
     return tree.variables <= SCALARS | {"1"} or any(map(_has_scalars, tree.args))
 
 
-_MASTER = Kept("theta kept in float64, rounded where it is shown")
+_MASTER = "theta kept in float64, rounded where it is shown"
 
 
 @dataclass(frozen=True, eq=False)
@@ -340,7 +339,8 @@ def _kept(
             yield f"sum of the window in {kind}, times 1 / n", total * (1 / total.dtype.type(n))
         columns = np.array(iterates[-n:]).T.tolist()
         if np.isfinite(columns).all():
-            exact = [round_fraction(sum(map(Fraction, column)) / n, fmt) for column in columns]
+            sums = [sum(map(Fraction, column), Fraction(0)) for column in columns]
+            exact = [round_fraction(total / n, fmt) for total in sums]
             yield "the exact mean of the window, rounded once", np.array(exact)
         if dtype == "float32":
             for what, rows in (("theta", iterates), ("a float64 theta", masters)):
@@ -350,9 +350,12 @@ def _kept(
                 yield f"average of {what} kept in float64, rounded where it is shown", mean
 
 
-def _gives_eta(step: _Step, dtype: str) -> Callable[[tuple[Size, Numbers]], bool]:
-    def gives(order: tuple[Size, Numbers]) -> bool:
-        wide, rounded = map(float, step_size(*order, step.clock, step.scheduled, dtype))
+def _gives_eta(step: _Step, dtype: str) -> Callable[[Order], bool]:
+    def gives(order: Order) -> bool:
+        assert isinstance(order.rule, Size)
+        assert order.kinds is not None
+        pair = step_size(order.rule, order.kinds, step.clock, step.scheduled, dtype)
+        wide, rounded = map(float, pair)
         return rounded == step.gauge and step.eta in (None, wide, rounded)
 
     return gives
@@ -366,13 +369,13 @@ def _ulps(step: _Step, dtype: str) -> float:
     return abs(step.gauge - due) / spacing
 
 
-def _gives_theta(step: _Step, dtype: str) -> Callable[[Any], bool]:
+def _gives_theta(step: _Step, dtype: str) -> Callable[[Order], bool]:
     """Whether an order gives the bits of theta."""
     first = np.dtype(dtype).type
     evaluations: dict[Numbers, Evaluation] = {}
 
-    def gives(order: Any) -> bool:
-        if isinstance(order, Kept):
+    def gives(order: Order) -> bool:
+        if not isinstance(order.rule, Tree):
             return _same(step.master.astype(dtype), step.after)
         kinds = order.kinds or Numbers(dtype, stored=False)
         if kinds not in evaluations:
@@ -383,12 +386,12 @@ def _gives_theta(step: _Step, dtype: str) -> Callable[[Any], bool]:
             eta = wide if float(first(wide)) == step.gauge else step.gauge
             values = {"theta": step.theta, "grad": step.grad, "eta": eta, **decays}
             evaluations[kinds] = Evaluation(values, dtype, SCALARS, kinds.scalar)
-        return _same(evaluations[kinds](order.tree), step.after)
+        return _same(evaluations[kinds](order.rule), step.after)
 
     return gives
 
 
-def _gives_average(step: _Step, dtype: str) -> Callable[[Any], bool]:
+def _gives_average(step: _Step, dtype: str) -> Callable[[Order], bool]:
     """Whether an order gives the bits of the average; where n is 1, a copy does too."""
     seen, n, before = step.mean, step.n, step.average
     assert seen is not None
@@ -396,11 +399,13 @@ def _gives_average(step: _Step, dtype: str) -> Callable[[Any], bool]:
     if n == 1 and _same(step.after, seen):
         return lambda _: True
 
-    def gives(order: tuple[Mean, Numbers] | Kept) -> bool:
-        if isinstance(order, Kept):
-            made = step.kept.get(order.name)
+    def gives(order: Order) -> bool:
+        if not isinstance(order.rule, Mean):
+            made = step.kept.get(str(order.rule))
             return made is not None and _same(made.astype(dtype), seen)
-        return before is not None and _same(mean(*order, before, step.after, n, dtype), seen)
+        if before is None or order.kinds is None:
+            return False
+        return _same(mean(order.rule, order.kinds, before, step.after, n, dtype), seen)
 
     return gives
 
@@ -409,14 +414,12 @@ def _same(made: Array, seen: Array) -> bool:
     return bool(np.all((made == seen) | (np.isnan(made) & np.isnan(seen))))
 
 
-def _plainness(order: Any) -> tuple[bool, int, str]:
-    text = order_text(order)
-    return "fma" in text, len(text), text
-
-
-def order_text(order: Any) -> str:
-    """An order in words."""
-    if isinstance(order, tuple):
-        rule, kinds = order
-        return f"{rule.name if isinstance(rule, Size) else rule}; {kinds}"
-    return str(order)
+def _bare(text: str) -> str:
+    """Without parentheses around all of it."""
+    depth = 0
+    for place, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0:
+            whole = text.startswith("(") and place == len(text) - 1
+            return text[1:-1] if whole else text
+    return text

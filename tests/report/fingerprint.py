@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..diagnosis.fingerprint import Fingerprint, Orders, order_text
+from ..diagnosis.fingerprint import Fingerprint, Orders
 from .numbers import finite
 
 
@@ -22,7 +22,7 @@ _NAMES = {False: "theta_without_weight_decay", True: "theta"}
 
 def _orders(orders: Orders) -> dict[str, Any]:
     return {
-        "order": order_text(orders.best),
+        "order": orders.text,
         "reproduces": bool(orders.alive),
         "first_different_step": orders.first[1] if orders.first else None,
     }
