@@ -106,6 +106,12 @@ class _Seed(click.ParamType):  # type: ignore[type-arg] # generic in some versio
     metavar="MB",
     help="Resident memory of the port, and of what it starts.",
 )
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help="Where the parameters of a torch port are, for example cuda.",
+)
 @click.option("--in-process", is_flag=True, help="No child process: for a debugger.")
 @click.option("--quiet", is_flag=True, help="Print the verdict alone.")
 @click.pass_obj
@@ -139,7 +145,8 @@ def verify_command(
     check_writable([*files.values(), reproduce, suggest_waivers])
     progress = Progress(quiet=quiet)
     seconds = limit or SECONDS[options.level]
-    limits = Limits(timeout, seconds, None if memory is None else memory * 10**6)
+    resident = None if memory is None else memory * 10**6
+    limits = Limits(timeout, seconds, resident, options.device)
     result, subject = judge(how, options, limits, progress, in_process=in_process)
     progress.end()
     errors = []

@@ -9,6 +9,7 @@ from asgd.spec import CONVENTIONS, POLICIES
 
 from ..laws.outcome import LEVELS
 from ..ports.loading import load, name_of
+from ..ports.process import Limits
 from ..ports.protocol import DTYPES, PortError
 from .coverage import without_laws
 from .result import Options, Result
@@ -52,7 +53,7 @@ def verify(port: Any, *, in_process: bool = False, **options: Any) -> Result:
     given = options_of(**options)
     name = name_of(port)
     try:
-        loaded = load(port, in_process=in_process)
+        loaded = load(port, in_process=in_process, limits=Limits(device=given.device))
     except PortError as error:
         return no_verdict(name, given, str(error))
     return judge(loaded, name, given)
