@@ -212,7 +212,9 @@ class Result:
     interrupted : bool
         Whether it was interrupted.
     isolated : bool
-        Whether the port ran in a process of its own.
+        Whether the port ran in another process.
+    transcript : tuple of bytes
+        The requests up to the one at which a program broke down.
     """
 
     port: str
@@ -226,6 +228,22 @@ class Result:
     error: str = ""
     interrupted: bool = False
     isolated: bool = False
+    transcript: tuple[bytes, ...] = ()
+
+    def broke(self, error: Exception, port: Any = None) -> None:
+        """Note how the port first broke down, and the requests that led to it."""
+        if not self.error:
+            self.error = str(error)
+            self.transcript = tuple(getattr(port, "transcript", ()))
+
+    def take(self, other: "Result") -> None:
+        """Add what another run found in other dtypes."""
+        self.dtypes += other.dtypes
+        self.findings += other.findings
+        self.seconds = max(self.seconds, other.seconds)
+        self.interrupted |= other.interrupted
+        if not self.error:
+            self.error, self.transcript = other.error, other.transcript
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows; None leaves it to the plain text."""

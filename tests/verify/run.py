@@ -24,6 +24,7 @@ from ..laws.long_run import equation_of
 from ..laws.outcome import LEVELS, Failure, Finding, Outcome, Subject, looser
 from ..laws.scale import hold_equation
 from ..ports.capabilities import capabilities
+from ..ports.process import LimitError
 from ..ports.protocol import Hello, Port, PortError, RaisedError, greet
 from ..ports.scenario import drive, single
 from .coverage import without_laws
@@ -78,9 +79,9 @@ def verify(
     result = result or Result(name, unknown(name), options)
     result.kind, result.isolated = known.kind or "port", known.isolated
     try:
-        _verify(port, result, progress or _nothing)
+        _verify(port, result, options.dtypes, progress or _nothing)
     except PortError as error:
-        result.error = str(error)
+        result.broke(error, port)
     finally:
         result.seconds = time.monotonic() - start
     return result
@@ -100,14 +101,29 @@ def _nothing(what: str, share: float) -> None:
     pass
 
 
-def _verify(port: Port, result: Result, progress: Progress) -> None:
+def chosen_dtypes(hello: Hello, wanted: Sequence[str]) -> Sequence[str]:
+    """Dtypes to judge: those that are wanted, else all that the port has.
+
+    Raises
+    ------
+    PortError
+        If the port lacks one that is wanted.
+    """
+    absent = [dtype for dtype in wanted if dtype not in hello.dtypes]
+    if absent:
+        known = ", ".join(hello.dtypes)
+        raise PortError(f"the port has no {absent[0]}, only {known}")
+    return wanted or hello.dtypes
+
+
+def _verify(port: Port, result: Result, wanted: Sequence[str], progress: Progress) -> None:
+    """Judge a port in each dtype; where it breaks down in one, the next one is judged all the same.
+
+    A port that runs in another process has a fresh one for each dtype.
+    """
     options = result.options
     result.hello = greet(port)
-    chosen = options.dtypes or result.hello.dtypes
-    absent = [dtype for dtype in chosen if dtype not in result.hello.dtypes]
-    if absent:
-        known = ", ".join(result.hello.dtypes)
-        raise PortError(f"the port has no {absent[0]}, only {known}")
+    chosen = chosen_dtypes(result.hello, wanted)
     accepted = without_laws(options.without)
     today = result.started.date()
     held = tuple(w for w in options.waivers if not w.expired(today))
@@ -118,11 +134,18 @@ def _verify(port: Port, result: Result, progress: Progress) -> None:
         def tell(what: str, share: float, into: DtypeResult = into, number: int = number) -> None:
             progress(f"{into.dtype} {what}", (number + share) / len(chosen))
 
-        _verify_dtype(port, result.hello, into, options, tell)
-    try:
-        port.close()
-    except PortError as error:
-        result.findings.append(Finding("close-failed", f"close failed: {error}", {}))
+        try:
+            _verify_dtype(port, result.hello, into, options, tell)
+        except LimitError:
+            raise
+        except PortError as error:
+            result.broke(error, port)
+            continue
+        if result.isolated or dtype == chosen[-1]:
+            try:
+                port.close()
+            except PortError as error:
+                result.findings.append(Finding("close-failed", f"close failed: {error}", {}))
 
 
 def _verify_dtype(
