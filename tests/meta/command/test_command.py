@@ -109,6 +109,7 @@ def test_named_convention(ports):
     assert checked(ports / "b.json")["dtypes"]["float32"]["judged_against"] == "bottou"
 
 
+@pytest.mark.slow
 def test_what_is_not_shown_is_not_passed(ports):
     """A port without averages has no verdict, but where their absence is accepted."""
     one = ("verify", "ports:Silent", "--dtype", "float32", "--json", "s.json")
@@ -139,6 +140,7 @@ def test_numpy_class(ports):
     assert "sgd-by-lr" in {d["id"] for d in checked(ports / "n.json")["deviations"]}
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("port", "says"),
     [
@@ -165,6 +167,7 @@ def test_no_verdict(ports, port, says):
     assert says in report["error"]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "args",
     [
