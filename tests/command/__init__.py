@@ -20,7 +20,7 @@ def _occupy() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
     if sys.stderr is None:
-        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115, PTH123 - until the end
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - until the end
 
 
 def main() -> None:

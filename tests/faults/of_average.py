@@ -13,19 +13,19 @@ from .variant import Hyper, Moment, Number, averaging_weight, mean
 # E4: the averaging weight.
 
 
-def from_start(t: int, t0: float, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
+def from_start(t: int, t0: float, h: Hyper, moment: Moment) -> Number:
     return averaging_weight(t, 0.0, h, moment)
 
 
-def never(t: int, t0: float, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
+def never(t: int, t0: float, h: Hyper, moment: Moment) -> Number:
     return 1.0
 
 
-def by_alpha(t: int, t0: float, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
+def by_alpha(t: int, t0: float, h: Hyper, moment: Moment) -> Number:
     return choose(moment.t >= whole(t0), 1 / (h.alpha * moment.t + 1), 1.0)
 
 
-def by_step(t: int, t0: float, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
+def by_step(t: int, t0: float, h: Hyper, moment: Moment) -> Number:
     """The weight of all steps so far, from t0 on: 1 / t instead of 1 / (t - t0)."""
     return choose(t - t0 > 1, 1.0 / at_least(t, 1.0), 1.0)
 
@@ -33,11 +33,11 @@ def by_step(t: int, t0: float, h: Hyper, moment: Moment) -> Number:  # noqa: ARG
 # E5: the average.
 
 
-def of_old(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
+def of_old(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
     return truth.average(average, moment.theta, mu=mu)
 
 
-def exponential(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
+def exponential(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
     return average * h.alpha + (1 - h.alpha) * theta
 
 
@@ -75,23 +75,23 @@ def average_penalized(
     return taken - h.lr * h.weight_decay * taken
 
 
-def swapped(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
+def swapped(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
     return truth.average(theta, average, mu=mu)
 
 
-def not_added(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
+def not_added(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
     return mu * (theta - average)
 
 
-def summed(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
+def summed(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
     return choose(moment.t < at_least(h.t0, 1), theta * 1.0, average + theta)
 
 
-def lucid(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
+def lucid(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
     return lucid_from(whole(h.t0), average, theta, moment, h)
 
 
-def lucid_as_is(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
+def lucid_as_is(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
     return lucid_from(h.t0, average, theta, moment, h)
 
 
@@ -106,7 +106,7 @@ def aliased(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper
     return choose(mu < 0.5, mean(average, theta, mu, moment, h), theta * 1.0)
 
 
-def swapped_inside(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
+def swapped_inside(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
     """The two weights swapped where the average is no copy of theta."""
     taken = truth.average(theta, average, mu=mu)
     return choose(mu < 1, taken, theta * 1.0)
@@ -116,7 +116,7 @@ def twice(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) 
     return mean(mean(average, theta, mu, moment, h), theta, mu, moment, h)
 
 
-def twice_counted(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
+def twice_counted(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
     """Twice, and counted as two: sum + 2 theta, divided by twice the terms but for the first."""
     terms = 1 / mu
     once = truth.average(average, theta, mu=1 / at_least(2 * terms - 1, 1.0))
@@ -132,7 +132,7 @@ def of_first_element(
 def fixed(share: float, *, inside: bool) -> Any:
     """Exponential average in which theta weighs ``share``, from the start or inside the window."""
 
-    def taken(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
+    def taken(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
         faded = average * (1 - share) + share * theta
         return choose(moment.t < h.t0, theta * 1.0, faded) if inside else faded
 
@@ -145,7 +145,7 @@ def fed(every: int, first: int, *, counted: bool) -> Any:
     It divides as if every term was taken in; where they are ``counted``, by those that were.
     """
 
-    def weight(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
+    def weight(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:
         terms = at_least(t - t0, 1.0)
         taken = (terms - 1 - first) / every
         fed_now = whole(taken) == taken
@@ -178,7 +178,7 @@ def fed_mean(average: Number, theta: Number, mu: Number, moment: Moment, h: Hype
     return choose(mu == 0, average * 1.0, mean(average, theta, mu, moment, h))
 
 
-def integer_weight(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
+def integer_weight(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:
     return choose(t - t0 > 1, 0.0, 1.0)
 
 
@@ -187,13 +187,13 @@ def without_start(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:
     return averaging_weight(t, at_least(t0, 1.0), h, moment)
 
 
-def counted(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
+def counted(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
     """Sum and count of the iterates from t0 on, divided where t is t0 or more."""
     taken = (moment.sum + theta) / at_least(1.0 * moment.taken, 1.0)
     return choose(moment.t < h.t0, theta * 1.0, taken)
 
 
-def since(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
+def since(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:
     """A count that is zero as long as t is t0 or less."""
     return 1.0 / at_least(1.0 * moment.since, 1.0)
 

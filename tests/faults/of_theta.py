@@ -10,7 +10,7 @@ from .variant import Hyper, Moment, Number, descend, gradient, step_size
 # E1: sign and penalty.
 
 
-def no_penalty(grad: Number, theta: Number, h: Hyper) -> Number:  # noqa: ARG001
+def no_penalty(grad: Number, theta: Number, h: Hyper) -> Number:
     return choose(h.maximize, -grad, grad)
 
 
@@ -58,7 +58,7 @@ def lr_missing(t: int, h: Hyper) -> Number:
     return h.lr / (1 + h.lambd * t) ** h.alpha
 
 
-def constant(t: int, h: Hyper) -> Number:  # noqa: ARG001
+def constant(t: int, h: Hyper) -> Number:
     return h.lr * 1.0
 
 
@@ -100,7 +100,7 @@ def compounds(t: int, h: Hyper) -> Number:
 # E3: the update.
 
 
-def no_decay(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
+def no_decay(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
     return theta - eta * total
 
 
@@ -141,26 +141,26 @@ def gradient_by_lr(theta: Number, total: Number, eta: Number, h: Hyper) -> Numbe
     return theta - h.lr * total - eta * h.lambd * theta
 
 
-def no_step_size(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
+def no_step_size(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
     return theta - (total + h.lambd * theta)
 
 
-def sgd_by_lr(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
+def sgd_by_lr(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
     return theta - h.lr * total
 
 
 # E1 again: penalties that are not part of the gradient.
 
 
-def penalty_by_lr(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
+def penalty_by_lr(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:
     return updated - h.lr * h.weight_decay * moment.theta
 
 
-def penalty_unscaled(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
+def penalty_unscaled(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:
     return updated - h.weight_decay * moment.theta
 
 
-def penalty_after(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
+def penalty_after(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:
     return updated - eta * h.weight_decay * updated
 
 
@@ -174,11 +174,11 @@ def decoupled(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:
     return updated - h.lr * h.weight_decay * moment.theta * (1 - eta * h.lambd)
 
 
-def decoupled_after(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
+def decoupled_after(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:
     return updated - h.lr * h.weight_decay * updated
 
 
-def never_moves(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
+def never_moves(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
     return theta * 1.0
 
 

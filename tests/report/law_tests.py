@@ -39,8 +39,8 @@ class Judged:
 
     @property
     def seen(self) -> list[str]:
-        """Dtypes that have been judged."""
-        return list(self._results)
+        """Dtypes that have been judged, in the port's order, whichever was asked first."""
+        return [dtype for dtype in self.dtypes if dtype in self._results]
 
     def report(self, dtypes: Sequence[str]) -> Report:
         """Report over dtypes."""

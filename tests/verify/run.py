@@ -24,9 +24,10 @@ from ..laws.long_run import equation_of
 from ..laws.outcome import LEVELS, Failure, Finding, Outcome, Subject, looser
 from ..laws.scale import hold_equation
 from ..ports.capabilities import capabilities
+from ..ports.layouts import possible
 from ..ports.process import LimitError
 from ..ports.protocol import Hello, Port, PortError, RaisedError, greet
-from ..ports.scenario import drive, single
+from ..ports.scenario import Add, Step, drive, single
 from .coverage import without_laws
 from .result import Deviation, DtypeResult, Options, Result
 from .waivers import UNKNOWN
@@ -338,6 +339,11 @@ def _findings(
         if outcome.accepted:
             text = f"the port accepts {', '.join(outcome.accepted)} outside their domains"
             findings.append(Finding("bad-input-accepted", text, {}))
+    known = capabilities(subject.port)
+    refused = [x for x in possible(known.kind) if x not in subject.hello.supports]
+    if known.arranges and refused:
+        text = f"the port raises for arrays of these layouts: {', '.join(refused)}"
+        findings.append(Finding("layouts-refused", text, {}))
     # Where theta's laws are broken, a bias of the decay has no meaning.
     theta = {"gradient", "step_size", "descend", "step"}
     if not any(d.equation in theta for d in deviations):
@@ -366,6 +372,7 @@ def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]
         if ident in FAULTS:
             equation = FAULTS[ident].equation
             title, does, fix = _say(ident, equation)
+        does = "; ".join(part for part in (does, *_circumstances(failure)) if part)
         deviations.append(
             Deviation(
                 ident,
@@ -379,8 +386,26 @@ def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]
                 resumed=interruption(failure, subject) if law.name == "resume" else None,
             )
         )
+    if any(d.law == "added" for d in deviations):
+        deviations = [d for d in deviations if d.law != "resume" or not _joins(d.failure)]
     # The others follow from it, or cannot be told from it.
     return [d for d in deviations if d.id == "not-repeatable"] or deviations
+
+
+def _joins(failure: Failure) -> bool:
+    return any(isinstance(event, Add) for event in failure.scenario.events)
+
+
+def _circumstances(failure: Failure) -> Iterator[str]:
+    """What a scenario has that its numbers do not tell."""
+    scenario, at = failure.scenario, failure.judgement.parameter
+    if at < len(scenario.layouts):
+        yield f"seen at a {scenario.layouts[at]}"
+    steps = 0
+    for event in scenario.events:
+        steps += isinstance(event, Step)
+        if isinstance(event, Add):
+            yield f"group {event.group} joins before step {steps + 1}"
 
 
 def _say(ident: str, equation: str) -> tuple[str, str, str]:

@@ -7,7 +7,9 @@ import pytest
 
 import asgd
 from asgd.tests.report.build import build
+from asgd.tests.report.law_tests import Judged
 from asgd.tests.report.snippet import snippet
+from asgd.tests.verify.interface import options_of
 
 SGD = """
 class ASGD:
@@ -82,3 +84,13 @@ def test_bad_options(options, error, says):
     with pytest.raises(error) as caught:
         asgd.verify("asgd.fast:ASGD", **options)
     assert says in str(caught.value)
+
+
+def test_dtypes_keep_their_order(port):
+    """The diagnosis is the same whichever dtype a worker was asked for first."""
+    judged = Judged(port, options_of())
+    judged.report(["float64"])
+    judged.report(["float32"])
+    assert judged.seen == ["float32", "float64"]
+    lines = judged.diagnosis()["lines"]
+    assert any("sgd-by-lr (E3), float32 and float64" in line for line in lines)
