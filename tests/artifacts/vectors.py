@@ -291,6 +291,7 @@ def _narrow(scenario: Scenario, rule: Convention, dtype: str, quantity: str) -> 
                 h._replace(**changes) if o == event.group else h
                 for h, o in zip(hypers, owner, strict=True)
             ]
+        if not isinstance(event, Step):
             continue
         for i, (shown, grad) in enumerate(zip(next(known), event.grads, strict=True)):
             if grad is None or shown.eta is None or shown.mu is None:

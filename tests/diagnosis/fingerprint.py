@@ -54,6 +54,25 @@ class Order:
     kinds: Numbers | None = None
 
 
+@dataclass(frozen=True)
+class Nearest:
+    """The plainest order that goes the farthest, in words.
+
+    Attributes
+    ----------
+    order : str
+        Its formula.
+    reproduces : bool
+        Whether it gives every bit.
+    first : int or None
+        Step at which it first differs.
+    """
+
+    order: str
+    reproduces: bool
+    first: int | None
+
+
 @dataclass
 class Orders:
     """Orders of one equation that give a port's bits.
@@ -83,7 +102,7 @@ class Orders:
         self.alive = kept
 
     @property
-    def text(self) -> str:
+    def summary(self) -> Nearest:
         """The plainest of those that went the farthest, in words."""
         left = self.alive or self.nearest
         rules = {_bare(str(order.rule)) for order in left}
@@ -91,7 +110,28 @@ class Orders:
         kinds = [order.kinds for order in left if _bare(str(order.rule)) == plainest]
         # What scalars are computed in is said where one of the other ways gives other bits.
         free = None in kinds or len(kinds) == self.ways
-        return plainest if free else f"{plainest}, {kinds[0]}"
+        said = plainest if free else f"{plainest}, {kinds[0]}"
+        return Nearest(said, bool(self.alive), self.first[1] if self.first else None)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is known of the orders of a port, by quantity; None where it is not shown.
+
+    Attributes
+    ----------
+    error : float
+        Largest error of the step size, in ulp of the arrays' dtype.
+    theta, theta_without_penalty : Nearest or None
+        With and without weight_decay.
+    """
+
+    reproduces: bool
+    error: float
+    eta: Nearest
+    theta: Nearest | None
+    theta_without_penalty: Nearest | None
+    average: Nearest | None
 
 
 @dataclass
@@ -120,6 +160,19 @@ class Fingerprint:
         """Whether some orders give every bit of theta and of the average, given the step size."""
         return all(o.alive for o in self.updates.values()) and (
             self.averages is None or bool(self.averages.alive)
+        )
+
+    @property
+    def summary(self) -> Summary:
+        """All of it in words."""
+        updates = {penalty: orders.summary for (_, penalty), orders in self.updates.items()}
+        return Summary(
+            self.reproduces,
+            self.error,
+            self.sizes.summary,
+            updates.get(True),
+            updates.get(False),
+            None if self.averages is None else self.averages.summary,
         )
 
     @property

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .capabilities import Capabilities
 from .functional import HYPERPARAMETERS, FunctionalPort
+from .layouts import LAYOUTS, Layout, arranged, flat, possible, vectors
 from .protocol import DTYPES, PortError, describe
 
 # Names under which optimizers keep the average in the state of a parameter; torch's first.
@@ -35,12 +36,14 @@ class OptimizerPort:
     @property
     def capabilities(self) -> Capabilities:
         """What it can do beyond the protocol."""
-        return Capabilities(kind=self.kind, keeps_gradients=True, copies_state=True)
+        return Capabilities(kind=self.kind, keeps_gradients=True, copies_state=True, arranges=True)
 
     def __init__(self, factory: Callable[..., Any], name: str, version: str) -> None:
         self._factory, self._name, self._version = factory, name, version
         self._optimizer: Any = None
+        self._dtype = ""
         self._params: list[Any] = []
+        self._layouts: list[Layout] = []
         self._has_maximize = _takes(factory, "maximize")
 
     # What a subclass provides.
@@ -79,7 +82,8 @@ class OptimizerPort:
             reads.append("average")
         if self._scheduled(0) is not None:
             reads += ["eta", "mu"]
-        supports = [name for name in ("groups", "skip") if self._tries(name)]
+        supports = [name for name in ("groups", "skip", "add_group") if self._tries(name)]
+        supports += [name for name in possible(self.kind) if self._takes_layout(name)]
         self.trial(dtypes[0])
         if isinstance(getattr(self._optimizer, "param_groups", None), list):
             supports.append("set")
@@ -97,31 +101,50 @@ class OptimizerPort:
 
     def open(self, dtype: str, groups: Sequence[Mapping[str, Any]]) -> None:
         """Make an optimizer: from a list of parameters, or of groups where there are several."""
-        made = []
-        self._params = []
-        for group in groups:
-            params = [self._parameter(np.array(p, dtype)) for p in group["params"]]
-            self._params += params
-            entry = {name: group[name] for name in HYPERPARAMETERS}
-            if self._has_maximize:
-                entry["maximize"] = bool(group.get("maximize", False))
-            elif group.get("maximize"):
-                raise ValueError("the optimizer has no maximize")
-            made.append({"params": params, **entry})
+        self._dtype, self._params, self._layouts = dtype, [], []
+        made = [self._group(group) for group in groups]
         common = {key: value for key, value in made[0].items() if key != "params"}
         params = made[0]["params"] if len(made) == 1 else made
         self._optimizer = self._factory(params, **common)
 
+    def _group(self, group: Mapping[str, Any]) -> dict[str, Any]:
+        """A group as the optimizer takes it; its parameters are those that come next."""
+        layouts = group.get("layouts") or vectors(group["params"])
+        params = [
+            self._parameter(arranged(np.asarray(p, self._dtype), layout.shape, layout.parameter))
+            for p, layout in zip(group["params"], layouts, strict=True)
+        ]
+        entry = {name: group[name] for name in HYPERPARAMETERS}
+        if self._has_maximize:
+            entry["maximize"] = bool(group.get("maximize", False))
+        elif group.get("maximize"):
+            raise ValueError("the optimizer has no maximize")
+        self._params += params
+        self._layouts += layouts
+        return {"params": params, **entry}
+
+    def add_group(self, group: Mapping[str, Any]) -> None:
+        """Let another group join."""
+        self._optimizer.add_param_group(self._group(group))
+
     def step(self, grads: Sequence[NDArray[Any] | None]) -> dict[str, Any]:
         """Set the gradients, take a step, and read what can be read."""
-        for parameter, grad in zip(self._params, grads, strict=True):
-            parameter.grad = None if grad is None else self._gradient(grad)
+        for parameter, grad, layout in zip(self._params, grads, self._layouts, strict=True):
+            parameter.grad = (
+                None
+                if grad is None
+                else self._gradient(arranged(grad, layout.shape, layout.gradient))
+            )
         used = [self._scheduled(i) for i in range(len(self._params))]
         self._optimizer.step()
         indices = range(len(self._params))
+        averages = [self._average(i) for i in indices]
         return {
-            "theta": [self._array(parameter.data) for parameter in self._params],
-            "average": [self._average(i) for i in indices],
+            "theta": [flat(self._array(self._params[i].data), self._layouts[i]) for i in indices],
+            "average": [
+                None if a is None else flat(a, layout)
+                for a, layout in zip(averages, self._layouts, strict=True)
+            ],
             "eta": [None if u is None else u[0] for u in used],
             "mu": [None if u is None else u[1] for u in used],
         }
@@ -140,11 +163,12 @@ class OptimizerPort:
 
     def close(self) -> None:
         """Forget the optimizer."""
-        self._optimizer, self._params = None, []
+        self._optimizer, self._params, self._layouts = None, [], []
 
     def gradients(self) -> list[NDArray[Any]]:
         """The gradients as the parameters hold them, where they hold any."""
-        return [self._array(p.grad) for p in self._params if p.grad is not None]
+        pairs = zip(self._params, self._layouts, strict=True)
+        return [flat(self._array(p.grad), layout) for p, layout in pairs if p.grad is not None]
 
     def twin(self) -> "OptimizerPort":
         """Another port of the same optimizer."""
@@ -165,12 +189,31 @@ class OptimizerPort:
         groups: list[dict[str, Any]] = [{**hyper, "params": [one, one]}]
         if feature == "groups":
             groups = [{**hyper, "params": [one]}, {**hyper, "params": [one]}]
+        if feature == "add_group":
+            if not callable(getattr(self._optimizer, "add_param_group", None)):
+                return False
+            groups = [{**hyper, "params": [one]}]
         try:
             self.open("float32", groups)
+            if feature == "add_group":
+                self.add_group(groups[0])
             self.step([one, None if feature == "skip" else one])
         except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
             return False
         return True
+
+    def _takes_layout(self, name: str) -> bool:
+        """Whether arrays of a layout are taken without complaint."""
+        layout = LAYOUTS[name]
+        hyper = {"lr": 0.5, "lambd": 0.25, "alpha": 0.75, "t0": 0.0, "weight_decay": 0.25}
+        one = np.ones(layout.size, "float32")
+        try:
+            self.open("float32", [{**hyper, "params": [one], "layouts": [layout]}])
+            for _ in range(2):
+                seen = self.step([one])
+        except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
+            return False
+        return bool(seen["theta"][0].shape == one.shape)
 
     def _works(self, dtype: str) -> bool:
         try:
@@ -189,7 +232,7 @@ class NumpyPort(OptimizerPort):
         return NumpyParameter(array)
 
     def _gradient(self, array: NDArray[Any]) -> NDArray[Any]:
-        return array.copy()
+        return array
 
     def _array(self, value: Any) -> NDArray[Any]:
         return np.array(value)
@@ -223,7 +266,7 @@ class TorchPort(OptimizerPort):
         return self._torch.nn.Parameter(self._gradient(array))
 
     def _gradient(self, array: NDArray[Any]) -> Any:
-        return self._torch.from_numpy(array.copy()).to(self._device)
+        return self._torch.from_numpy(array).to(self._device)
 
     def twin(self) -> "TorchPort":
         """Another port of the same optimizer."""

@@ -3,29 +3,29 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..diagnosis.fingerprint import Fingerprint, Orders
+from ..diagnosis.fingerprint import Summary
 from .numbers import finite
 
 
-def fields(found: Fingerprint) -> dict[str, Any]:
+def fields(found: Summary) -> dict[str, Any]:
     """Orders that give every bit, or the nearest ones and where these first differ."""
-    parts = {"eta": found.sizes} | {_NAMES[key[1]]: o for key, o in found.updates.items()}
-    if found.averages is not None:
-        parts["average"] = found.averages
-    made: dict[str, Any] = {name: _orders(orders) for name, orders in parts.items()}
+    parts = {
+        "eta": found.eta,
+        "theta": found.theta,
+        "theta_without_weight_decay": found.theta_without_penalty,
+        "average": found.average,
+    }
+    made: dict[str, Any] = {
+        name: {
+            "order": one.order,
+            "reproduces": one.reproduces,
+            "first_different_step": one.first,
+        }
+        for name, one in parts.items()
+        if one is not None
+    }
     made["eta"]["error_ulp"] = finite(found.error)
     return {"reproduces": found.reproduces, **made}
-
-
-_NAMES = {False: "theta_without_weight_decay", True: "theta"}
-
-
-def _orders(orders: Orders) -> dict[str, Any]:
-    return {
-        "order": orders.text,
-        "reproduces": bool(orders.alive),
-        "first_different_step": orders.first[1] if orders.first else None,
-    }
 
 
 def lines(dtype: str, found: Mapping[str, Any]) -> Iterator[str]:

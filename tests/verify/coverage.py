@@ -107,6 +107,23 @@ _MISSING: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "": 'list "average" in reads of hello(), and return "average" from step()',
         },
     ),
+    "the operation add_group": (
+        "no group can be added to the port",
+        {
+            "python": "add a method add_param_group(group)",
+            "functional": "",
+            "program": 'list "add_group" in "supports" of hello, and answer add_group',
+            "": 'list "add_group" in supports of hello(), and add a method add_group(group)',
+        },
+    ),
+    "arrays of several dimensions": (
+        "the port takes vectors alone",
+        {
+            "numpy": "the optimizer raises for arrays of every other layout",
+            "torch": "the optimizer raises for tensors of every other layout",
+            "": "there is nothing to show",
+        },
+    ),
     "the operation save": (
         "the port saves no state",
         {

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from asgd.spec import EQUATIONS, FAULTS, Convention
 
 from ..diagnosis.convention import Identity
-from ..diagnosis.fingerprint import Fingerprint
+from ..diagnosis.fingerprint import Summary
 from ..diagnosis.impulse_response import Readout
 from ..diagnosis.series import Series
 from ..laws.equations import LAWS
@@ -124,7 +124,7 @@ class DtypeResult:
     floor: int = 0
     readout: Readout | None = None
     series: Series | None = None
-    fingerprint: Fingerprint | None = None
+    fingerprint: Summary | None = None
     findings: tuple[Finding, ...] = ()
     # A looser policy under which nothing deviates, where that is known.
     conforms_under: str = ""
@@ -214,7 +214,9 @@ class Result:
     interrupted : bool
         Whether it was interrupted.
     isolated : bool
-        Whether the port ran in a process of its own.
+        Whether the port ran in another process.
+    transcript : tuple of bytes
+        The requests up to the one at which a program broke down.
     """
 
     port: str
@@ -228,6 +230,22 @@ class Result:
     error: str = ""
     interrupted: bool = False
     isolated: bool = False
+    transcript: tuple[bytes, ...] = ()
+
+    def broke(self, error: Exception, port: Any = None) -> None:
+        """Note how the port first broke down, and the requests that led to it."""
+        if not self.error:
+            self.error = str(error)
+            self.transcript = tuple(getattr(port, "transcript", ()))
+
+    def take(self, other: "Result") -> None:
+        """Add what another run found in other dtypes."""
+        self.dtypes += other.dtypes
+        self.findings += other.findings
+        self.seconds = max(self.seconds, other.seconds)
+        self.interrupted |= other.interrupted
+        if not self.error:
+            self.error, self.transcript = other.error, other.transcript
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows; None leaves it to the plain text."""

@@ -24,8 +24,10 @@ from ..laws.long_run import equation_of
 from ..laws.outcome import LEVELS, Failure, Finding, Outcome, Subject, looser
 from ..laws.scale import hold_equation
 from ..ports.capabilities import capabilities
+from ..ports.layouts import possible
+from ..ports.process import LimitError
 from ..ports.protocol import Hello, Port, PortError, RaisedError, greet
-from ..ports.scenario import drive, single
+from ..ports.scenario import Add, Step, drive, single
 from .coverage import without_laws
 from .result import Deviation, DtypeResult, Options, Result
 from .waivers import UNKNOWN
@@ -78,9 +80,9 @@ def verify(
     result = result or Result(name, unknown(name), options)
     result.kind, result.isolated = known.kind or "port", known.isolated
     try:
-        _verify(port, result, progress or _nothing)
+        _verify(port, result, options.dtypes, progress or _nothing)
     except PortError as error:
-        result.error = str(error)
+        result.broke(error, port)
     finally:
         result.seconds = time.monotonic() - start
     return result
@@ -100,14 +102,29 @@ def _nothing(what: str, share: float) -> None:
     pass
 
 
-def _verify(port: Port, result: Result, progress: Progress) -> None:
+def chosen_dtypes(hello: Hello, wanted: Sequence[str]) -> Sequence[str]:
+    """Dtypes to judge: those that are wanted, else all that the port has.
+
+    Raises
+    ------
+    PortError
+        If the port lacks one that is wanted.
+    """
+    absent = [dtype for dtype in wanted if dtype not in hello.dtypes]
+    if absent:
+        known = ", ".join(hello.dtypes)
+        raise PortError(f"the port has no {absent[0]}, only {known}")
+    return wanted or hello.dtypes
+
+
+def _verify(port: Port, result: Result, wanted: Sequence[str], progress: Progress) -> None:
+    """Judge a port in each dtype; where it breaks down in one, the next one is judged all the same.
+
+    A port that runs in another process has a fresh one for each dtype.
+    """
     options = result.options
     result.hello = greet(port)
-    chosen = options.dtypes or result.hello.dtypes
-    absent = [dtype for dtype in chosen if dtype not in result.hello.dtypes]
-    if absent:
-        known = ", ".join(result.hello.dtypes)
-        raise PortError(f"the port has no {absent[0]}, only {known}")
+    chosen = chosen_dtypes(result.hello, wanted)
     accepted = without_laws(options.without)
     today = result.started.date()
     held = tuple(w for w in options.waivers if not w.expired(today))
@@ -118,11 +135,18 @@ def _verify(port: Port, result: Result, progress: Progress) -> None:
         def tell(what: str, share: float, into: DtypeResult = into, number: int = number) -> None:
             progress(f"{into.dtype} {what}", (number + share) / len(chosen))
 
-        _verify_dtype(port, result.hello, into, options, tell)
-    try:
-        port.close()
-    except PortError as error:
-        result.findings.append(Finding("close-failed", f"close failed: {error}", {}))
+        try:
+            _verify_dtype(port, result.hello, into, options, tell)
+        except LimitError:
+            raise
+        except PortError as error:
+            result.broke(error, port)
+            continue
+        if result.isolated or dtype == chosen[-1]:
+            try:
+                port.close()
+            except PortError as error:
+                result.findings.append(Finding("close-failed", f"close failed: {error}", {}))
 
 
 def _verify_dtype(
@@ -155,8 +179,9 @@ def _verify_dtype(
     # No order of evaluation raises.
     failed = bool(failures) and not any(failure.raised for failure in failures)
     progress("diagnosis", _LIFECYCLE)
-    into.fingerprint = _fingerprint(subject)
-    form = into.fingerprint.form if failed and into.fingerprint else None
+    found = _fingerprint(subject)
+    form = found.form if failed and found else None
+    into.fingerprint = None if found is None else found.summary
     if form is not None and options.policy == "auto":
         into.outcomes.clear()
         _verify_dtype(port, hello, into, replace(options, policy=form.name), progress)
@@ -324,6 +349,11 @@ def _findings(
         if outcome.accepted:
             text = f"the port accepts {', '.join(outcome.accepted)} outside their domains"
             findings.append(Finding("bad-input-accepted", text, {}))
+    known = capabilities(subject.port)
+    refused = [x for x in possible(known.kind) if x not in subject.hello.supports]
+    if known.arranges and refused:
+        text = f"the port raises for arrays of these layouts: {', '.join(refused)}"
+        findings.append(Finding("layouts-refused", text, {}))
     # Where theta's laws are broken, a bias of the decay has no meaning.
     theta = {"gradient", "step_size", "descend", "step"}
     if not any(d.equation in theta for d in deviations):
@@ -352,6 +382,7 @@ def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]
         if ident in FAULTS:
             equation = FAULTS[ident].equation
             title, does, fix = _say(ident, equation)
+        does = "; ".join(part for part in (does, *_circumstances(failure)) if part)
         deviations.append(
             Deviation(
                 ident,
@@ -365,8 +396,26 @@ def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]
                 resumed=interruption(failure, subject) if law.name == "resume" else None,
             )
         )
+    if any(d.law == "added" for d in deviations):
+        deviations = [d for d in deviations if d.law != "resume" or not _joins(d.failure)]
     # The others follow from it, or cannot be told from it.
     return [d for d in deviations if d.id == "not-repeatable"] or deviations
+
+
+def _joins(failure: Failure) -> bool:
+    return any(isinstance(event, Add) for event in failure.scenario.events)
+
+
+def _circumstances(failure: Failure) -> Iterator[str]:
+    """What a scenario has that its numbers do not tell."""
+    scenario, at = failure.scenario, failure.judgement.parameter
+    if at < len(scenario.layouts):
+        yield f"seen at a {scenario.layouts[at]}"
+    steps = 0
+    for event in scenario.events:
+        steps += isinstance(event, Step)
+        if isinstance(event, Add):
+            yield f"group {event.group} joins before step {steps + 1}"
 
 
 def _say(ident: str, equation: str) -> tuple[str, str, str]:

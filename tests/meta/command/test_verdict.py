@@ -229,7 +229,7 @@ def test_compare(folder):
     done = run(folder, "asgd", "compare", "fast.json", "sgd.json")
     assert done.returncode == 1
     assert "new: sgd-by-lr (E3, float32)" in done.stdout
-    assert "no longer observed: average, averaging_weight" in done.stdout
+    assert "no longer observed: added, average, averaging_weight" in done.stdout
     assert run(folder, "asgd", "compare", "fast.json", "ports.py").returncode == 2
 
 

@@ -122,7 +122,7 @@ def words(port, dtype, convention="documented"):
     taken = [(scenario, drive(port, scenario, dtype)) for scenario in lives()]
     found = fingerprint(taken, CONVENTIONS[convention], dtype)
     assert found.reproduces
-    return list(lines(dtype, fields(found)))
+    return list(lines(dtype, fields(found.summary)))
 
 
 @pytest.mark.parametrize("dtype", formats)
