@@ -132,7 +132,7 @@ def verify_command(
     files = {"json": json_file, "junit": junit, "html": html, "badge": badge}
     own = reproduction_path(reproduce, json_file, program=program is not None)
     if own is not None and reproduce is None and not is_ours(own):
-        text = "it is no file of asgd; --reproduce names another one"
+        text = "asgd did not write it; choose another with --reproduce"
         raise click.UsageError(f"cannot write {printable(own)}: {text}")
     check_writable([*files.values(), own, suggest_waivers])
     progress = Progress(quiet=quiet)

@@ -39,11 +39,11 @@ def verify(
     in_process : bool
         Judge it in this process, not in a child: for a debugger.
     jobs : int, optional
-        Dtypes that are judged at once; as many as there are cores, where nothing is said.
+        Dtypes that are judged at once; by default one for each core.
     timeout : float
         Seconds that a port in a child has for an answer.
     limit : float, optional
-        Seconds for the whole run of a port in a child; by the level, where nothing is said.
+        Seconds for the whole run of a port in a child; by default depends on the level.
     memory : int, optional
         Megabytes of resident memory of a port in a child, and of what it starts.
     **options

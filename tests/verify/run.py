@@ -302,7 +302,7 @@ def _hold_equations(
         into.outcomes.append(outcome)
         if outcome.failure is None or outcome.failure.raised or subject.policy == loose:
             continue
-        # Would it hold with eta and mu in float32? Then that, and nothing else, is the matter.
+        # Would it hold with eta and mu in float32? Then only that is wrong.
         second = hold(
             law,
             replace(subject, policy=loose),
@@ -362,7 +362,7 @@ def _findings(
 
 
 def _not_linear(deviations: Sequence[Deviation]) -> list[Deviation]:
-    """The one thing to say of a port that is no linear rule, in the place of what is unknown."""
+    """The single deviation reported for a port that is not a linear rule."""
     first = next(d for d in deviations if d.id == UNKNOWN)
     title, does, fix = _say(NOT_LINEAR, first.equation)
     said = replace(first, id=NOT_LINEAR, title=title, does=does, fix=fix)
@@ -370,7 +370,7 @@ def _not_linear(deviations: Sequence[Deviation]) -> list[Deviation]:
 
 
 def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]:
-    """Deviations in the life of an optimizer; each law says itself what is the matter."""
+    """Deviations from laws of the lifecycle; each law explains its own."""
     deviations = []
     for outcome in lives:
         law, failure = outcome.law, outcome.failure
@@ -398,7 +398,7 @@ def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]
         )
     if any(d.law == "added" for d in deviations):
         deviations = [d for d in deviations if d.law != "resume" or not _joins(d.failure)]
-    # The others follow from it, or cannot be told from it.
+    # The others follow from it, or cannot be distinguished from it.
     return [d for d in deviations if d.id == "not-repeatable"] or deviations
 
 
