@@ -236,32 +236,37 @@ static void forget(void) {
     memset(&optimizer, 0, sizeof optimizer);
 }
 
+/* A group whose parameters come behind all others. */
+static const char *take_group(const Json *group) {
+    size_t at_end = optimizer.groups;
+    optimizer.hyper = grown(optimizer.hyper, (at_end + 1) * sizeof *optimizer.hyper);
+    /* The defaults; the protocol always names all of them. */
+    optimizer.hyper[at_end] = (Hyper){0.01, 1e-4, 0.75, 1e6, 0, 0};
+    const char *bad = take_hyper(group, &optimizer.hyper[at_end]);
+    if (bad) return bad;
+    const Json *params = field(group, "params");
+    for (size_t j = 0; j < params->count; j++) {
+        size_t size = params->items[j]->count;
+        optimizer.param = grown(optimizer.param, (optimizer.params + 1) * sizeof *optimizer.param);
+        Parameter *p = &optimizer.param[optimizer.params++];
+        memset(p, 0, sizeof *p);
+        p->size = size;
+        p->group = (int)at_end;
+        p->theta = grown(NULL, size * sizeof(double));
+        p->average = grown(NULL, size * sizeof(double));
+        take_array(params->items[j], p->theta, size);
+    }
+    optimizer.groups++;
+    return NULL;
+}
+
 static const char *take_open(const Json *request) {
     const Json *groups = field(request, "groups");
+    const char *bad = NULL;
     forget();
     optimizer.is_float32 = !strcmp(field(request, "dtype")->text, "float32");
-    optimizer.hyper = grown(NULL, groups->count * sizeof *optimizer.hyper);
-    for (size_t i = 0; i < groups->count; i++) {
-        /* The defaults; the protocol always names all of them. */
-        optimizer.hyper[i] = (Hyper){0.01, 1e-4, 0.75, 1e6, 0, 0};
-        const char *bad = take_hyper(groups->items[i], &optimizer.hyper[i]);
-        if (bad) return bad;
-        const Json *params = field(groups->items[i], "params");
-        for (size_t j = 0; j < params->count; j++) {
-            size_t size = params->items[j]->count;
-            optimizer.param =
-                grown(optimizer.param, (optimizer.params + 1) * sizeof *optimizer.param);
-            Parameter *p = &optimizer.param[optimizer.params++];
-            memset(p, 0, sizeof *p);
-            p->size = size;
-            p->group = (int)i;
-            p->theta = grown(NULL, size * sizeof(double));
-            p->average = grown(NULL, size * sizeof(double));
-            take_array(params->items[j], p->theta, size);
-        }
-    }
-    optimizer.groups = groups->count;
-    return NULL;
+    for (size_t i = 0; i < groups->count && !bad; i++) bad = take_group(groups->items[i]);
+    return bad;
 }
 
 static const Json *take_step(const Json *request) {
@@ -352,9 +357,10 @@ static void answer(const Json *request) {
     if (!strcmp(op, "hello"))
         printf("{\"ok\":true,\"protocol\":1,\"name\":\"asgd.c\",\"version\":\"1\","
                "\"dtypes\":[\"float32\",\"float64\"],\"reads\":[\"average\",\"eta\",\"mu\"],"
-               "\"supports\":[\"groups\",\"skip\",\"set\",\"save\",\"maximize\"]}\n");
+               "\"supports\":[\"groups\",\"skip\",\"set\",\"save\",\"maximize\",\"add_group\"]}\n");
     else if (!strcmp(op, "open")) print_outcome(take_open(request));
     else if (!strcmp(op, "step")) answer_step(request);
+    else if (!strcmp(op, "add_group")) print_outcome(take_group(field(request, "group")));
     else if (!strcmp(op, "set")) print_outcome(take_set(request));
     else if (!strcmp(op, "save")) answer_save();
     else if (!strcmp(op, "load")) print_outcome(take_load(request));

@@ -188,15 +188,19 @@ static void take_hyper(const Json &from, Hyper &into) {
     into = h;
 }
 
+// A group whose parameters come behind all others.
+static void add_group(const Json &group) {
+    Hyper h;
+    take_hyper(group, h);
+    optimizer.groups.push_back(h);
+    for (const Json &theta : group["params"].items)
+        optimizer.params.emplace_back(optimizer.groups.size() - 1, theta.array());
+}
+
 static void open(const Json &request) {
     optimizer = {};
     optimizer.is_float32 = request["dtype"].text == "float32";
-    for (const Json &group : request["groups"].items) {
-        optimizer.groups.emplace_back();
-        take_hyper(group, optimizer.groups.back());
-        for (const Json &theta : group["params"].items)
-            optimizer.params.emplace_back(optimizer.groups.size() - 1, theta.array());
-    }
+    for (const Json &group : request["groups"].items) add_group(group);
 }
 
 static void step(const std::vector<Json> &grads) {
@@ -256,8 +260,9 @@ static std::string answer(const Json &request) {
         // cannot do; the verdict is then about the rest.
         return "{\"ok\":true,\"protocol\":1,\"name\":\"asgd.cpp\",\"version\":\"1\","
                "\"dtypes\":[\"float32\",\"float64\"],\"reads\":[\"average\",\"eta\",\"mu\"],"
-               "\"supports\":[\"groups\",\"skip\",\"set\",\"save\",\"maximize\"]}";
+               "\"supports\":[\"groups\",\"skip\",\"set\",\"save\",\"maximize\",\"add_group\"]}";
     if (op == "open") open(request);
+    else if (op == "add_group") add_group(request["group"]);
     else if (op == "step") return answer_step(request["grads"].items);
     else if (op == "set") take_hyper(request, optimizer.groups.at((std::size_t)request["group"].number()));
     else if (op == "save") return save();

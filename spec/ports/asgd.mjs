@@ -111,20 +111,24 @@ const operations = {
     // NOT SHOWN: delete from `reads` what your port cannot show, and from `supports` what it cannot
     // do; what you leave out of `reads`, delete in `step` below too.
     reads: ["average", "eta", "mu"],
-    supports: ["groups", "skip", "set", "save", "maximize"],
+    supports: ["groups", "skip", "set", "save", "maximize", "add_group"],
   }),
 
   open(request) {
     round = request.dtype === "float32" ? Math.fround : (x) => x;
-    groups = request.groups.map((group) => ({ ...DEFAULTS, ...takeHyper(group) }));
-    params = request.groups.flatMap((group, i) =>
-      group.params.map((theta) => ({
-        group: i,
-        t: 0,
-        theta: Float64Array.from(theta, fromHex),
-        average: null,
-      })),
-    );
+    groups = [];
+    params = [];
+    for (const group of request.groups) operations.add_group({ group });
+    return {};
+  },
+
+  // A group whose parameters come behind all others.
+  add_group({ group }) {
+    groups.push({ ...DEFAULTS, ...takeHyper(group) });
+    for (const values of group.params) {
+      const theta = Float64Array.from(values, fromHex);
+      params.push({ group: groups.length - 1, t: 0, theta, average: null });
+    }
     return {};
   },
 

@@ -295,10 +295,11 @@ impl Port {
             "hello" => Ok(concat!(
                 r#","protocol":1,"name":"asgd.rs","version":"1","dtypes":["float32","float64"],"#,
                 r#""reads":["average","eta","mu"],"#,
-                r#""supports":["groups","skip","set","save","maximize"]"#
+                r#""supports":["groups","skip","set","save","maximize","add_group"]"#
             )
             .into()),
             "open" => self.open(request),
+            "add_group" => self.add_group(request.field("group")?),
             "step" => self.step(request),
             "set" => {
                 let group = request.field("group")?.integer()? as usize;
@@ -317,22 +318,29 @@ impl Port {
 
     fn open(&mut self, request: &Json) -> Outcome<String> {
         *self = Port { float32: request.field("dtype")?.text()? == "float32", ..Port::default() };
-        for (group, given) in request.field("groups")?.list()?.iter().enumerate() {
-            // The defaults; the protocol always names all of them.
-            let mut h = Hyper {
-                lr: 0.01,
-                lambd: 1e-4,
-                alpha: 0.75,
-                t0: 1e6,
-                weight_decay: 0.0,
-                maximize: false,
-            };
-            take_hyper(given, &mut h)?;
-            self.groups.push(h);
-            for theta in given.field("params")?.list()? {
-                let theta = theta.array()?;
-                self.params.push(Parameter { group, t: 0, eta: 0.0, mu: 0.0, theta, average: None });
-            }
+        for group in request.field("groups")?.list()? {
+            self.add_group(group)?;
+        }
+        Ok("".into())
+    }
+
+    /// Take a group whose parameters come behind all others.
+    fn add_group(&mut self, given: &Json) -> Outcome<String> {
+        // The defaults; the protocol always names all of them.
+        let mut h = Hyper {
+            lr: 0.01,
+            lambd: 1e-4,
+            alpha: 0.75,
+            t0: 1e6,
+            weight_decay: 0.0,
+            maximize: false,
+        };
+        take_hyper(given, &mut h)?;
+        let group = self.groups.len();
+        self.groups.push(h);
+        for theta in given.field("params")?.list()? {
+            let theta = theta.array()?;
+            self.params.push(Parameter { group, t: 0, eta: 0.0, mu: 0.0, theta, average: None });
         }
         Ok("".into())
     }

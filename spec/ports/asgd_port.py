@@ -111,18 +111,22 @@ class Port:
             # NOT SHOWN: delete from "reads" what your port cannot show, and from "supports" what it
             # cannot do; what you leave out of "reads", delete in `step` below too.
             "reads": ["average", "eta", "mu"],
-            "supports": ["groups", "skip", "set", "save", "maximize"],
+            "supports": ["groups", "skip", "set", "save", "maximize", "add_group"],
         }
 
     def open(self, dtype: str, groups: list[dict[str, Any]]) -> dict[str, Any]:
         """Make a new optimizer."""
-        self.dtype = dtype
-        self.groups = [hyperparameters(group) for group in groups]
-        self.params = [
-            Parameter([float.fromhex(x) for x in theta], i)
-            for i, group in enumerate(groups)
-            for theta in group["params"]
-        ]
+        self.dtype, self.groups, self.params = dtype, [], []
+        for group in groups:
+            self.add_group(group)
+        return {}
+
+    def add_group(self, group: dict[str, Any]) -> dict[str, Any]:
+        """Let a group join, whose parameters come behind all others."""
+        self.groups.append(hyperparameters(group))
+        for theta in group["params"]:
+            numbers = [float.fromhex(x) for x in theta]
+            self.params.append(Parameter(numbers, len(self.groups) - 1))
         return {}
 
     def step(self, grads: list[list[str] | None]) -> dict[str, Any]:

@@ -170,7 +170,7 @@ def document(rule: Convention) -> dict[str, Any]:
             case(slug, comment, scenario, rule, dtype)
             for dtype in formats
             for slug, (comment, scenario) in cases().items()
-            # What becomes of a sum that is no mean when t0 changes is nowhere said.
+            # No document says what becomes of a sum that is not a mean when t0 changes.
             if not (rule.divisor == "t-t0" and slug == UNSAID)
         ],
     }
@@ -291,6 +291,7 @@ def _narrow(scenario: Scenario, rule: Convention, dtype: str, quantity: str) -> 
                 h._replace(**changes) if o == event.group else h
                 for h, o in zip(hypers, owner, strict=True)
             ]
+        if not isinstance(event, Step):
             continue
         for i, (shown, grad) in enumerate(zip(next(known), event.grads, strict=True)):
             if grad is None or shown.eta is None or shown.mu is None:

@@ -71,7 +71,7 @@ def bench_command(
         result = _measure(cases, seconds, compiled=compiled)
     else:
         result = json.loads(source.read_text(encoding="utf-8"))
-    # Without a terminal there is no width to fit into.
+    # Only a terminal has a width to fit into.
     show(result, Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH))
     if json_file is not None:
         files.write(json_file, json.dumps(result, indent=1) + "\n")

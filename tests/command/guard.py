@@ -1,7 +1,6 @@
 """The outermost guard: whatever happens in a command is one line and an exit code."""
 
 import contextlib
-import os
 import signal
 import sys
 import traceback
@@ -14,7 +13,7 @@ from ..ports.interruption import Interrupted, listen, received
 from ..ports.protocol import describe
 from ..ports.text import printable
 from .exit_codes import NO_VERDICT
-from .output import accept_any_text
+from .output import accept_any_text, flush
 
 Run = Callable[[], object]
 
@@ -28,7 +27,7 @@ def debug(*, on: bool) -> None:
 
 
 def show_traceback() -> None:
-    """Show the traceback of the exception in hand, where `--debug` asks for it."""
+    """Show the traceback of the current exception if `--debug` is given."""
     if _debugging:
         traceback.print_exc()
 
@@ -70,7 +69,7 @@ def _say(text: str) -> None:
 
 
 def _complain(say: Callable[[], object]) -> int:
-    """Say it where standard error takes it; the exit code of no verdict."""
+    """Print a line to standard error if possible; return the exit code of no verdict."""
     with contextlib.suppress(OSError, ValueError):
         say()
     return NO_VERDICT
@@ -78,19 +77,10 @@ def _complain(say: Callable[[], object]) -> int:
 
 def _leave(code: int) -> NoReturn:
     """Exit with ``code``, or 2 where standard output did not take what was written."""
-    if sys.stdout is None:
-        code = _complain(lambda: _say("standard output is closed")) if code < NO_VERDICT else code
-    else:
-        try:
-            sys.stdout.flush()
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            text = f"cannot write to standard output: {reason}"
-            told = _complain(lambda: _say(text))
-            code = told if code < NO_VERDICT else code
-            # The interpreter flushes once more at its end, and would fail.
-            with contextlib.suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    reason = flush()
+    if reason:
+        told = _complain(lambda: _say(reason))
+        code = told if code < NO_VERDICT else code
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.flush()
     sys.exit(code)

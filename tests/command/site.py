@@ -12,7 +12,10 @@ from ..report.compare import UnusableError
 from ..report.from_json import load
 from ..report.site import INDEX, MARK, PAGES, site
 from .exit_codes import NO_VERDICT
-from .output import OutputError
+
+
+class OutputError(Exception):
+    """The site cannot be written."""
 
 
 @click.command("site")

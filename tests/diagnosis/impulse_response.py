@@ -23,7 +23,7 @@ from ..laws.law import missing, worst
 from ..laws.outcome import Failure, Subject
 from ..oracle.one_number import true_step_size
 from ..ports.protocol import Observation
-from ..ports.scenario import Group, Scenario, Set, Step
+from ..ports.scenario import Event, Group, Scenario, Step
 from .effective_gradient import effective_gradients
 
 _PRECISION = 128
@@ -220,7 +220,7 @@ def scaled(scenario: Scenario, scale: float) -> Scenario:
         return tuple(scale * x for x in values)
 
     groups = tuple(Group(g.hyper, tuple(times(p) for p in g.params)) for g in scenario.groups)
-    events: list[Step | Set] = [
+    events: list[Event] = [
         Step(tuple(None if g is None else times(g) for g in event.grads))
         if isinstance(event, Step)
         else event

@@ -14,12 +14,14 @@ from ..oracle.lifecycle import replays_equal
 from ..oracle.stepwise import judge
 from ..ports.capabilities import capabilities
 from ..ports.protocol import Observation, asking
-from ..ports.scenario import PausedScenario, Scenario, Step, begin, in_force, play
+from ..ports.scenario import PausedScenario, Scenario, Step, begin, play, rest_of
 from ..scenarios.lifecycle import paused
 from .nonfinite import hides_nonfinite
 
 _NAMES = {
     "sizes": "size-dependent",
+    "layouts": "layout-dependent",
+    "added": "added-group-wrong",
     "repeat": "not-repeatable",
     "twins": "state-shared",
     "gradients": "gradient-modified",
@@ -98,14 +100,15 @@ def _losses(
     first, second = trace[: scenario.steps], trace[scenario.steps :]
     begun = len(first) - len(second)
     expected = first[begun:]
-    theta = first[begun - 1].theta if begun else scenario.params
-    before, after = scenario.events[: scenario.pause], scenario.events[scenario.pause :]
-    rest = Scenario(in_force(scenario, before, theta), after)
-    counts = _counts(scenario, before)
-    kept = first[begun - 1].average if begun else scenario.params
+    rest = rest_of(scenario, scenario.pause, first[begun - 1].theta if begun else ())
+    # A group that joins later has its own values.
+    theta = rest.params
+    counts = _counts(scenario, scenario.events[: scenario.pause])
+    kept = first[begun - 1].average if begun else ()
+    kept = (*kept, *theta[len(kept) :])
     averages = [a if a is not None else p for a, p in zip(kept, theta, strict=True)]
-    still = all(seen.theta == tuple(theta) for seen in second)
-    if still and any(seen.theta != tuple(theta) for seen in expected):
+    still = all(seen.theta == theta[: len(seen.theta)] for seen in second)
+    if still and any(seen.theta != theta[: len(seen.theta)] for seen in expected):
         yield "parameters-detached"
     if _near(expected, second):
         starts = list(zip(counts, averages, strict=True))
@@ -132,13 +135,12 @@ def interruption(failure: Failure, subject: Subject) -> tuple[Scenario, Any] | N
     port, dtype = subject.port, subject.dtype
     if not capabilities(port).json_state or not isinstance(scenario, PausedScenario):
         return None
-    before, after = scenario.events[: scenario.pause], scenario.events[scenario.pause :]
     begin(port, scenario, dtype)
-    seen = play(port, scenario, before, dtype)
+    seen = play(port, scenario, scenario.events[: scenario.pause], dtype)
     theta = seen[-1].theta if seen else scenario.params
     with asking("save"):
         state = port.save()
-    return Scenario(in_force(scenario, before, theta), after), state
+    return rest_of(scenario, scenario.pause, theta), state
 
 
 def _is_aliased(subject: Subject, scenario: Scenario) -> bool:
@@ -179,7 +181,10 @@ def _recast(
 def _counts(scenario: Scenario, events: Sequence[Any]) -> list[int]:
     """Steps of each parameter in ``events``."""
     steps = [event for event in events if isinstance(event, Step)]
-    return [sum(s.grads[i] is not None for s in steps) for i in range(len(scenario.params))]
+    return [
+        sum(s.grads[i : i + 1] not in {(), (None,)} for s in steps)
+        for i in range(len(scenario.params))
+    ]
 
 
 def _true(

@@ -199,11 +199,14 @@ def _ladder(subject: Subject, failure: Failure) -> tuple[Rung, ...]:
         if not (shared or place == (i, j)) or not last.call - _RUNGS < one.call <= last.call:
             continue
         grads = steps[one.call - 1].grads[i]
+        # A group that has just joined was not seen before.
+        last_seen = trace[one.call - 2] if one.call > 1 else None
+        there = last_seen is not None and i < len(last_seen.theta)
         before: float | None = None
         if one.quantity == "theta":
-            before = trace[one.call - 2].theta[i][j] if one.call > 1 else scenario.params[i][j]
-        elif one.quantity == "average" and one.call > 1:
-            average = trace[one.call - 2].average[i]
+            before = last_seen.theta[i][j] if last_seen and there else scenario.params[i][j]
+        elif one.quantity == "average" and last_seen and there:
+            average = last_seen.average[i]
             before = None if average is None else average[j]
         gradient = grads[j] if grads is not None and one.quantity == "theta" else None
         rungs.append(_rung(one, gradient, before))

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ..laws.outcome import Failure, Subject
 from ..oracle.stepwise import judge
-from ..ports.scenario import Group, Scenario, Set, Step, Vector
+from ..ports.scenario import Event, Group, Scenario, Step, Vector
 from .evidence import Shows
 
 _ATTEMPTS = 120
@@ -107,7 +107,7 @@ def _map(scenario: Scenario, change: Callable[[int, Vector], Vector | None]) -> 
                 params.append(changed)
             index += 1
         groups.append(Group(group.hyper, tuple(params)))
-    events: list[Step | Set] = []
+    events: list[Event] = []
     for event in scenario.events:
         if not isinstance(event, Step):
             events.append(event)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from asgd.reference import formats
 
 from ..ports.protocol import Observation
-from ..ports.scenario import Scenario, Step
+from ..ports.scenario import Scenario, Set, Step
 from .moments import Moments
 from .running_error import Running, choose, lifted
 from .variant import Hyper, Moment, Sources, Variant
@@ -335,8 +335,9 @@ def _steps(runs: Runs, counts: Sequence[int] | None) -> Iterator[_OneStep]:
         theta, average = list(scenario.params), [*map(_maybe, scenario.params)]
         shown = iter(enumerate(trace, 1))
         for event in scenario.events:
-            if not isinstance(event, Step):
+            if isinstance(event, Set):
                 walk.set(event)
+            if not isinstance(event, Step):
                 continue
             present = walk.moments([grad is not None for grad in event.grads])
             call, seen = next(shown)

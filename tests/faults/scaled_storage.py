@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from asgd.spec import Convention
+from asgd.spec import Convention, Hyperparameters
 
 from ..ports.protocol import Observation
 from ..ports.scenario import Scenario
-from .evaluation_orders import Numbers, numbers
+from ..ports.timeline import turns
+from .evaluation_orders import Numbers, numbers, step_size, step_sizes
 from .evaluation_trees import Evaluation, Tree, polynomial, trees
-from .fingerprint import SeenStep, same, seen_steps, updates
 
 _SCALARS = frozenset({"eta", "lambd", "weight_decay", "mu", "D", "1/D", "F", "B", "1/B"})
 _TWO_WAYS = (False, True)
@@ -89,10 +89,25 @@ class Mean:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """A step of one parameter, and what a port showed after it; ``n`` is 1 / mu."""
+
+    hyper: Hyperparameters
+    clock: int
+    scheduled: Hyperparameters
+    theta: Sequence[float]
+    grad: Sequence[float]
+    n: float | None
+    after: Sequence[float]
+    mean: Sequence[float] | None
+    eta: float | None
+
+
+@dataclass(frozen=True)
 class Kept:
     """A step, the numbers that it was made of and left, and theta as it is shown."""
 
-    step: SeenStep
+    step: Seen
     values: dict[str, Any]
     theta: Any
 
@@ -137,7 +152,7 @@ def reproduces(
     dtype : str
         Dtype of the port.
     """
-    lives = [list(seen_steps(*run, convention)) for run in runs]
+    lives = [list(seen(*run, convention)) for run in runs]
     found = [_of_theta(life, dtype) for life in lives]
     # One program has run all lives; it takes in a penalty as it likes, where there is one.
     for kinds in set.intersection(*map(set, found)):
@@ -150,6 +165,44 @@ def reproduces(
     return False
 
 
+def seen(
+    scenario: Scenario, trace: Sequence[Observation], convention: Convention
+) -> Iterator[Seen]:
+    """Steps of a scenario of one parameter."""
+    theta: Sequence[float] = scenario.params[0]
+    for (event, made), shown in zip(turns(scenario), trace, strict=True):
+        turn, grad = made[0], event.grads[0]
+        assert turn is not None
+        assert grad is not None
+        scheduled = turn.scheduled(convention)
+        plain = convention.divisor != "t-t0" or turn.t < scheduled.t0
+        yield Seen(
+            turn.now,
+            turn.t - convention.eta_lag,
+            scheduled,
+            theta,
+            [-g for g in grad] if turn.now.maximize else grad,
+            max(1.0, turn.t - convention.mu_lag - convention.read_t0(scheduled.t0))
+            if plain
+            else None,
+            shown.theta[0],
+            shown.average[0],
+            shown.eta[0],
+        )
+        theta = shown.theta[0]
+
+
+def step_sizes_of(life: Sequence[Seen], dtype: str) -> set[tuple[float, ...]]:
+    """Step sizes of all orders of E2 that give those that are shown, as they are or rounded."""
+    found = set()
+    for size, kinds in product(step_sizes(), numbers(dtype)):
+        pairs = [step_size(size, kinds, step.clock, step.scheduled, dtype) for step in life]
+        shown = zip(pairs, life, strict=True)
+        if all(step.eta is None or step.eta in map(float, pair) for pair, step in shown):
+            found |= {tuple(map(float, each)) for each in zip(*pairs, strict=True)}
+    return found
+
+
 Program = tuple[Numbers, bool, bool, Tree]
 """What all lives of a port have in common."""
 
@@ -159,22 +212,20 @@ def program(order: Storage) -> Program:
     return order.kinds, order.factor, order.reciprocals, order.move
 
 
-def _of_theta(life: Sequence[SeenStep], dtype: str) -> dict[Program, list[Kept]]:
+def _of_theta(life: Sequence[Seen], dtype: str) -> dict[Program, list[Kept]]:
     """Orders that give every theta of a life, with what they keep."""
     penalized = any(step.hyper.weight_decay for step in life)
     found: dict[Program, list[Kept]] = {}
-    for update in updates(life, dtype):
+    for etas in step_sizes_of(life, dtype):
         for order in storages(numbers(dtype), penalized):
-            steps = kept(order, life, update.etas, dtype)
+            steps = kept(order, life, etas, dtype)
             right = list(takewhile(lambda one: same(one.theta, one.step.after), steps))
             if len(right) == len(life):
                 found.setdefault(program(order), right)
     return found
 
 
-def kept(
-    order: Storage, life: Sequence[SeenStep], etas: Sequence[float], dtype: str
-) -> Iterator[Kept]:
+def kept(order: Storage, life: Sequence[Seen], etas: Sequence[float], dtype: str) -> Iterator[Kept]:
     """What is kept at each step of a life."""
     first, wide = np.dtype(dtype).type, np.dtype(order.kinds.scalar).type
     theta = vector = np.array(life[0].theta, dtype)
@@ -227,6 +278,12 @@ def _gives_average(order: Mean, chain: Sequence[Kept], kinds: Program, dtype: st
         return False
     made = means(order, chain, kinds, dtype)
     return all(same(mean, one.step.mean or ()) for mean, one in zip(made, chain, strict=True))
+
+
+def same(made: Any, shown: Sequence[float]) -> bool:
+    """Whether an array has every bit of what is shown, the sign of zero aside."""
+    wanted = np.array(shown, made.dtype)
+    return bool(np.all((made == wanted) | (np.isnan(made) & np.isnan(wanted))))
 
 
 def _evaluation(

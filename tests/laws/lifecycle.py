@@ -18,6 +18,7 @@ from asgd.spec import domain
 from ..oracle import lifecycle as oracle
 from ..oracle.judgement import HYPERPARAMETERS, Place, failed
 from ..ports.capabilities import capabilities, twin
+from ..ports.layouts import LAYOUTS
 from ..ports.protocol import RaisedError, RefusalError, asking
 from ..ports.scenario import Group, Scenario, drive
 from ..scenarios import covering
@@ -29,6 +30,8 @@ from .metamorphic import repeated, resumed, twinned, watched
 from .outcome import LEVELS, Failure, Outcome, Run, Subject, looser
 
 _NOTHING: frozenset[str] = frozenset()
+# Covering scenarios at level quick in which a group joins late.
+_JOINED = 12
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class LifecycleLaw(Law):
     Attributes
     ----------
     title, mend : str
-        What is the matter where it is broken, and what to look at.
+        What is wrong where the law is broken, and what to look at.
     supports : set of str
         Operations that a port must have.
     run : callable
@@ -99,6 +102,25 @@ LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
             truth=True,
             title="arrays of some sizes are wrong",
             mend="look at the end of loops over blocks and vectors, and at arrays of size 1",
+        ),
+        _law(
+            "layouts",
+            oracle.all_quantities,
+            designed=scenarios.layouts,
+            truth=True,
+            title="arrays of some layouts are wrong",
+            mend="treat parameter and gradient element by element, whatever their strides; a view "
+            "or a reshape of an array that is not contiguous may be a copy",
+        ),
+        _law(
+            "added",
+            oracle.all_quantities,
+            designed=scenarios.added,
+            supports=frozenset({"add_group"}),
+            truth=True,
+            title="a group that is added later is wrong",
+            mend="make the state of each parameter at its first step, and go over the groups that "
+            "are there at each step",
         ),
         _law(
             "special",
@@ -165,6 +187,8 @@ REFUSAL = _law(
 def missing(law: LifecycleLaw, subject: Subject) -> tuple[str, ...]:
     """What the port lacks for the law to say anything."""
     lacking = [f"the operation {name}" for name in sorted(law.supports - subject.hello.supports)]
+    if law.name == "layouts" and not subject.hello.supports & set(LAYOUTS):
+        lacking.append("arrays of several dimensions")
     if law.run is twinned and twin(subject.port) is None:
         lacking.append("a second optimizer in its process")
     if law.run is watched and not capabilities(subject.port).shows_gradients:
@@ -216,9 +240,14 @@ def _designed(
     if law.name == "sizes" and full:
         return scenarios.all_sizes(supports)
     own = law.designed(supports)
-    if law.name not in {"window", "resume"}:
+    if law.name not in {"window", "resume", "added"}:
         return own
     rows = [*covering.read("pairs"), *(covering.read("triples") if full else ())]
+    if law.name == "added":
+        several = [row for row in rows if row["groups"] != "one"]
+        chosen = several if full else several[:_JOINED]
+        lives = covering.scenarios(chosen, supports, dtype, saved=False)
+        return [*own, *(scenarios.joined(life, 3) for life in lives if len(life.groups) > 1)]
     return [*own, *covering.scenarios(rows, supports, dtype, saved=law.name == "resume")]
 
 

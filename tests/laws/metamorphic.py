@@ -9,7 +9,7 @@ from typing import Any
 
 from ..ports.capabilities import save_copy, twin, watch
 from ..ports.protocol import Observation, Port, asking
-from ..ports.scenario import PausedScenario, Scenario, Step, begin, drive, in_force, play
+from ..ports.scenario import PausedScenario, Scenario, Step, begin, drive, play, rest_of
 
 
 def _saved(port: Port) -> Any:
@@ -32,10 +32,10 @@ def resumed(
     whole += play(port, scenario, scenario.events[pauses[0] :], dtype)
     again: list[Observation] = []
     for pause, end in zip(pauses, [*pauses[1:], None], strict=True):
-        before = scenario.events[:pause]
-        count = sum(isinstance(event, Step) for event in before)
-        theta = whole[count - 1].theta if count else scenario.params
-        fresh = Scenario(in_force(scenario, before, theta), scenario.events[pause:end])
+        count = sum(isinstance(event, Step) for event in scenario.events[:pause])
+        theta = whole[count - 1].theta if count else ()
+        part = Scenario(scenario.groups, scenario.events[:end], layouts=scenario.layouts)
+        fresh = rest_of(part, pause, theta)
         begin(port, fresh, dtype)
         with asking("load"):
             port.load(state)

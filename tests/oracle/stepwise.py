@@ -120,7 +120,8 @@ def _blocks(
     storages = Storages(rule.convention, rule.arithmetic, counts)
     rows = zip(turns(scenario, counts), trace, strict=True)
     for call, ((event, made), seen) in enumerate(rows, 1):
-        for i, (state, grad, turn) in enumerate(zip(states, event.grads, made, strict=True)):
+        # A group that has not joined yet has no gradients.
+        for i, (state, grad, turn) in enumerate(zip(states, event.grads, made, strict=False)):
             if grad is None or turn is None:
                 place = Place(call, counts[i], i)
                 yield from _unchanged(state, seen, place, quantities)

@@ -4,6 +4,7 @@ import copy
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -11,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .capabilities import Capabilities
+from .functional import HYPERPARAMETERS, FunctionalPort
+from .layouts import LAYOUTS, Layout, arranged, flat, possible, vectors
 from .protocol import DTYPES, PortError, describe
 
-HYPERPARAMETERS = ("lr", "lambd", "alpha", "t0", "weight_decay")
 # Names under which optimizers keep the average in the state of a parameter; torch's first.
 AVERAGE_KEYS = ("ax", "average", "averaged", "avg", "mean", "theta_bar", "averaged_param")
 
@@ -34,12 +36,14 @@ class OptimizerPort:
     @property
     def capabilities(self) -> Capabilities:
         """What it can do beyond the protocol."""
-        return Capabilities(kind=self.kind, keeps_gradients=True, copies_state=True)
+        return Capabilities(kind=self.kind, keeps_gradients=True, copies_state=True, arranges=True)
 
     def __init__(self, factory: Callable[..., Any], name: str, version: str) -> None:
         self._factory, self._name, self._version = factory, name, version
         self._optimizer: Any = None
+        self._dtype = ""
         self._params: list[Any] = []
+        self._layouts: list[Layout] = []
         self._has_maximize = _takes(factory, "maximize")
 
     # What a subclass provides.
@@ -71,15 +75,16 @@ class OptimizerPort:
         """Take trial steps to learn what the optimizer has."""
         dtypes = [dtype for dtype in DTYPES if self._works(dtype)]
         if not dtypes:
-            self._trial(DTYPES[1])  # raises what went wrong
+            self.trial(DTYPES[1])  # raises what went wrong
         reads = []
-        self._trial(dtypes[0])
+        self.trial(dtypes[0])
         if self._average(0) is not None:
             reads.append("average")
         if self._scheduled(0) is not None:
             reads += ["eta", "mu"]
-        supports = [name for name in ("groups", "skip") if self._tries(name)]
-        self._trial(dtypes[0])
+        supports = [name for name in ("groups", "skip", "add_group") if self._tries(name)]
+        supports += [name for name in possible(self.kind) if self._takes_layout(name)]
+        self.trial(dtypes[0])
         if isinstance(getattr(self._optimizer, "param_groups", None), list):
             supports.append("set")
         if hasattr(self._optimizer, "state_dict") and hasattr(self._optimizer, "load_state_dict"):
@@ -96,31 +101,50 @@ class OptimizerPort:
 
     def open(self, dtype: str, groups: Sequence[Mapping[str, Any]]) -> None:
         """Make an optimizer: from a list of parameters, or of groups where there are several."""
-        made = []
-        self._params = []
-        for group in groups:
-            params = [self._parameter(np.array(p, dtype)) for p in group["params"]]
-            self._params += params
-            entry = {name: group[name] for name in HYPERPARAMETERS}
-            if self._has_maximize:
-                entry["maximize"] = bool(group.get("maximize", False))
-            elif group.get("maximize"):
-                raise ValueError("the optimizer has no maximize")
-            made.append({"params": params, **entry})
+        self._dtype, self._params, self._layouts = dtype, [], []
+        made = [self._group(group) for group in groups]
         common = {key: value for key, value in made[0].items() if key != "params"}
         params = made[0]["params"] if len(made) == 1 else made
         self._optimizer = self._factory(params, **common)
 
+    def _group(self, group: Mapping[str, Any]) -> dict[str, Any]:
+        """A group as the optimizer takes it; its parameters are those that come next."""
+        layouts = group.get("layouts") or vectors(group["params"])
+        params = [
+            self._parameter(arranged(np.asarray(p, self._dtype), layout.shape, layout.parameter))
+            for p, layout in zip(group["params"], layouts, strict=True)
+        ]
+        entry = {name: group[name] for name in HYPERPARAMETERS}
+        if self._has_maximize:
+            entry["maximize"] = bool(group.get("maximize", False))
+        elif group.get("maximize"):
+            raise ValueError("the optimizer has no maximize")
+        self._params += params
+        self._layouts += layouts
+        return {"params": params, **entry}
+
+    def add_group(self, group: Mapping[str, Any]) -> None:
+        """Let another group join."""
+        self._optimizer.add_param_group(self._group(group))
+
     def step(self, grads: Sequence[NDArray[Any] | None]) -> dict[str, Any]:
         """Set the gradients, take a step, and read what can be read."""
-        for parameter, grad in zip(self._params, grads, strict=True):
-            parameter.grad = None if grad is None else self._gradient(grad)
+        for parameter, grad, layout in zip(self._params, grads, self._layouts, strict=True):
+            parameter.grad = (
+                None
+                if grad is None
+                else self._gradient(arranged(grad, layout.shape, layout.gradient))
+            )
         used = [self._scheduled(i) for i in range(len(self._params))]
         self._optimizer.step()
         indices = range(len(self._params))
+        averages = [self._average(i) for i in indices]
         return {
-            "theta": [self._array(parameter.data) for parameter in self._params],
-            "average": [self._average(i) for i in indices],
+            "theta": [flat(self._array(self._params[i].data), self._layouts[i]) for i in indices],
+            "average": [
+                None if a is None else flat(a, layout)
+                for a, layout in zip(averages, self._layouts, strict=True)
+            ],
             "eta": [None if u is None else u[0] for u in used],
             "mu": [None if u is None else u[1] for u in used],
         }
@@ -139,17 +163,19 @@ class OptimizerPort:
 
     def close(self) -> None:
         """Forget the optimizer."""
-        self._optimizer, self._params = None, []
+        self._optimizer, self._params, self._layouts = None, [], []
 
     def gradients(self) -> list[NDArray[Any]]:
         """The gradients as the parameters hold them, where they hold any."""
-        return [self._array(p.grad) for p in self._params if p.grad is not None]
+        pairs = zip(self._params, self._layouts, strict=True)
+        return [flat(self._array(p.grad), layout) for p, layout in pairs if p.grad is not None]
 
     def twin(self) -> "OptimizerPort":
         """Another port of the same optimizer."""
         return type(self)(self._factory, self._name, self._version)
 
-    def _trial(self, dtype: str) -> None:
+    def trial(self, dtype: str) -> None:
+        """Take two steps."""
         hyper = {"lr": 0.5, "lambd": 0.25, "alpha": 0.75, "t0": 0.0, "weight_decay": 0.0}
         array = np.ones(2, dtype)
         self.open(dtype, [{**hyper, "params": [array]}])
@@ -163,16 +189,35 @@ class OptimizerPort:
         groups: list[dict[str, Any]] = [{**hyper, "params": [one, one]}]
         if feature == "groups":
             groups = [{**hyper, "params": [one]}, {**hyper, "params": [one]}]
+        if feature == "add_group":
+            if not callable(getattr(self._optimizer, "add_param_group", None)):
+                return False
+            groups = [{**hyper, "params": [one]}]
         try:
             self.open("float32", groups)
+            if feature == "add_group":
+                self.add_group(groups[0])
             self.step([one, None if feature == "skip" else one])
         except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
             return False
         return True
 
+    def _takes_layout(self, name: str) -> bool:
+        """Whether arrays of a layout are taken without complaint."""
+        layout = LAYOUTS[name]
+        hyper = {"lr": 0.5, "lambd": 0.25, "alpha": 0.75, "t0": 0.0, "weight_decay": 0.25}
+        one = np.ones(layout.size, "float32")
+        try:
+            self.open("float32", [{**hyper, "params": [one], "layouts": [layout]}])
+            for _ in range(2):
+                seen = self.step([one])
+        except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
+            return False
+        return bool(seen["theta"][0].shape == one.shape)
+
     def _works(self, dtype: str) -> bool:
         try:
-            self._trial(dtype)
+            self.trial(dtype)
         except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
             return False
         return self._array(self._params[0].data).dtype == dtype
@@ -187,7 +232,7 @@ class NumpyPort(OptimizerPort):
         return NumpyParameter(array)
 
     def _gradient(self, array: NDArray[Any]) -> NDArray[Any]:
-        return array.copy()
+        return array
 
     def _array(self, value: Any) -> NDArray[Any]:
         return np.array(value)
@@ -204,17 +249,28 @@ class TorchPort(OptimizerPort):
 
     kind = "torch"
 
-    def __init__(self, factory: Callable[..., Any], name: str, version: str) -> None:
+    def __init__(
+        self, factory: Callable[..., Any], name: str, version: str, device: str = "cpu"
+    ) -> None:
         super().__init__(factory, name, version)
         import torch  # noqa: PLC0415 - installed only where it is judged
 
-        self._torch = torch
+        self._torch, self._device = torch, device
+        try:
+            torch.zeros(1, device=device)
+        except Exception as error:
+            text = f"nothing was run: the device {device!r} cannot be used here"
+            raise PortError(f"{text}: {describe(error)}") from error
 
     def _parameter(self, array: NDArray[Any]) -> Any:
-        return self._torch.nn.Parameter(self._torch.from_numpy(array.copy()))
+        return self._torch.nn.Parameter(self._gradient(array))
 
     def _gradient(self, array: NDArray[Any]) -> Any:
-        return self._torch.from_numpy(array.copy())
+        return self._torch.from_numpy(array).to(self._device)
+
+    def twin(self) -> "TorchPort":
+        """Another port of the same optimizer."""
+        return TorchPort(self._factory, self._name, self._version, self._device)
 
     def _array(self, value: Any) -> NDArray[Any]:
         return np.array(value.detach().cpu().numpy())
@@ -243,8 +299,8 @@ def is_torch_optimizer(value: Any) -> bool:
     return torch is not None and isinstance(value, torch.optim.Optimizer)
 
 
-def adapt(target: Any, name: str) -> Any:
-    """Port of what an import path names: a torch optimizer, a NumPy optimizer, or a `Port`.
+def adapt(target: Any, name: str, device: str = "cpu") -> Any:
+    """Port of what an import path names: an optimizer of some make, or a `Port`.
 
     Parameters
     ----------
@@ -252,6 +308,8 @@ def adapt(target: Any, name: str) -> Any:
         A `Port` class or instance, a class, or a callable, as the README lists them.
     name : str
         Name for the report.
+    device : str
+        Where the parameters of a torch port are.
 
     Raises
     ------
@@ -262,27 +320,54 @@ def adapt(target: Any, name: str) -> Any:
         return target() if inspect.isclass(target) else target
     if not callable(target):
         raise PortError(f"{name} must be a class or a callable, got {type(target).__name__}")
+    makes = _candidates(target) if device == "cpu" else [partial(TorchPort, device=device)]
     failures = []
-    for make in _candidates(target):
+    for make in makes:
+        port = make(target, name, _version(target))
         try:
-            port = make(target, name, _version(target))
-            port._trial("float32")  # noqa: SLF001 - the trial is what tells the makes apart
-            if make is TorchPort or not is_torch_optimizer(port._optimizer):  # noqa: SLF001
-                return port
+            port.trial("float32")
         except Exception as error:  # noqa: BLE001 - whatever a foreign optimizer raises
-            failures.append(f"as a {make.__name__}: {describe(error)}")
-    raise PortError(f"{name} could not be used as an optimizer ({'; '.join(failures)})")
+            failures.append(f"as a {type(port).__name__}: {describe(error)}")
+            continue
+        # The trial is what tells the makes apart.
+        if not isinstance(port, NumpyPort) or not is_torch_optimizer(port._optimizer):  # noqa: SLF001
+            return port
+    raise PortError(
+        f"{name} could not be used as an optimizer ({'; '.join(failures)}); "
+        f"`asgd init DIR --lang {_language(target)}` writes one that can"
+    )
 
 
-def _candidates(target: Any) -> list[type[OptimizerPort]]:
+def _language(target: Any) -> str:
+    """Starter that is nearest to what was seen."""
+    torch, jax = sys.modules.get("torch"), sys.modules.get("jax")
+    if torch is not None and inspect.isclass(target) and issubclass(target, torch.optim.Optimizer):
+        return "torch"
+    return "jax" if jax is not None else "python" if torch is None else "torch"
+
+
+def _candidates(target: Any) -> list[Callable[..., Any]]:
     """Adapters to try, the likely one first."""
     torch = sys.modules.get("torch")
+    functional = partial(FunctionalPort, has_maximize=_takes(target, "maximize"))
+    if not _takes_params(target):
+        return [functional]
     if torch is None:
-        return [NumpyPort]
+        return [NumpyPort, functional]
     inner = getattr(target, "func", target)
     if inspect.isclass(inner) and issubclass(inner, torch.optim.Optimizer):
         return [TorchPort]
-    return [NumpyPort, TorchPort] if inspect.isclass(target) else [TorchPort, NumpyPort]
+    makes = [NumpyPort, TorchPort] if inspect.isclass(target) else [TorchPort, NumpyPort]
+    return [*makes, functional]
+
+
+def _takes_params(target: Any) -> bool:
+    """Whether the first parameter may be the parameters: it is none of the hyperparameters."""
+    try:
+        names = list(inspect.signature(target).parameters)
+    except (TypeError, ValueError):
+        return True
+    return not names or names[0] not in (*HYPERPARAMETERS, "learning_rate")
 
 
 def _version(target: Any) -> str:

@@ -32,6 +32,8 @@ class Capabilities:
         Whether a saved state is JSON.
     must_refuse : bool
         Whether the protocol obliges it to refuse bad hyperparameters.
+    arranges : bool
+        Whether it gives parameters and gradients the layouts that a scenario names.
     """
 
     kind: str = ""
@@ -42,6 +44,7 @@ class Capabilities:
     copies_state: bool = False
     json_state: bool = False
     must_refuse: bool = False
+    arranges: bool = False
 
 
 def capabilities(port: Any) -> Capabilities:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .capabilities import Capabilities
 from .frames import LENGTHS, LONGEST_HEADER, Observations, frame, pack, unpack
 from .interruption import check
+from .layouts import LAYOUTS
 from .process import PATIENCE, Limits, Process
 from .protocol import DTYPES, READS, SUPPORTS, Observation, PortError, RaisedError, RefusalError
 from .scenario import Set, Step
@@ -53,11 +54,12 @@ class _Child:
         self.warm.clear()
         self._process = Process([sys.executable, *_SERVER], self.limits)
         path = [entry for entry in sys.path if isinstance(entry, str) and entry]
-        answer, _ = self._exchange({"op": "start", "how": self.how, "path": path}, b"", PATIENCE)
+        request = {"op": "start", "how": self.how, "path": path, "device": self.limits.device}
+        answer, _ = self._exchange(request, b"", PATIENCE)
         known = answer.get("capabilities")
         if not isinstance(known, dict):
             raise self._broken("the answer to start has no capabilities")
-        flags = ("shows_gradients", "keeps_gradients", "copies_state")
+        flags = ("shows_gradients", "keeps_gradients", "copies_state", "arranges")
         self.capabilities = Capabilities(
             kind=printable(known.get("kind", ""), 40),
             isolated=True,
@@ -189,7 +191,7 @@ class ChildPort:
     def hello(self) -> dict[str, Any]:
         """Ask the port what it is."""
         answer, _ = self._child.ask({"op": "hello"}, timeouts=PATIENCE)
-        known = {"dtypes": DTYPES, "reads": READS, "supports": SUPPORTS}
+        known = {"dtypes": DTYPES, "reads": READS, "supports": (*SUPPORTS, *LAYOUTS)}
         for key, possible in known.items():
             entries = answer.get(key)
             if not isinstance(entries, list) or not all(e in possible for e in entries):
@@ -199,12 +201,23 @@ class ChildPort:
 
     def open(self, dtype: str, groups: Sequence[Mapping[str, Any]]) -> None:
         """Make a new optimizer; whatever the port raises is a refusal."""
+        self._dtype, self._sizes = dtype, []
+        self._ask_for_groups("open", groups)
+
+    def add_group(self, group: Mapping[str, Any]) -> None:
+        """Let another group join."""
+        self._ask_for_groups("add_group", [group])
+
+    def _ask_for_groups(self, operation: str, groups: Sequence[Mapping[str, Any]]) -> None:
         sizes = [[len(p) for p in group["params"]] for group in groups]
-        self._dtype, self._sizes = dtype, [n for each in sizes for n in each]
-        hypers = [{k: _plain(v) for k, v in g.items() if k != "params"} for g in groups]
-        body = pack([np.asarray(p, dtype) for group in groups for p in group["params"]], dtype)
-        request = {"op": "open", "port": self._number, "dtype": dtype, "groups": hypers}
-        self._child.ask({**request, "sizes": sizes}, body)
+        arrays = [np.asarray(p, self._dtype) for group in groups for p in group["params"]]
+        told = [
+            {k: v if k == "layouts" else _plain(v) for k, v in group.items() if k != "params"}
+            for group in groups
+        ]
+        request = {"op": operation, "port": self._number, "dtype": self._dtype, "groups": told}
+        self._child.ask({**request, "sizes": sizes}, pack(arrays, self._dtype))
+        self._sizes += [n for each in sizes for n in each]
 
     def play(self, events: Sequence[Step | Set]) -> list[Observation]:
         """Go through events; what is seen after each step."""

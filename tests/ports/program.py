@@ -231,6 +231,14 @@ class ProgramPort:
             self._check_silence(shown, grads)
         return shown
 
+    def add_group(self, group: Mapping[str, Any]) -> None:
+        """Let another group join."""
+        self._ask(wire.add_group(group))
+        joined = [len(p) for p in group["params"]]
+        self._sizes += joined
+        for counts in self._silent.values():
+            counts.extend([0] * len(joined))
+
     def set(self, group: int, **hyper: float) -> None:
         """Change hyperparameters of a group."""
         self._ask(wire.set_(group, hyper))

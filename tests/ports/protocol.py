@@ -8,11 +8,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .layouts import LAYOUTS
 from .text import printable
 
 DTYPES = ("float32", "float64")
 READS = ("average", "eta", "mu")
-SUPPORTS = ("groups", "skip", "set", "save", "maximize")
+SUPPORTS = ("groups", "skip", "set", "save", "maximize", "add_group")
 
 
 class PortError(Exception):
@@ -40,7 +41,8 @@ class Port(Protocol):
 
     Arrays are one-dimensional, of the dtype opened; groups are dicts of the hyperparameters, of
     ``maximize``, and of ``params``, a list of arrays. Any exception from `open` is a refusal, from
-    another method a broken port.
+    another method a broken port. A port with the method ``add_group(group)`` may take another group
+    later, whose parameters come behind all others.
     """
 
     def hello(self) -> Mapping[str, Any]:
@@ -113,12 +115,13 @@ def greet(port: Port) -> Hello:
 
 def _possible(port: Port) -> set[str]:
     """What a port can support at all: an operation that it lacks cannot be asked for."""
-    needs = {"save": ("save", "load"), "set": ("set",)}
+    arranges = getattr(getattr(port, "capabilities", None), "arranges", False)
+    needs = {"save": ("save", "load"), "set": ("set",), "add_group": ("add_group",)}
     return {
         name
         for name in SUPPORTS
         if all(callable(getattr(port, method, None)) for method in needs.get(name, ()))
-    }
+    } | set(LAYOUTS if arranges is True else ())
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from asgd.spec import Hyperparameters
 
 from .capabilities import capabilities
+from .layouts import Layout
 from .protocol import Observation, Port, RaisedError, RefusalError, asking, observe
 
 Vector = tuple[float, ...]
@@ -37,6 +38,16 @@ class Set:
     changes: Mapping[str, float] = field(hash=False)
 
 
+@dataclass(frozen=True)
+class Add:
+    """A group of the scenario that joins here, and is not opened with the others."""
+
+    group: int
+
+
+Event = Step | Set | Add
+
+
 def changed(hyper: Hyperparameters, event: Set) -> Hyperparameters:
     """``hyper`` after a change."""
     changes: dict[str, Any] = dict(event.changes)
@@ -45,10 +56,15 @@ def changed(hyper: Hyperparameters, event: Set) -> Hyperparameters:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Groups to open, and the events that follow."""
+    """Groups to open, and the events that follow.
+
+    Steps before a group joins have no gradients for it. ``layouts`` has one entry for each
+    parameter; where it is empty, they are plain vectors.
+    """
 
     groups: tuple[Group, ...]
-    events: tuple[Step | Set, ...]
+    events: tuple[Event, ...]
+    layouts: tuple[Layout, ...] = field(default=(), kw_only=True)
 
     @property
     def params(self) -> tuple[Vector, ...]:
@@ -82,55 +98,73 @@ def drive(port: Port, scenario: Scenario, dtype: str) -> list[Observation]:
 
 def begin(port: Port, scenario: Scenario, dtype: str) -> None:
     """Open what ``scenario`` opens (see `drive`)."""
-    groups: list[dict[str, Any]] = [
-        {**g.hyper._asdict(), "params": [np.array(p, dtype) for p in g.params]}
-        for g in scenario.groups
-    ]
+    later = {event.group for event in scenario.events if isinstance(event, Add)}
+    chosen = [i for i in range(len(scenario.groups)) if i not in later]
+    groups = [as_opened(scenario, i, dtype) for i in chosen]
     try:
         with asking("open"):
             port.open(dtype, groups)
     except (RaisedError, RefusalError) as error:
-        hyper = [g.hyper._asdict() for g in scenario.groups]
+        hyper = [scenario.groups[i].hyper._asdict() for i in chosen]
         reason = error if isinstance(error, RaisedError) else f"open() refused: {error}"
         raise RaisedError(f"{reason}; the input is valid: {hyper}") from error
 
 
-def play(
-    port: Port, scenario: Scenario, events: Sequence[Step | Set], dtype: str
-) -> list[Observation]:
+def as_opened(scenario: Scenario, group: int, dtype: str) -> dict[str, Any]:
+    """A group as ports take it."""
+    chosen = scenario.groups[group]
+    out = {**chosen.hyper._asdict(), "params": [np.array(p, dtype) for p in chosen.params]}
+    if scenario.layouts:
+        begin = sum(len(g.params) for g in scenario.groups[:group])
+        out["layouts"] = list(scenario.layouts[begin : begin + len(chosen.params)])
+    return out
+
+
+def play(port: Port, scenario: Scenario, events: Sequence[Event], dtype: str) -> list[Observation]:
     """Put ``port``, which has been opened, through some of the events (see `drive`)."""
-    if capabilities(port).remote:
-        remote: Any = port
-        found: list[Observation] = remote.play(events)
-        return found
     sizes = [len(p) for p in scenario.params]
+    remote: Any = port if capabilities(port).remote else None
     seen: list[Observation] = []
+    at = 0
     try:
-        for event in events:
-            if isinstance(event, Step):
-                seen.append(observe(port, dtype, event.grads, sizes))
+        while at < len(events):
+            event = events[at]
+            at += 1
+            if isinstance(event, Add):
+                joining: Any = port
+                with asking("add_group"):
+                    joining.add_group(as_opened(scenario, event.group, dtype))
+            elif remote is not None:
+                end = next((i for i in range(at, len(events)) if isinstance(events[i], Add)), None)
+                seen += remote.play(events[at - 1 : end])
+                at = len(events) if end is None else end
+            elif isinstance(event, Step):
+                seen.append(observe(port, dtype, event.grads, sizes[: len(event.grads)]))
             else:
                 with asking("set"):
                     port.set(event.group, **event.changes)
     except RaisedError as error:
-        error.call = len(seen) + 1
+        # A remote port counts from where it was asked.
+        error.call = len(seen) + max(error.call, 1)
         raise
     return seen
 
 
-def in_force(
-    scenario: Scenario, events: Sequence[Step | Set], params: Sequence[Vector]
-) -> tuple[Group, ...]:
-    """The groups after ``events``: the hyperparameters then in force, and ``params``."""
+def rest_of(scenario: Scenario, pause: int, theta: Sequence[Vector]) -> Scenario:
+    """What is left of a scenario after its first events: what is in force, and ``theta``.
+
+    A group that joins later begins with its own values.
+    """
     hypers = [group.hyper for group in scenario.groups]
-    for event in events:
+    for event in scenario.events[:pause]:
         if isinstance(event, Set):
             hypers[event.group] = changed(hypers[event.group], event)
-    rest = iter(params)
-    return tuple(
+    rest = iter((*theta, *scenario.params[len(theta) :]))
+    groups = tuple(
         Group(hyper, tuple(next(rest) for _ in group.params))
         for hyper, group in zip(hypers, scenario.groups, strict=True)
     )
+    return Scenario(groups, scenario.events[pause:], layouts=scenario.layouts)
 
 
 @dataclass(frozen=True)
@@ -154,7 +188,7 @@ class PausedScenario(Scenario):
             Group(g.hyper._replace(lr=g.hyper.lr / 2, t0=0.0), tuple(map(_halved, g.params)))
             for g in self.groups
         )
-        return Scenario(groups, self.events)
+        return Scenario(groups, self.events, layouts=self.layouts)
 
 
 def _halved(vector: Vector) -> Vector:

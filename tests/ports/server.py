@@ -13,8 +13,9 @@ import numpy as np
 
 from .capabilities import capabilities, save_copy, twin, watch
 from .counter import count_beyond
-from .frames import LENGTHS, Observations, frame, pack, unpack
+from .frames import LENGTHS, Observations, exactly, frame, pack, unpack
 from .importing import import_port
+from .layouts import Layout
 from .protocol import Port, PortError, RaisedError, RefusalError, asking, describe, greet, take_step
 
 INTERVAL = 1.0
@@ -59,7 +60,7 @@ class Server:
         # What the judge can import, the port can, behind what is installed here.
         sys.path += [entry for entry in header["path"] if entry not in sys.path]
         with np.errstate(all="ignore"):
-            port = import_port(header["how"])
+            port = import_port(header["how"], header["device"])
         self._ports = [_Opened(port)]
         yield {"ok": True, "capabilities": asdict(capabilities(port))}, b""
 
@@ -71,17 +72,21 @@ class Server:
     def _open(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:
         opened = self._ports[header["port"]]
         opened.dtype = header["dtype"]
-        opened.sizes = [n for sizes in header["sizes"] for n in sizes]
-        rest = iter(unpack(body, opened.dtype, opened.sizes))
-        groups = [
-            {**hyper, "params": [next(rest) for _ in sizes]}
-            for hyper, sizes in zip(header["groups"], header["sizes"], strict=True)
-        ]
+        opened.sizes, groups = _groups(header, body)
         try:
             with asking("open"):
                 opened.port.open(opened.dtype, groups)
         except RaisedError as error:
             raise RefusalError(describe(error.__cause__ or error)) from error
+        yield {"ok": True}, b""
+
+    def _add_group(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:
+        opened = self._ports[header["port"]]
+        sizes, (group,) = _groups(header, body)
+        port: Any = opened.port
+        with asking("add_group"):
+            port.add_group(group)
+        opened.sizes = opened.sizes + sizes
         yield {"ok": True}, b""
 
     def _play(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:
@@ -162,23 +167,26 @@ class Server:
         yield {"ok": True}, b""
 
 
+def _groups(header: dict[str, Any], body: bytes) -> tuple[list[int], list[dict[str, Any]]]:
+    """Sizes of the parameters, and the groups."""
+    sizes = [n for each in header["sizes"] for n in each]
+    rest = iter(unpack(body, header["dtype"], sizes))
+    groups = []
+    for told, each in zip(header["groups"], header["sizes"], strict=True):
+        group = {**told, "params": [next(rest) for _ in each]}
+        if "layouts" in group:
+            group["layouts"] = [Layout(tuple(shape), *how) for shape, *how in group["layouts"]]
+        groups.append(group)
+    return sizes, groups
+
+
 def _receive(link: socket.socket) -> tuple[bytes, bytes] | None:
     """Header and body of a request, or None once the judge has gone."""
-    lengths = _exactly(link, LENGTHS.size)
+    lengths = exactly(link, LENGTHS.size)
     if lengths is None:
         return None
-    header, body = (_exactly(link, n) for n in LENGTHS.unpack(lengths))
+    header, body = (exactly(link, n) for n in LENGTHS.unpack(lengths))
     return None if header is None or body is None else (header, body)
-
-
-def _exactly(link: socket.socket, count: int) -> bytes | None:
-    out = bytearray()
-    while len(out) < count:
-        part = link.recv(min(count - len(out), 1 << 20))
-        if not part:
-            return None
-        out += part
-    return bytes(out)
 
 
 def main() -> None:

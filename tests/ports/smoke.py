@@ -191,6 +191,15 @@ def _groups(session: _Session) -> None:
     session.expect(seen, [[0.5], [0.75], [1.0]], "lr is 0.5 in group 0, and 0.25 in group 1")
 
 
+def _add_group(session: _Session) -> None:
+    session.open({"params": [[1.0]]})
+    session.step([1.0])
+    joining: Any = session.port
+    group = {**_EASY, "lr": 0.25, "params": [np.array([2.0], session.dtype)]}
+    joining.add_group(group)
+    session.expect(session.step([1.0], [4.0]), [[0.0], [1.0]], "lr is 0.25 in the added group")
+
+
 def _skip(session: _Session) -> None:
     session.open({"params": [[1.0], [2.0]]})
     seen = session.step(None, [2.0])
@@ -257,6 +266,7 @@ _STAGES = (
     _Stage("inf and nan", "", _special),
     _Stage("a parameter without elements", "", _empty),
     _Stage("groups", "groups", _groups),
+    _Stage("add_group", "add_group", _add_group),
     _Stage("skip", "skip", _skip),
     _Stage("set", "set", _set),
     _Stage("maximize", "maximize", _maximize),

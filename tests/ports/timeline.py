@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from asgd.spec import Convention, Hyperparameters
 
-from .scenario import Group, Scenario, Set, Step, changed
+from .scenario import Add, Group, Scenario, Set, Step, changed
 
 
 class Turn(NamedTuple):
@@ -76,5 +76,5 @@ def turns(
     for event in scenario.events:
         if isinstance(event, Set):
             timeline.set(event)
-        else:
+        elif not isinstance(event, Add):
             yield event, timeline.step([grad is not None for grad in event.grads])

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .protocol import DTYPES, READS, SUPPORTS
-from .scenario import Scenario, Step
+from .scenario import Add, Scenario, Set, Step, as_opened
 
 PROTOCOL = 1
 
@@ -53,6 +53,11 @@ def step(grads: Sequence[Sequence[float] | NDArray[Any] | None]) -> dict[str, An
     return {"op": "step", "grads": [None if g is None else vector(g) for g in grads]}
 
 
+def add_group(group: Mapping[str, Any]) -> dict[str, Any]:
+    """The request for a group that joins the others."""
+    return {"op": "add_group", "group": _group(group)}
+
+
 def set_(group: int, hyper: Mapping[str, float]) -> dict[str, Any]:
     """The request for other hyperparameters."""
     return {"op": "set", "group": group, **_hyper(hyper)}
@@ -64,7 +69,7 @@ def line(request: Mapping[str, Any]) -> bytes:
 
 
 def _group(group: Mapping[str, Any]) -> dict[str, Any]:
-    hyper = {name: value for name, value in group.items() if name != "params"}
+    hyper = {k: v for k, v in group.items() if k not in {"params", "layouts"}}
     hyper.setdefault("maximize", False)
     return {**_hyper(hyper), "params": [vector(p) for p in group["params"]]}
 
@@ -240,11 +245,14 @@ def _kind(x: Any) -> str:
 
 def requests(scenario: Scenario, dtype: str) -> list[dict[str, Any]]:
     """The scenario as requests: an open, and one request for each event."""
-    groups = [{**group.hyper._asdict(), "params": group.params} for group in scenario.groups]
-    return [
-        open_(dtype, groups),
-        *(
-            step(event.grads) if isinstance(event, Step) else set_(event.group, event.changes)
-            for event in scenario.events
-        ),
-    ]
+    later = {event.group for event in scenario.events if isinstance(event, Add)}
+    groups = [as_opened(scenario, i, dtype) for i in range(len(scenario.groups))]
+    out = [open_(dtype, [group for i, group in enumerate(groups) if i not in later])]
+    for event in scenario.events:
+        if isinstance(event, Step):
+            out.append(step(event.grads))
+        elif isinstance(event, Set):
+            out.append(set_(event.group, event.changes))
+        else:
+            out.append(add_group(groups[event.group]))
+    return out

@@ -12,7 +12,7 @@ _RANK = ("conforms", "deviates", "error")
 
 
 class UnusableError(ValueError):
-    """A file is no report that can be compared."""
+    """A file is not a report that can be compared."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Comparison:
 
 @dataclass(frozen=True)
 class _View:
-    """What of a report is compared."""
+    """The parts of a report that are compared."""
 
     verdict: str
     how: str

@@ -1,4 +1,4 @@
-"""What every id means that an output prints."""
+"""Explanations of every id that an output prints."""
 
 import difflib
 import re
@@ -25,6 +25,9 @@ FINDINGS: Mapping[str, str] = {
     "every port that keeps theta alone loses steps of less than half an ulp: with eta lambd below "
     "3e-8 and no gradient nothing decays. asgd.fast.ASGD(..., compensated=True) keeps what "
     "rounding takes (spec/kernels.md).",
+    "layouts-refused": "The optimizer raises an error for arrays of some layouts: 0-d, of several "
+    "dimensions, transposed, strided, not at the beginning of a buffer or at an odd address. These "
+    "were not asked.",
     "bad-input-accepted": "The port accepts hyperparameters outside their domains. A program must "
     "refuse them; for a Python port this is a finding.",
 }
@@ -70,7 +73,7 @@ def overview() -> Iterator[str]:
 
 
 def explain(ident: str) -> list[str] | None:
-    """All that is known of an id; None where nothing is.
+    """Full explanation of an id, or None if the id is unknown.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ def load(path: Path) -> Report:
     Raises
     ------
     UnusableError
-        If the file is no report, of another schema, or damaged.
+        If the file is not a report, has another schema, or is damaged.
     """
     try:
         report: Report = _read(Report, read_report(path), "report")
@@ -26,7 +26,7 @@ def load(path: Path) -> Report:
 
 
 class DamagedError(ValueError):
-    """A value is not of the type that the schema states."""
+    """A value does not have the type that the schema states."""
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:

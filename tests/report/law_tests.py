@@ -51,19 +51,15 @@ class Judged:
             if dtype not in self._results:
                 options = replace(self.options, dtypes=(dtype,))
                 self._results[dtype] = verify(self._port, self.name, options)
-        results = [self._results[dtype] for dtype in dtypes]
-        whole = replace(
-            results[0],
-            options=self.options,
-            dtypes=[found for result in results for found in result.dtypes],
-            findings=[finding for result in results for finding in result.findings],
-            seconds=sum(result.seconds for result in results),
-            error="; ".join(dict.fromkeys(r.error for r in results if r.error)),
-        )
+        whole = no_verdict(self.name, self.options, "")
+        for dtype in dtypes:
+            one = self._results[dtype]
+            whole.hello, whole.kind, whole.isolated = one.hello, one.kind, one.isolated
+            whole.take(one)
         return build(whole)
 
     def diagnosis(self) -> dict[str, Any] | None:
-        """What the terminal summary says of all that was judged; None where nothing was."""
+        """Terminal summary of everything that was judged, or None."""
         if not (self.error or self.seen):
             return None
         lines = [line.text for line in _ending(self.report(self.seen))]

@@ -68,39 +68,74 @@ def library() -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., lis
         def tensor(x: Any) -> Any:
             return made.tensor(x, dtype=kind, device=CASE["device"])
 
-        return tensor, lambda x: made.nn.Parameter(tensor(x)), lambda x: x.detach().tolist()
+        return tensor, made.nn.Parameter, lambda x: x.detach().reshape(-1).tolist()
 
     def array(x: Any) -> Any:
         return made.array(x, kind)
 
-    return array, lambda x: NumpyParameter(array(x)), lambda x: made.asarray(x).tolist()
+    return array, NumpyParameter, lambda x: made.asarray(x).reshape(-1).tolist()
+
+
+def arranged(flat: Any, shape: Sequence[int], memory: str) -> Any:
+    """The array in this shape, and so in memory."""
+    array, kind = library()[0], CASE["kind"]
+    size, out = len(flat), flat.reshape(shape)
+    if memory == "transposed":
+        turned, axes = out.reshape(shape[::-1]), tuple(reversed(range(len(shape))))
+        out = turned.permute(axes) if kind == "torch" else turned.transpose(axes)
+    elif memory == "strided":
+        out = array([0.0] * (2 * size)).reshape((*shape, 2))[..., 0]
+    elif memory == "offset":
+        out = array([0.0] * (size + 1))[1:].reshape(shape)
+    elif memory == "unaligned":
+        numpy = importlib.import_module("numpy")
+        raw = numpy.zeros(size * flat.itemsize + 1, "uint8")
+        out = raw[1:].view(flat.dtype).reshape(shape)
+    out[...] = array(flat.tolist()).reshape(shape)
+    return out
 
 
 class Run:
     """An optimizer, and what is done with it."""
 
     def __init__(self, port: Any, groups: Sequence[Any]) -> None:
-        self.array, parameter, self.shown = library()
-        made = []
-        for group in groups:
-            hyper = {name: number(value) for name, value in group["hyper"].items()}
-            params = [parameter(vector(p)) for p in group["params"]]
-            made.append({"params": params, **hyper})
-        self.params = [p for group in made for p in group["params"]]
+        self.array, self.parameter, self.shown = library()
+        self.params: list[Any] = []
+        self.groups, events = groups, unrolled(CASE["events"])
+        late = [event[1] for event in events if event[0] == "add"]
+        made = [self.group(g) for i, g in enumerate(groups) if i not in late]
         common = {name: value for name, value in made[0].items() if name != "params"}
         self.optimizer = port(made[0]["params"] if len(made) == 1 else made, **common)
 
+    def group(self, group: Any) -> dict[str, Any]:
+        """A group as the optimizer takes it."""
+        hyper = {name: number(value) for name, value in group["hyper"].items()}
+        params = []
+        for p in group["params"]:
+            params.append(self.parameter(self.placed(vector(p), len(self.params), 1)))
+            self.params.append(params[-1])
+        return {"params": params, **hyper}
+
+    def placed(self, values: Sequence[float], i: int, what: int) -> Any:
+        """A parameter (1) or its gradient (2), as it lies in memory."""
+        flat = self.array(values)
+        layout = CASE["layouts"][i] if CASE["layouts"] else None
+        return arranged(flat, tuple(layout[0]), layout[what]) if layout else flat
+
     def play(self, events: Sequence[Any]) -> None:
-        """Take steps, and change hyperparameters."""
+        """Take steps, change hyperparameters, and add groups."""
         for event in events:
             if event[0] == "set":
                 changes = {name: number(value) for name, value in event[2].items()}
                 self.optimizer.param_groups[event[1]].update(changes)
                 continue
+            if event[0] == "add":
+                self.optimizer.add_param_group(self.group(self.groups[event[1]]))
+                continue
             if CASE["watch"] and hasattr(self.optimizer, "averages"):
                 self.optimizer.averages()  # looked at between steps
-            for parameter, grad in zip(self.params, event[1], strict=True):
-                parameter.grad = None if grad is None else self.array(vector(grad))
+            for i, grad in enumerate(event[1]):
+                self.params[i].grad = None if grad is None else self.placed(vector(grad), i, 2)
             self.optimizer.step()
 
     def values(self) -> list[Any]:
@@ -152,8 +187,8 @@ def resume(port: Any, events: Sequence[Any]) -> tuple[float, float]:
     run.play(events[pause:])
     exact = run.read(quantity)
     again = Run(port, CASE["resumed"])
-    for parameter, values in zip(again.params, held, strict=True):
-        parameter.data = again.array(values)
+    for i, values in enumerate(held):
+        again.params[i].data = again.placed(values, i, 1)
     again.optimizer.load_state_dict(copy.deepcopy(state))
     again.play(events[pause:])
     return exact, again.read(quantity)

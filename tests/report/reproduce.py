@@ -11,7 +11,7 @@ from asgd.spec import EQUATIONS
 from ..laws.outcome import Failure
 from ..oracle.one_number import exact_step_size
 from ..ports.adapters import AVERAGE_KEYS
-from ..ports.scenario import Group, PausedScenario, Set, Step, in_force
+from ..ports.scenario import Add, Event, Group, PausedScenario, Step, rest_of
 from ..verify.result import Result
 from .numbers import decimal
 
@@ -52,7 +52,7 @@ def script(
     lag: int = 0,
     device: str = "cpu",
 ) -> str | None:
-    """Python script that shows ``failure``, or None where the port is no optimizer class.
+    """Python script that shows ``failure``, or None unless the port is an optimizer class.
 
     Parameters
     ----------
@@ -95,6 +95,7 @@ def script(
         "watch": kind == "numpy" and equation == "step" and quantity == "theta" and not law,
         "average_keys": list(AVERAGE_KEYS),
         "groups": _groups(failure.scenario.groups),
+        "layouts": [list(layout) for layout in failure.scenario.layouts],
         "events": _events(failure.scenario.events, judgement.call),
         **_gradient(failure, lag),
         **_pause(failure.scenario),
@@ -122,10 +123,9 @@ def _pause(scenario: Any) -> dict[str, Any]:
     """Where a run is interrupted, what it goes on with, and the other run beside it."""
     if not isinstance(scenario, PausedScenario):
         return {}
-    before = scenario.events[: scenario.pause]
     return {
         "pause": scenario.pause,
-        "resumed": _groups(in_force(scenario, before, scenario.params)),
+        "resumed": _groups(rest_of(scenario, scenario.pause, ()).groups),
         "others": _groups(scenario.other().groups),
     }
 
@@ -144,7 +144,7 @@ def _groups(groups: Sequence[Group]) -> list[Any]:
     ]
 
 
-def _events(events: Sequence[Step | Set], calls: int) -> list[Any]:
+def _events(events: Sequence[Event], calls: int) -> list[Any]:
     """The events up to a step call, repeated ones once."""
     ends = [i for i, event in enumerate(events) if isinstance(event, Step)][:calls]
     chosen = events[: ends[-1] + 1]
@@ -158,7 +158,7 @@ def _events(events: Sequence[Step | Set], calls: int) -> list[Any]:
     return out
 
 
-def _repetition(events: Sequence[Step | Set], at: int) -> tuple[int, int]:
+def _repetition(events: Sequence[Event], at: int) -> tuple[int, int]:
     """Period of one or two events that repeats from ``at`` on, and how often."""
     for period in (1, 2):
         times = 1
@@ -169,7 +169,9 @@ def _repetition(events: Sequence[Step | Set], at: int) -> tuple[int, int]:
     return 1, 1
 
 
-def _event(event: Step | Set) -> list[Any]:
+def _event(event: Event) -> list[Any]:
+    if isinstance(event, Add):
+        return ["add", event.group]
     if isinstance(event, Step):
         return ["step", [None if g is None else _vector(g) for g in event.grads]]
     return ["set", event.group, {name: _number(x) for name, x in event.changes.items()}]

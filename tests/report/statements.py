@@ -9,6 +9,8 @@ LAWS: Mapping[str, str] = {
     "parameters skip steps or come late, as hyperparameters change",
     "long": "a run of many steps follows E1 to E6 to its end",
     "sizes": "arrays of every size follow E1 to E6, from no element to many blocks",
+    "layouts": "arrays of every shape, and wherever they lie in memory, follow E1 to E6",
+    "added": "a group that is added later follows E1 to E6 from its own first step",
     "special": "inf and nan stay in their own element",
     "resume": "after save and load a run goes on bit for bit as if it had not been interrupted",
     "repeat": "a new optimizer starts afresh: the same calls give the same numbers",

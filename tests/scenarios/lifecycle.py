@@ -4,6 +4,7 @@ As in `designed`, hyperparameters are strong, so that a wrong step shows at once
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from asgd.spec import Hyperparameters
 
-from ..ports.scenario import Group, PausedScenario, Scenario, Set, Step, Vector, single
+from ..ports.layouts import Layout
+from ..ports.scenario import Add, Event, Group, PausedScenario, Scenario, Set, Step, Vector, single
 from . import strategies
 from .numbers import codes, ordinary
 
@@ -86,7 +88,7 @@ def training(supports: Supports) -> Scenario:
         other = group._replace(lr=0.0625, alpha=0.5, t0=20.0, weight_decay=0.0)
         groups.append(Group(other, (_THETA[:2],)))
     shapes = [len(p) for group in groups for p in group.params]
-    events: list[Step | Set] = []
+    events: list[Event] = []
     for t in range(264):
         if "set" in supports and t in {60, 200}:
             events.append(Set(len(groups) - 1, {"lr": 0.09375 if t == 60 else 0.0625}))
@@ -112,7 +114,7 @@ def _skips(group: Group) -> Scenario:
 
 
 def _changes(name: str, value: float) -> Scenario:
-    events: list[Step | Set] = [Step((wave(t, 3),)) for t in range(7)]
+    events: list[Event] = [Step((wave(t, 3),)) for t in range(7)]
     events.insert(3, Set(0, {name: value}))
     return Scenario((Group(STRONG, (_THETA,)),), tuple(events))
 
@@ -151,6 +153,94 @@ def _repeated(values: Vector, size: int) -> Vector:
     return (values * (size // len(values) + 1))[:size]
 
 
+_MEMORIES = ("plain", "transposed", "strided", "offset", "unaligned")
+_SHAPES = ((), (4,), (2, 3), (3, 1, 2))
+
+
+def layouts(supports: Supports) -> list[Scenario]:
+    """Each layout alone that the port takes, then all side by side."""
+    chosen = _taken(supports)
+    if not chosen:
+        return []
+    alone = [_arranged([each], frozenset()) for each in chosen]
+    return [*alone, _arranged(chosen, supports)]
+
+
+def _taken(supports: Supports) -> list[Layout]:
+    """Layouts that a port takes, but for plain vectors."""
+    made = (Layout(*each) for each in product(_SHAPES, _MEMORIES, _MEMORIES))
+    return [
+        layout
+        for layout in made
+        if layout.needs
+        and layout.needs <= supports
+        # A vector is its own transpose.
+        and (len(layout.shape) > 1 or "transposed" not in layout)
+    ]
+
+
+def _arranged(chosen: Sequence[Layout], supports: Supports) -> PausedScenario:
+    """Parameters of these layouts, which cross the opening of the window."""
+    sizes = [layout.size for layout in chosen]
+    half = len(sizes) // 2 if "groups" in supports else 0
+    starts = [_repeated((*_THETA, 0.5, -2.0, 1.25), n) for n in sizes]
+    turned = STRONG._replace(maximize="maximize" in supports)
+    groups = [Group(turned, tuple(starts[half:]))]
+    if half:
+        groups.insert(0, Group(_OTHER, tuple(starts[:half])))
+    rests = "skip" in supports
+    events = [
+        Step(
+            tuple(
+                None if rests and i % 3 == 1 and t == 2 else wave(t + i, n)
+                for i, n in enumerate(sizes)
+            )
+        )
+        for t in range(5)
+    ]
+    return PausedScenario(tuple(groups), tuple(events), 3, layouts=tuple(chosen))
+
+
+def added(supports: Supports) -> list[Scenario]:
+    """A group that joins before the first step, in the window, late, or behind another."""
+    lives = [joined(_two(supports), at) for at in (0, 3, 9)]
+    groups = lives[1].groups
+    # Two join, at once and one by one.
+    third = Group(STRONG._replace(lr=0.25, t0=4.0), ((-1.5,),))
+    for first, second in ((2, 2), (2, 5)):
+        events: list[Event] = [Step((wave(t, 3),)) for t in range(first)]
+        events += [Add(1), *(Step((wave(t, 3), wave(t, 2))) for t in range(first, second)), Add(2)]
+        events += [Step((wave(t, 3), wave(t, 2), wave(t, 1))) for t in range(second, 9)]
+        lives.append(Scenario((*groups, third), tuple(events)))
+    return lives
+
+
+def _two(supports: Supports) -> Scenario:
+    """Two groups; what is changed, is changed in both."""
+    events: list[Event] = [Step((wave(t, 3), wave(t + 1, 2))) for t in range(14)]
+    if "set" in supports:
+        events.insert(11, Set(1, {"lr": 0.25, "lambd": 1.0}))
+        events.insert(6, Set(0, {"lr": 0.25}))
+    return Scenario((Group(STRONG, (_THETA,)), Group(_OTHER, ((2.0, -1.0),))), tuple(events))
+
+
+def joined(scenario: Scenario, steps: int) -> Scenario:
+    """The scenario, but its last group joins after some steps."""
+    last = len(scenario.groups) - 1
+    before = len(scenario.params) - len(scenario.groups[last].params)
+    events: list[Event] = []
+    taken = 0
+    for event in scenario.events:
+        if taken == steps and Add(last) not in events:
+            events.append(Add(last))
+        if isinstance(event, Step):
+            events.append(Step(event.grads[:before]) if taken < steps else event)
+            taken += 1
+        elif taken >= steps or event.group != last:
+            events.append(event)
+    return replace(scenario, events=tuple(events))
+
+
 def specials(supports: Supports) -> list[Scenario]:
     """Gradients of inf and nan beside finite ones, before the window and in it."""
     start: Vector = (1.0, -0.75, 3.0, 0.5)
@@ -173,7 +263,7 @@ def paused(supports: Supports) -> list[Scenario]:
     if "groups" in supports:
         groups.append(Group(_OTHER, ((0.5,),)))
     shapes = [len(p) for group in groups for p in group.params]
-    events: list[Step | Set] = [
+    events: list[Event] = [
         Step(tuple(None if i == 1 and t in skipped else wave(t, n) for i, n in enumerate(shapes)))
         for t in range(6)
         for skipped in [(0, 1, 3) if "skip" in supports else ()]
@@ -183,6 +273,11 @@ def paused(supports: Supports) -> list[Scenario]:
     lives = [PausedScenario(tuple(groups), tuple(events), pause) for pause in range(len(events))]
     # A save by an optimizer that was loaded itself; and one beyond what a count of 8 bits holds.
     lives.append(replace(lives[-1], earlier=2))
+    if "add_group" in supports:
+        run = joined(_two(supports), 3)
+        lives += [PausedScenario(run.groups, run.events, pause) for pause in (2, 6)]
+    chosen = _taken(supports)
+    lives += [_arranged(chosen, supports)] if chosen else []
     return [*lives, _saved_late(300)]
 
 

@@ -28,12 +28,12 @@ def read(path: Path) -> tuple[Result | None, dict[int, Result], int]:
     Raises
     ------
     SoakError
-        If it is no results file.
+        If it is not a soak results file.
     """
     name = printable(path)
     try:
         if path.exists() and not path.is_file():
-            raise SoakError(f"{name} is no regular file")
+            raise SoakError(f"{name} is not a regular file")
         data = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -52,7 +52,7 @@ def read(path: Path) -> tuple[Result | None, dict[int, Result], int]:
                 _refuse(f"unit {row['unit']} is there twice")
         except ValueError as error:
             text = printable(error, 200)
-            raise SoakError(f"{name} is no results file: line {number}: {text}") from None
+            raise SoakError(f"{name} is not a soak results file: line {number}: {text}") from None
         results[row["unit"]] = row
     return header, results, size
 

@@ -23,7 +23,7 @@ _PYTHON = ("numpy", "torch", "functional")
 
 
 class WithoutError(ValueError):
-    """`--without` names what is no law."""
+    """`--without` names something that is not a law."""
 
 
 def without_laws(names: Iterable[str]) -> frozenset[str]:
@@ -105,6 +105,23 @@ _MISSING: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "functional": "keep a field `average` in the state, or add a function averages(state)",
             "program": 'list "average" in "reads" of hello, and answer step with "average"',
             "": 'list "average" in reads of hello(), and return "average" from step()',
+        },
+    ),
+    "the operation add_group": (
+        "no group can be added to the port",
+        {
+            "python": "add a method add_param_group(group)",
+            "functional": "",
+            "program": 'list "add_group" in "supports" of hello, and answer add_group',
+            "": 'list "add_group" in supports of hello(), and add a method add_group(group)',
+        },
+    ),
+    "arrays of several dimensions": (
+        "the port takes vectors alone",
+        {
+            "numpy": "the optimizer raises for arrays of every other layout",
+            "torch": "the optimizer raises for tensors of every other layout",
+            "": "there is nothing to show",
         },
     ),
     "the operation save": (

@@ -21,6 +21,7 @@ def test_every_entry_has_one_line():
     assert all(re.search(r"\| \d{4}-\d\d-\d\d \| (verify|vectors) \| \S", m[0]) for m in lines)
 
 
+@pytest.mark.slow
 def test_renewal_replaces_a_line_and_leaves_the_others(tmp_path):
     """What is renewed says what the ledger says, whatever stood there."""
     path = tmp_path / "ports.md"
@@ -33,6 +34,7 @@ def test_renewal_replaces_a_line_and_leaves_the_others(tmp_path):
     assert path.read_text() == text.replace(old, new)
 
 
+@pytest.mark.slow
 def test_scikit_learn_averages_as_documented():
     """Where it can be asked, scikit-learn's window is that of `documented`."""
     pytest.importorskip("sklearn")

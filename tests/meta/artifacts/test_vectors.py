@@ -61,6 +61,7 @@ def documents():
     return {path.stem: json.loads(path.read_text()) for path in FOLDER.glob("*.json")}
 
 
+@pytest.mark.slow
 def test_vectors_are_up_to_date():
     """The files are what the certified trajectories say."""
     assert not vectors.stale(FOLDER), f"renew them: {vectors.COMMAND}"
@@ -83,6 +84,7 @@ def test_vectors_follow_the_schema():
         assert {ident for case in document["cases"] for ident in case["exposes"]} <= set(FAULTS)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", CONVENTIONS)
 def test_fast_passes(name):
     """The default port is within every bound of every convention."""
@@ -98,6 +100,7 @@ def test_fast_passes(name):
             assert not vectors.differs(known, trace, dtype), f"{dtype} {slug}"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", CONVENTIONS)
 def test_conventions_are_told_apart(name):
     """A port of another convention fails cases, in both dtypes."""
@@ -142,6 +145,7 @@ def test_stale_vectors_are_named(tmp_path):
     assert vectors.stale(tmp_path) == ["bottou.json", "mine.json", "torch.json"]
 
 
+@pytest.mark.slow
 def test_command(tmp_path):
     """The maintainer's command says whether the files are stale."""
     command = [sys.executable, "-m", "asgd.tests.artifacts", "vectors", "--check", "--folder"]

@@ -19,6 +19,7 @@ def test_the_list_is_resnet50():
     assert sum(map(math.prod, shapes)) == 25_557_032
 
 
+@pytest.mark.slow
 def test_contenders_compute_the_same(monkeypatch):
     """Each one its convention: whatever is timed is ASGD, in both dtypes."""
     monkeypatch.setattr(bench, "ACCURACY_STEPS", 30)

@@ -172,6 +172,7 @@ def test_github(folder):
     assert "### asgd: ports:ASGD: deviates" in summary.read_text()
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("encoding", ["ascii", "cp932", "utf-8"])
 def test_any_encoding(folder, encoding):
     """No character of a port's name or of an answer is too much for a terminal."""
@@ -217,6 +218,7 @@ def test_interrupted(folder):
     assert report["headline"].startswith("no verdict: interrupted; ")
 
 
+@pytest.mark.slow
 def test_compare(folder):
     """Exit codes: 0 for the same, 1 for worse, 2 for no report."""
     one = ("asgd", "verify", "--dtype", "float32", "--quiet")
@@ -227,7 +229,7 @@ def test_compare(folder):
     done = run(folder, "asgd", "compare", "fast.json", "sgd.json")
     assert done.returncode == 1
     assert "new: sgd-by-lr (E3, float32)" in done.stdout
-    assert "no longer observed: average, averaging_weight" in done.stdout
+    assert "no longer observed: added, average, averaging_weight" in done.stdout
     assert run(folder, "asgd", "compare", "fast.json", "ports.py").returncode == 2
 
 

@@ -17,7 +17,7 @@ def said(port: Plain, dtype: str) -> set[tuple[str, str, str]]:
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=() if n in _QUICK else pytest.mark.slow) for n in EXPECTED_DIAGNOSES],
+    [pytest.param(n, marks=() if n in _QUICK else pytest.mark.nightly) for n in EXPECTED_DIAGNOSES],
 )
 def test_what_is_said(name: str) -> None:
     """Nothing more, and nothing else, whatever a fault in one equation breaks in others."""

@@ -13,7 +13,7 @@ _QUICK = ("PowerAndNoPenalty", "TruncatedT0")
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(n, marks=() if n in _QUICK else pytest.mark.slow)
+        pytest.param(n, marks=() if n in _QUICK else pytest.mark.nightly)
         for n in everyday_ports.EVERYDAY
     ],
 )

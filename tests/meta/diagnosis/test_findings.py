@@ -44,6 +44,7 @@ def _verify(port, dtype="float64"):
     return found
 
 
+@pytest.mark.slow
 def test_divergence_is_shrunk():
     """A missing decay shows in one step of one element."""
     found = _verify(VariantPort(combine(DOCUMENTED, "decay-missing")))
@@ -54,6 +55,7 @@ def test_divergence_is_shrunk():
     assert deviation.failure.judgement.quantity == "theta"
 
 
+@pytest.mark.slow
 def test_script_runs_without_us(tmp_path):
     """The script imports nothing of ours, and prints what the report says."""
     (tmp_path / "odd_port.py").write_text(PORT)
@@ -85,6 +87,7 @@ def test_readout_shows_the_formula():
     assert found.readout.weights[2:] == pytest.approx([1 / 7] * 7)
 
 
+@pytest.mark.slow
 def test_lucid_is_known():
     """The engine of Lucid 2.16 to 3.15.5: two faults, both named."""
     found = _verify(VariantPort(combine(DOCUMENTED, "sgd-by-lr", "average-lucid")))
@@ -213,6 +216,7 @@ def test_old_rules_are_named(name, says):
     assert {d.id for d in found.deviations} == says
 
 
+@pytest.mark.slow
 def test_what_is_drawn_depends_on_the_seed_alone(tmp_path):
     """Whatever else is loaded, the same seed puts a port through the same scenarios."""
     (tmp_path / "odd_numbers.py").write_text("NUMBERS = [0.123456789, 3.3333, 77.75, 1234567]\n")

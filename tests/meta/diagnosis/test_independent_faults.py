@@ -38,6 +38,7 @@ def test_the_plain_port_is_right() -> None:
         assert failures(Plain(), dtype, examples=3) == []
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", CATALOGUED)
 def test_known_faults_are_named(name: str) -> None:
     """A fault of the catalogue is found, and its name is among those that nothing tells apart."""
@@ -45,18 +46,21 @@ def test_known_faults_are_named(name: str) -> None:
     assert (name,) in names(CATALOGUED[name])
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("name", UNCATALOGUED)
 def test_unknown_faults_are_refused_by_the_designed_scenarios(name: str) -> None:
     """No luck is needed: nothing that is drawn takes part."""
     assert failures(UNCATALOGUED[name], "float32", examples=0)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", list(UNCATALOGUED)[::4])
 def test_unknown_faults_get_no_name(name: str) -> None:
     """The diagnosis does not take an unknown fault for a known one."""
     assert names(UNCATALOGUED[name]) == set()
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", DRAWN)
 def test_rare_faults_are_refused_by_drawn_scenarios(name: str) -> None:
     """Faults at the ends of domains show in drawn scenarios alone."""

@@ -61,6 +61,7 @@ def both(known: str, unknown: str) -> Plain:
     return Plain(**{**replaced(CATALOGUED[known]), **replaced(UNCATALOGUED[unknown])})
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("known", "unknown", "dtype"), [(*pair, DTYPES[k // 2 % 2]) for k, pair in enumerate(PAIRS)]
 )

@@ -9,11 +9,13 @@ from scaled_storage import ScaledPort
 
 from asgd.reference import formats
 from asgd.spec import CONVENTIONS, POLICIES
+from asgd.tests.diagnosis.fingerprint import fingerprint, lives
 from asgd.tests.diagnosis.right_form import right_form
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.laws.hold import hold
 from asgd.tests.laws.outcome import Subject, looser
 from asgd.tests.ports.protocol import greet
+from asgd.tests.ports.scenario import drive
 
 
 def logarithm_of_lr(t, lr, lambd, alpha):
@@ -35,8 +37,8 @@ def a_little_more(t, lr, lambd, alpha):
 def test_a_right_form_is_known_by_its_bits(size, policy, dtype):
     """One ulp more, and it is none."""
     port = OrderPort(replace(ORDERS["printed"], size=size), "documented")
-    subject = Subject(port, greet(port), dtype, CONVENTIONS["documented"], POLICIES["native"])
-    found = right_form(subject)
+    runs = [(scenario, drive(port, scenario, dtype)) for scenario in lives()]
+    found = fingerprint(runs, CONVENTIONS["documented"], dtype).form
     assert (found and found.name) == policy
 
 
@@ -51,7 +53,9 @@ def scaled(excess, dtype, policy):
 @pytest.mark.parametrize(("excess", "policy"), [(0, "scaled-storage"), (1, None)])
 def test_scaled_storage_is_known_by_its_bits(excess, policy, dtype):
     """As in svmasgd, whose convention is `bottou`."""
-    found = right_form(scaled(excess, dtype, "native"))
+    subject = scaled(excess, dtype, "native")
+    runs = [(scenario, subject.trace(scenario)) for scenario in lives()]
+    found = right_form(subject, fingerprint(runs, CONVENTIONS["bottou"], dtype))
     assert (found and found.name) == policy
 
 

@@ -16,7 +16,7 @@ from asgd.tests.ports.scenario import drive
 STALE = "evidence/separations.md is stale: python tests/meta/studies/separations.py renews it"
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_what_is_not_separated_is_the_same(dtype):
     """Nothing is nearer than its widths but what is listed, and the page says so."""
@@ -27,7 +27,7 @@ def test_what_is_not_separated_is_the_same(dtype):
         assert line in page, STALE
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_what_is_the_same_is_so_everywhere():
     """In 200-bit arithmetic, whatever is drawn; and there, what is not the same is not."""
     by_name = {name(variant): variant for variant in singles()}
@@ -41,7 +41,7 @@ def test_what_is_the_same_is_so_everywhere():
     assert not coincide(by_name["literal"], other, random)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_separation_is_diagnosis():
     """A port is taken for another rule exactly where the two are not separated."""
     rules = {name(variant): variant for variant in singles()}
@@ -56,7 +56,7 @@ def test_separation_is_diagnosis():
                 assert taken == (table[i, j] <= 1), f"{name(one)} for {name(other)}"
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_two_faults_are_named():
     """Of ports with two faults at once, nearly all are named by both."""
     assert share(cases()[::1187]) >= SHARE

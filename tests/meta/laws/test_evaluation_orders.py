@@ -43,18 +43,21 @@ def refused(outcomes: list[tuple[str, str, Outcome]]) -> list[tuple[str, str, st
     ]
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("name", ORDERS)
 def test_orders_conform(name: str) -> None:
     """Every order, in every convention and dtype, passes designed and drawn scenarios."""
     assert refused(held(ORDERS[name], "native", examples=1)) == []
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", FLUSHED)
 def test_flushed_orders_conform_to_their_policy(name: str) -> None:
     """Ports without subnormal numbers are admitted by the policy that says so."""
     assert refused(held(FLUSHED[name], "native-ftz", examples=0)) == []
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", COARSE)
 def test_coarse_orders_conform_to_their_policy(name: str) -> None:
     """So are ports with eta and mu in float32."""
@@ -66,6 +69,7 @@ def test_a_policy_is_not_granted_unasked() -> None:
     assert refused(held(COARSE["printed"], "native", examples=0))
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize("before", ["none", "late"])
 def test_the_convention_is_found(convention: str, before: str) -> None:

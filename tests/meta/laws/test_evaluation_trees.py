@@ -30,9 +30,8 @@ from asgd.tests.faults.evaluation_orders import (
     step_sizes,
 )
 from asgd.tests.faults.evaluation_trees import Evaluation
-from asgd.tests.faults.fingerprint import seen_steps, updates
 from asgd.tests.faults.port import VariantPort
-from asgd.tests.faults.scaled_storage import averages, kept, program, storages
+from asgd.tests.faults.scaled_storage import averages, kept, program, seen, step_sizes_of, storages
 from asgd.tests.faults.scaled_storage import means as means_of_storage
 from asgd.tests.faults.variant import Variant
 from asgd.tests.oracle.stepwise import Rule, exact_step_size, judge
@@ -214,8 +213,8 @@ def test_no_order_of_scaled_storage_is_accused(life, dtype):
     """All orders of theta, and each 40th of the average with one of them (3 minutes)."""
     rule = Rule(CONVENTIONS["bottou"], Arithmetic(formats[dtype], POLICIES["scaled-storage"]))
     port = VariantPort(Variant.of(CONVENTIONS["bottou"]))
-    steps = list(seen_steps(life, drive(port, life, dtype), CONVENTIONS["bottou"]))
-    etas = updates(steps, dtype)[0].etas
+    steps = list(seen(life, drive(port, life, dtype), CONVENTIONS["bottou"]))
+    etas = min(step_sizes_of(steps, dtype))
     orders = storages(numbers(dtype), penalized=life is PENALIZED)
     chains = [(order, list(kept(order, steps, etas, dtype))) for order in orders]
     first = averages()[0]

@@ -27,12 +27,14 @@ def rejected(port, dtype):
     return ""
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_port_itself_is_right(dtype):
     """What is replaced in the faulty ports, and only that, is their fault."""
     assert not rejected(Corner(), dtype)
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("name", RARE)
 def test_rare_faults_are_rejected(name):
     """No luck is needed: nothing that is drawn takes part."""

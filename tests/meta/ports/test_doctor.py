@@ -37,7 +37,7 @@ def test_default_port_is_well():
 
 FAULTS = [
     ("open and step", "updated = rounded(theta -", "updated = rounded(theta +"),
-    ("open again", "self.params = [", "self.params += ["),
+    ("open again", "self.params = dtype, [], []", "self.dtype = dtype, [], dtype"),
     ("decay", "if lambd:", "if False:"),
     ("eta", "p.eta.hex()", "(p.eta / 2).hex()"),
     ("mu", "p.mu.hex()", "(1.0).hex()"),

@@ -94,6 +94,7 @@ def left():
     return [line for line in found.stdout.splitlines() if line == f"sleep {SLEEP}"]
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("name", ENDS)
 def test_no_answer_is_no_verdict(name):
     """Whatever is no answer is told in printable lines, within the time that it may take."""

@@ -12,7 +12,7 @@ from asgd.tests.ports.loading import load
 from asgd.tests.verify.result import Options
 from asgd.tests.verify.run import verify
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 EXAMPLE = [sys.executable, str(FOLDER / "asgd_port.py")]
 needs_torch = pytest.mark.skipif(
