@@ -31,7 +31,7 @@ POWER_ULP = 4.0
 # Fewer than 100 float operations evaluate a bound, each within 2**-53: 2**-40 covers them.
 _UPWARD = 1 + 2.0**-40
 _LIMIT = 0.25
-# A distance of logarithms beyond which there is no bound worth the name.
+# Beyond this distance of logarithms a bound is useless.
 _LARGEST_DISTANCE = 1.0
 
 
@@ -115,7 +115,7 @@ def step_size_error(
         return math.inf, math.inf
     rho_t = 0.0 if t < 1 << work.digits else u
     # Distances of logarithms: the one measure in which a small alpha, and a hyperparameter that
-    # rounds to 0, are no special cases.
+    # rounds to 0, need no special case.
     lost = z * math.expm1(2 * u + rho_lr + rho_lambd + rho_t) + 2 * tiny * (t + lr + lambd + 1)
     base = u / (1 - u) + lost / (1 + max(0.0, z - lost))
     reach, allowed = alpha * (1 + rho_alpha), 2 * POWER_ULP * u

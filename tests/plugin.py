@@ -29,7 +29,7 @@ def judged(request: pytest.FixtureRequest) -> Iterator[Judged]:
         )
         limit, memory = (setting(config, name, "") for name in ("limit", "memory"))
         limits = limits_of(
-            options.level,
+            options,
             float(setting(config, "timeout", str(TIMEOUT))),
             float(limit) if limit else None,
             float(memory) if memory else None,

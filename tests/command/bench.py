@@ -77,7 +77,7 @@ def bench_command(
             result = read(source)
         except ValueError as error:
             raise click.UsageError(f"--from {source}: {error}") from error
-    # Without a terminal there is no width to fit into.
+    # Only a terminal has a width to fit into.
     show(result, Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH))
     if json_file is not None:
         files.write(json_file, json.dumps(result, indent=1) + "\n")

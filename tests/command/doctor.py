@@ -47,7 +47,7 @@ def lines(found: Iterable[Check]) -> Iterable[Line]:
     """What was found, each kind of wrong answer once with its number."""
     groups: dict[tuple[str, str], list[str]] = {}
     for check in found:
-        # What is well is a line each; the rest is put together by what is wrong.
+        # A correct answer is a line; wrong ones are grouped by what is wrong.
         key = (check.status, check.text if check.status != "ok" else f"\0{check.title}{check.text}")
         groups.setdefault(key, []).append(check.title)
     styles = {"ok": "conforms", "wrong": "deviates", "absent": "dim"}

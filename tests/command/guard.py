@@ -29,7 +29,7 @@ def debug(*, on: bool) -> None:
 
 
 def show_traceback() -> None:
-    """Show the traceback of the exception in hand, where `--debug` asks for it."""
+    """Show the traceback of the current exception if `--debug` is given."""
     if _debugging:
         traceback.print_exc()
 
@@ -78,7 +78,7 @@ def _say(text: str) -> None:
 
 
 def _complain(say: Callable[[], object]) -> int:
-    """Say it where standard error takes it; the exit code of no verdict."""
+    """Print a line to standard error if possible; return the exit code of no verdict."""
     with contextlib.suppress(OSError, ValueError):
         say()
     return NO_VERDICT

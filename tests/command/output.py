@@ -97,7 +97,7 @@ def flush() -> str:
 
 
 def check_writable(paths: Iterable[Path | None]) -> None:
-    """See before the run that files can be written, each one once.
+    """Check before the run that each file can be written, and is named once.
 
     Raises
     ------

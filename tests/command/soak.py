@@ -51,7 +51,7 @@ class _PortOrCommand(click.Group):
     """Group whose first argument is a command, or else the PORT."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """Put `run` before what is no command."""
+        """Insert `run` before an argument that is not a command."""
         if args and args[0] not in self.commands:
             args = ["run", *args]
         return super().resolve_command(ctx, args)

@@ -105,6 +105,12 @@ class _Seed(click.ParamType):  # type: ignore[type-arg] # generic in some versio
     type=click.IntRange(min=1),
     help="Dtypes that are judged at once.  [default: as many as there are cores]",
 )
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help="Where the parameters of a torch port are, for example cuda.",
+)
 @click.option("--in-process", is_flag=True, help="No child process: for a debugger.")
 @click.option("--quiet", is_flag=True, help="Print the verdict alone.")
 @click.pass_obj
@@ -134,7 +140,7 @@ def verify_command(
     files = {"json": json_file, "junit": junit, "html": html, "badge": badge}
     own = reproduction_path(reproduce, json_file, program=program is not None)
     if own is not None and reproduce is None and not is_ours(own):
-        text = "it is no file of asgd; --reproduce names another one"
+        text = "asgd did not write it; choose another with --reproduce"
         raise click.UsageError(f"cannot write {printable(own)}: {text}")
     check_writable([*files.values(), own, suggest_waivers])
     progress = Progress(quiet=quiet)
@@ -178,7 +184,7 @@ def _options(program: list[str] | None, given: dict[str, Any]) -> tuple[Options,
     numbers = [given.pop(name) for name in ("timeout", "limit", "memory")]
     try:
         options = options_of(program=program or (), waive=str(waive) if waive else "", **given)
-        return options, limits_of(options.level, *numbers)
+        return options, limits_of(options, *numbers)
     except (ValueError, WaiverError) as error:
         raise click.UsageError(str(error)) from error
 

@@ -68,6 +68,9 @@ class Size:
     family: str
     compute: Callable[[Mapping[str, Any]], Any]
 
+    def __str__(self) -> str:
+        return self.name
+
 
 _LIBM = {"log": math.log, "log1p": math.log1p, "exp": math.exp}
 

@@ -40,11 +40,14 @@ class Limits:
         Seconds for the whole run, from now on.
     memory : int or None
         Resident bytes of the port and of what it starts.
+    device : str
+        Where the parameters of a torch port are.
     """
 
     timeout: float = TIMEOUT
     seconds: float | None = None
     memory: int | None = None
+    device: str = "cpu"
     begun: float = field(default_factory=time.monotonic)
 
     def deadline(self, timeouts: float = 1.0) -> float:

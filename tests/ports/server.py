@@ -60,7 +60,7 @@ class Server:
         # What the judge can import, the port can, behind what is installed here.
         sys.path += [entry for entry in header["path"] if entry not in sys.path]
         with np.errstate(all="ignore"):
-            port = import_port(header["how"])
+            port = import_port(header["how"], header["device"])
         self._ports = [_Opened(port)]
         yield {"ok": True, "capabilities": asdict(capabilities(port))}, b""
 

@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """See that a port that is asked for can be judged."""
+    """Check that the requested port can be judged."""
     config.stash[DIAGNOSES] = []
     if config.getoption("--asgd-port", default=None) or os.environ.get("ASGD_PORT"):
         _check_installed()

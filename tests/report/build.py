@@ -27,7 +27,7 @@ from ..verify.coverage import (
 )
 from ..verify.result import DtypeResult, Result, versions
 from ..verify.waivers import Waiver
-from . import model
+from . import fingerprint, model
 from .numbers import expected, finite, number
 from .reproduction import command, exchange
 from .series import Rung, by_law, ladder, pictures
@@ -75,7 +75,12 @@ def build(result: Result, script: str | None = None, play: str | None = None) ->
         ),
         findings=tuple({(f.id, f.text): f for f in findings}.values()),
         laws=_laws(dtypes.values()),
-        fingerprint=None,
+        fingerprint={
+            found.dtype: fingerprint.fields(found.fingerprint)
+            for found in result.dtypes
+            if found.fingerprint is not None
+        }
+        or None,
         interrupted=result.interrupted,
         isolated=result.isolated,
         level=result.options.level,

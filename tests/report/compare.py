@@ -26,7 +26,7 @@ def compare(old: Report, new: Report) -> Comparison:
 
 @dataclass(frozen=True)
 class _View:
-    """What of a report is compared."""
+    """The parts of a report that are compared."""
 
     verdict: str
     how: str

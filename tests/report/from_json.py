@@ -23,7 +23,7 @@ def load(path: Path) -> Report:
     Raises
     ------
     UnusableError
-        If the file is no report, of another schema, or damaged.
+        If the file is not a report, has another schema, or is damaged.
     """
     try:
         content = strict.parse(strict.read(path))

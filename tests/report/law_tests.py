@@ -60,7 +60,7 @@ class Judged:
         return build(whole)
 
     def diagnosis(self) -> dict[str, Any] | None:
-        """What the terminal summary says of all that was judged; None where nothing was."""
+        """Terminal summary of everything that was judged, or None."""
         if not (self.error or self.seen):
             return None
         lines = [line.text for line in _ending(self.report(self.seen))]

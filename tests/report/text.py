@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from asgd.spec import CONVENTIONS
 
 from ..ports.text import printable
+from . import fingerprint
 from .model import WORDS, Deviation, DtypeReport, Law, Number, Report
 
 WIDTH = 80
@@ -68,6 +69,7 @@ def render(report: Report, width: int = WIDTH) -> Iterator[Line]:
         if found.conforms_under is not None:
             yield Line(f"{dtype} conforms under --policy {found.conforms_under}")
     yield from _readouts(report)
+    yield from fingerprints(report, width)
     yield from _waivers(report, width)
     for finding in report.findings:
         yield from map(Line, wrapped(f"finding {finding.id}: {finding.text}", width=width))
@@ -298,6 +300,14 @@ def readout(dtype: str, found: Mapping[str, Any]) -> Iterator[str]:
         yield f"  weights of theta_0, theta_1, ... in the average after {steps} steps (t0={t0})"
         weights = " ".join(f"{float.fromhex(w):.4f}" for w in found["weights"])
         yield from wrapped(weights, "  ", "")
+
+
+def fingerprints(report: Report, width: int = WIDTH) -> Iterator[Line]:
+    """Evaluation orders that give a port's bits."""
+    for dtype, found in (report.fingerprint or {}).items():
+        yield Line("")
+        for line in fingerprint.lines(dtype, found):
+            yield from map(Line, wrapped(line, "", " " * 11, width))
 
 
 def summary_rows(report: Report) -> Sequence[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Units of a soak on a Dask cluster (the extra ``dask``): the same units, run elsewhere."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -36,7 +37,7 @@ def run_units(
 
     waiting = iter(units)
     # The clock of a limit is this machine's.
-    there = None if limits is None else Limits(limits.timeout, None, limits.memory)
+    there = None if limits is None else replace(limits, seconds=None)
     threads = sum(client.nthreads().values())
     pending = as_completed([])
 

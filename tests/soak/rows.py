@@ -30,12 +30,12 @@ def read(path: Path) -> tuple[Result | None, dict[int, Result], int]:
     Raises
     ------
     SoakError
-        If it is no results file.
+        If it is not a soak results file.
     """
     name = printable(path)
     try:
         if path.exists() and not path.is_file():
-            raise SoakError(f"{name} is no regular file")
+            raise SoakError(f"{name} is not a regular file")
         data = strict.read(path, _LONGEST)
     except (OSError, ValueError) as error:
         raise SoakError(f"{name} {printable(error)}") from error
@@ -53,7 +53,7 @@ def read(path: Path) -> tuple[Result | None, dict[int, Result], int]:
                 _refuse(f"unit {row['unit']} is there twice")
         except ValueError as error:
             text = printable(error, 200)
-            raise SoakError(f"{name} is no results file: line {number}: {text}") from None
+            raise SoakError(f"{name} is not a soak results file: line {number}: {text}") from None
         results[row["unit"]] = row
     return header, results, size
 

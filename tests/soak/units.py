@@ -173,7 +173,9 @@ class Results:
             if self.path.exists():
                 header, self.done, size = read(self.path)
                 if header is None and not is_cut_short(self.path, ours):
-                    raise SoakError(f"{printable(self.path)} is no results file: it is left alone")
+                    raise SoakError(
+                        f"{printable(self.path)} is not a soak results file; it was left unchanged"
+                    )
                 if header is not None and header != json.loads(json.dumps(ours)):
                     raise SoakError(
                         f"{printable(self.path)} holds results of something else: "

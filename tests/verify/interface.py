@@ -39,11 +39,11 @@ def verify(
     in_process : bool
         Judge it in this process, not in a child: for a debugger.
     jobs : int, optional
-        Dtypes that are judged at once; as many as there are cores, where nothing is said.
+        Dtypes that are judged at once; by default one for each core.
     timeout : float
         Seconds that a port in a child has for an answer.
     limit : float, optional
-        Seconds for the whole run of a port in a child; by the level, where nothing is said.
+        Seconds for the whole run of a port in a child; by default depends on the level.
     memory : float, optional
         Megabytes of resident memory of a port in a child, and of what it starts.
     **options
@@ -70,7 +70,7 @@ def verify(
     'conforms'
     """
     given = options_of(**options)
-    limits = limits_of(given.level, timeout, limit, memory)
+    limits = limits_of(given, timeout, limit, memory)
     if jobs is not None and not (type(jobs) is int and jobs >= 1):
         raise ValueError(f"jobs must be an integer >= 1, got {jobs!r}")
     result = no_verdict(name_of(port), given, "")
@@ -83,14 +83,17 @@ def verify(
 
 
 def limits_of(
-    level: str | None, timeout: float, limit: float | None, memory: float | None
+    options: Options | None, timeout: float, limit: float | None, memory: float | None
 ) -> Limits:
-    """What a port may take, checked; see `verify`. Without a level, the run has no limit."""
+    """What a port may take, checked; see `verify`. Without options, the run has no limit."""
     for name, value in (("timeout", timeout), ("limit", limit), ("memory", memory)):
         if value is not None and not (type(value) in {int, float} and 0 < value <= _MOST):
             raise ValueError(f"{name} must be in (0, {_MOST:.0f}], got {value!r:.60}")
-    seconds = SECONDS[level] if limit is None and level is not None else limit
-    return Limits(timeout, seconds, None if memory is None else int(memory * 10**6))
+    resident = None if memory is None else int(memory * 10**6)
+    if options is None:
+        return Limits(timeout, limit, resident)
+    seconds = SECONDS[options.level] if limit is None else limit
+    return Limits(timeout, seconds, resident, options.device)
 
 
 def options_of(**given: Any) -> Options:

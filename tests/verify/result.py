@@ -10,6 +10,7 @@ from typing import Any, Literal
 from asgd.spec import EQUATIONS, FAULTS, Convention
 
 from ..diagnosis.convention import Identity
+from ..diagnosis.fingerprint import Summary
 from ..diagnosis.impulse_response import Readout
 from ..diagnosis.series import Series
 from ..laws.equations import LAWS
@@ -123,6 +124,7 @@ class DtypeResult:
     floor: int = 0
     readout: Readout | None = None
     series: Series | None = None
+    fingerprint: Summary | None = None
     findings: tuple[Finding, ...] = ()
     # A looser policy under which nothing deviates, where that is known.
     conforms_under: str = ""
@@ -179,7 +181,7 @@ class DtypeResult:
 
     @property
     def short(self) -> bool:
-        """Whether fewer checks ran than had to."""
+        """Whether fewer scenarios ran than must."""
         run = sum(o.scenarios for o in self.outcomes if o.law.key in LAWS)
         return not self.deviations and run < self.floor
 

@@ -10,10 +10,10 @@ from asgd.spec import EQUATIONS, FAULTS, Hyperparameters, policy
 from ..diagnosis.bias import biases
 from ..diagnosis.convention import find_identity
 from ..diagnosis.effective_gradient import in_gradient
+from ..diagnosis.fingerprint import Fingerprint, fingerprint, lives
 from ..diagnosis.impulse_response import read_out
 from ..diagnosis.lifecycle import interruption, lifecycle_fault
 from ..diagnosis.limits import spoiled_average, stopped_counter
-from ..diagnosis.right_form import right_form
 from ..diagnosis.root_cause import RootCause, plain, root_causes
 from ..diagnosis.series import series
 from ..diagnosis.shrink import shrink
@@ -178,12 +178,14 @@ def _verify_dtype(
     failures = [o.failure for o in into.outcomes if o.failure is not None]
     # No order of evaluation raises.
     failed = bool(failures) and not any(failure.raised for failure in failures)
-    form = right_form(subject) if failed and options.policy == "auto" else None
-    if form is not None:
+    progress("diagnosis", _LIFECYCLE)
+    found = _fingerprint(subject)
+    form = found.form if failed and found else None
+    into.fingerprint = None if found is None else found.summary
+    if form is not None and options.policy == "auto":
         into.outcomes.clear()
         _verify_dtype(port, hello, into, replace(options, policy=form.name), progress)
         return
-    progress("diagnosis", _LIFECYCLE)
     raised = _raised(into.outcomes, into.dtype)
     try:
         into.deviations = [*raised, *_named(subject, into, broken, precision_only, lives)]
@@ -212,6 +214,14 @@ def _verify_dtype(
     )
     into.series = series(subject, [(d.id, d.equation, d.failure) for d in into.deviations])
     into.done = True
+
+
+def _fingerprint(subject: Subject) -> Fingerprint | None:
+    try:
+        runs = [(scenario, subject.trace(scenario)) for scenario in lives()]
+    except RaisedError:
+        return None
+    return fingerprint(runs, subject.convention, subject.dtype)
 
 
 def _raised(outcomes: Sequence[Outcome], dtype: str) -> list[Deviation]:
@@ -292,7 +302,7 @@ def _hold_equations(
         into.outcomes.append(outcome)
         if outcome.failure is None or outcome.failure.raised or subject.policy == loose:
             continue
-        # Would it hold with eta and mu in float32? Then that, and nothing else, is the matter.
+        # Would it hold with eta and mu in float32? Then only that is wrong.
         second = hold(
             law,
             replace(subject, policy=loose),
@@ -352,7 +362,7 @@ def _findings(
 
 
 def _not_linear(deviations: Sequence[Deviation]) -> list[Deviation]:
-    """The one thing to say of a port that is no linear rule, in the place of what is unknown."""
+    """The single deviation reported for a port that is not a linear rule."""
     first = next(d for d in deviations if d.id == UNKNOWN)
     title, does, fix = _say(NOT_LINEAR, first.equation)
     said = replace(first, id=NOT_LINEAR, title=title, does=does, fix=fix)
@@ -360,7 +370,7 @@ def _not_linear(deviations: Sequence[Deviation]) -> list[Deviation]:
 
 
 def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]:
-    """Deviations in the life of an optimizer; each law says itself what is the matter."""
+    """Deviations from laws of the lifecycle; each law explains its own."""
     deviations = []
     for outcome in lives:
         law, failure = outcome.law, outcome.failure
@@ -388,7 +398,7 @@ def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]
         )
     if any(d.law == "added" for d in deviations):
         deviations = [d for d in deviations if d.law != "resume" or not _joins(d.failure)]
-    # The others follow from it, or cannot be told from it.
+    # The others follow from it, or cannot be distinguished from it.
     return [d for d in deviations if d.id == "not-repeatable"] or deviations
 
 

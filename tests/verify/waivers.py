@@ -26,7 +26,7 @@ _OPTIONAL = ("dtype", "equation", "link", "expires")
 
 
 class WaiverError(ValueError):
-    """A waiver file is not what it must be; the text says where and what is allowed."""
+    """A waiver file is invalid; the text says where, and what is allowed."""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from evaluation_orders import ORDERS, OrderPort
 
 from asgd.reference import formats
 from asgd.spec import CONVENTIONS, POLICIES
-from asgd.tests.diagnosis.right_form import right_form
-from asgd.tests.laws.outcome import Subject, looser
-from asgd.tests.ports.protocol import greet
+from asgd.tests.diagnosis.fingerprint import fingerprint, lives
+from asgd.tests.laws.outcome import looser
+from asgd.tests.ports.scenario import drive
 
 
 def logarithm_of_lr(t, lr, lambd, alpha):
@@ -32,8 +32,8 @@ def a_little_more(t, lr, lambd, alpha):
 def test_a_right_form_is_known_by_its_bits(size, policy, dtype):
     """One ulp more, and it is none."""
     port = OrderPort(replace(ORDERS["printed"], size=size), "documented")
-    subject = Subject(port, greet(port), dtype, CONVENTIONS["documented"], POLICIES["native"])
-    found = right_form(subject)
+    runs = [(scenario, drive(port, scenario, dtype)) for scenario in lives()]
+    found = fingerprint(runs, CONVENTIONS["documented"], dtype).form
     assert (found and found.name) == policy
 
 
