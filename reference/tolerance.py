@@ -294,7 +294,8 @@ def average_tolerance(
     # The average times n, less itself, which cancels while n is small, and is exact where n is 1.
     rebuilt = (mu < 1) * ((3 + 2 * mu) * average + 2 * mu * theta)
     rounds: Any = _larger(_larger(increment, weighted), _larger(retreat, rebuilt))
-    underflow, roundings = 6 * tiny, 6
+    underflow: Any = 6 * tiny
+    roundings = 6
     if arithmetic.storage is not None and mu < 1:
         decay, grown, shrunk, share = arithmetic.storage
         assert previous is not None
