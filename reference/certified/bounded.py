@@ -61,6 +61,11 @@ class Approximation(Enclosure):
         # A long fraction is rounded three times.
         return cls(value, _zero() if short and dyadic else 4 * _unit(value, precision), precision)
 
+    def widened(self, error: float) -> "Approximation":
+        """Approximation of all numbers that are within ``error`` of those it is one of."""
+        more = real(error, self.precision)
+        return Approximation(self.value, _sum(self.error, more), self.precision)
+
     def __neg__(self) -> "Approximation":
         return Approximation(-self.value, self.error, self.precision)
 
