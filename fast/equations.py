@@ -86,7 +86,15 @@ def averaging_weight(t: int, *, t0: float) -> float:
     float
         1 / max(1, t - t0), correctly rounded to float64 where t - t0 is exact.
     """
-    return 1.0 / max(1.0, t - t0)
+    return 1.0 / max(1.0, _terms(t, t0))
+
+
+def _terms(t: int, t0: float) -> float:
+    """Steps since t0, rounded once, also where t is too large for a float."""
+    if math.isinf(t0):
+        return -t0
+    whole = int(t0)
+    return (t - whole) - (t0 - whole)
 
 
 def average(average: NDArray[Any], theta: NDArray[Any], *, mu: float) -> NDArray[Any]:
@@ -163,7 +171,7 @@ def _literal_average(before: Any, average: Any, theta: Any, t: int, t0: float) -
         return theta
     if t == t0:
         return np.full_like(theta, math.nan)
-    weight = theta.dtype.type(1 / (t - t0))
+    weight = theta.dtype.type(1 / _terms(t, t0))
     if t - 1 < t0:  # The sum's first term, with t0 between two steps.
         return weight * theta
     if t - 1 == t0:  # The sum's first two terms; the average of one is undefined.

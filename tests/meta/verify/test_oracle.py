@@ -22,7 +22,7 @@ from asgd.tests.verify.run import verify
 FAULTS = [
     ("documented", "weight-decay-halved"),
     ("documented", "eta-power-inside"),
-    ("torch", "eta-half-stored"),
+    ("torch", "eta-constant"),
     ("bottou", "decay-unscaled"),
     ("same-step", "mu-integer-division"),
     ("documented", "averaging-one-step-late"),
@@ -42,7 +42,7 @@ def faulty(convention, fault):
 def told(port, dtype, oracle):
     """All that decides a verdict, and what is said of it."""
     result = verify(port, "port", Options(dtypes=(dtype,), oracle=oracle))
-    assert result.error is None
+    assert not result.error
     (found,) = result.dtypes
     broken = {o.law.key for o in found.outcomes if o.failure is not None}
     named = [(d.id, d.equation, d.law) for d in found.deviations]
