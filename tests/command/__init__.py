@@ -12,8 +12,20 @@ def _early(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
     os._exit(128 + number)
 
 
+def _occupy() -> None:
+    """Open the standard descriptors that are closed, or the next pipe would take their numbers."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - until the end
+
+
 def main() -> None:
     """Run the command line; exit with its code."""
+    _occupy()
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _early)
@@ -24,7 +36,11 @@ def main() -> None:
     except ImportError:
         print('the asgd command needs its extra: pip install "asgd[report]"', file=sys.stderr)  # noqa: T201
         sys.exit(2)
-    from .guard import debug, guarded  # noqa: PLC0415 - only with the extra
+    try:
+        from .guard import debug, guarded  # noqa: PLC0415 - only with the extra
+    except Exception as error:  # noqa: BLE001 - without the guard, its exit code still holds
+        print(f"asgd: asgd itself failed: {error}; is it fully installed?", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
 
     def run() -> object:
         from .cli import cli, split_program  # noqa: PLC0415 - a signal meanwhile is handled

@@ -1,5 +1,6 @@
 """What the commands write: to the terminal, whatever its encoding, and to files."""
 
+import contextlib
 import os
 import shutil
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from ..ports.text import printable
+from ..ports.text import escaped, printable
 from ..report import github
 from ..report.as_json import to_json
 from ..report.junit import junit
@@ -36,15 +37,16 @@ _STYLES: Mapping[str, Mapping[str, object]] = {
 }
 
 
-class OutputError(Exception):
-    """A file cannot be written."""
-
-
 def accept_any_text() -> None:
     """Let characters that the terminal's encoding lacks be escaped; they raise no error."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def complain(text: object) -> None:
+    """Say on standard error, in printable lines, what is the matter."""
+    click.echo(escaped(f"asgd: {text}"), err=True)
 
 
 def show(lines: Iterable[Line]) -> None:
@@ -68,47 +70,80 @@ def show_report(report: Report, *, quiet: bool) -> None:
         if report.reproduce.play and (quiet or not report.laws):
             click.echo(f"without asgd: {report.reproduce.play}", err=True)
         # The last line on standard error is what a CI log is read for.
-        click.echo(f"asgd: no verdict on {report.port.how}: {report.error}", err=True)
+        complain(f"no verdict on {report.port.how}: {report.error}")
+
+
+def show_whole(report: Report, *, quiet: bool) -> str:
+    """Print a report; why standard output does not take it, or nothing."""
+    try:
+        show_report(report, quiet=quiet)
+        return flush()
+    except (OSError, ValueError) as error:
+        return _unwritable("standard output", error)
+
+
+def flush() -> str:
+    """Flush standard output; why it does not take what was printed, or nothing."""
+    if sys.stdout is None:
+        return "standard output is closed"
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError) as error:
+        # The interpreter flushes once more at its end, and would fail.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _unwritable("standard output", error)
+    return ""
 
 
 def check_writable(paths: Iterable[Path | None]) -> None:
-    """See before the run that files can be written.
+    """Check before the run that each file can be written, and is named once.
 
     Raises
     ------
     UsageError
         If one cannot be.
     """
-    for path in paths:
-        reason = "" if path is None else files.check_writable(path)
+    named = [path for path in paths if path is not None]
+    for number, path in enumerate(named):
+        reason = files.check_writable(path)
+        if not reason and any(_same(path, other) for other in named[:number]):
+            reason = "two options name it"
         if reason:
             raise click.UsageError(f"cannot write {printable(path)}: {reason}")
 
 
-def write_report(report: Report, wanted: Mapping[str, Path | None]) -> None:
-    """Write a report in each form that a file was named for, and the job summary.
+def _same(path: Path, other: Path) -> bool:
+    return path.resolve() == other.resolve() and (path.is_file() or not path.exists())
 
-    Raises
-    ------
-    OutputError
-        If a file cannot be written; the others are.
-    """
+
+def write_files(contents: Mapping[Path, Callable[[], str | bytes]]) -> list[str]:
+    """Write files, each as a whole; why some could not be written."""
     errors = []
-    for form, path in wanted.items():
-        if path is not None:
-            try:
-                files.write(path, FORMS[form](report))
-            except OSError as error:
-                errors.append(f"cannot write {printable(path)}: {error.strerror}")
-    step = os.environ.get("GITHUB_STEP_SUMMARY")
-    if step and "GITHUB_ACTIONS" in os.environ:
+    for path, make in contents.items():
         try:
-            with Path(step).open("a", encoding="utf-8", newline="\n") as stream:
-                stream.write(github.summary(report))
+            files.write(path, make())
         except OSError as error:
-            errors.append(f"cannot write {printable(step)}: {error.strerror}")
-    if errors:
-        raise OutputError("; ".join(errors))
+            errors.append(_unwritable(path, error))
+    return errors
+
+
+def write_summary(report: Report) -> list[str]:
+    """Add to the job summary, where there is one; why that could not be done."""
+    step = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not step or "GITHUB_ACTIONS" not in os.environ:
+        return []
+    try:
+        with Path(step).open("a", encoding="utf-8", newline="\n") as stream:
+            stream.write(github.summary(report))
+    except OSError as error:
+        return [_unwritable(step, error)]
+    return []
+
+
+def _unwritable(what: object, error: Exception) -> str:
+    reason = getattr(error, "strerror", None) or error
+    return f"cannot write {printable(what)}: {printable(reason)}"
 
 
 class Progress:

@@ -3,12 +3,12 @@
 import shlex
 from pathlib import Path
 
-from ..ports.protocol import Port
 from ..report.reproduce import script_of
 from ..report.reproduction import exchange, transcript
 from ..verify.result import Result
-from . import files
-from .output import OutputError
+
+_BEGIN = 400  # bytes of a file that are looked at
+_MARK = b"Show one wrong number of a port."
 
 
 def reproduction_path(given: Path | None, json_file: Path | None, *, program: bool) -> Path | None:
@@ -18,32 +18,31 @@ def reproduction_path(given: Path | None, json_file: Path | None, *, program: bo
     return json_file.with_suffix(".reproduce.jsonl" if program else ".reproduce.py")
 
 
-def write_reproduction(result: Result, subject: Port | None, path: Path) -> str | None:
-    """Write what shows the first divergence; the shell command that uses it, None without one.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written.
-    """
-    content = _content(result, subject)
-    if content is None:
-        return None
+def is_ours(path: Path) -> bool:
+    """Whether a file that is there was written here, as far as its beginning says."""
     try:
-        files.write(path, content)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
-    if result.options.program:
-        return f"{shlex.join(result.options.program)} < {shlex.quote(str(path))}"
-    return f"python {shlex.quote(str(path))}"
+        with path.open("rb") as stream:
+            begun = stream.read(_BEGIN)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return _MARK in begun or begun[:6] == b'{"op":'
 
 
-def _content(result: Result, subject: Port | None) -> bytes | None:
+def reproduction(result: Result) -> bytes | None:
+    """What shows the first divergence, or None where there is nothing to show."""
     if result.options.program:
         if result.broke_down:
             # The requests up to the one that broke it.
-            lines = getattr(subject, "transcript", None)
-            return b"".join(lines) if lines is not None else None
+            return b"".join(result.transcript) or None
         return None if result.first is None else transcript(exchange(result.first))
     text = script_of(result)
     return None if text is None else text.encode()
+
+
+def playing(result: Result, path: Path) -> str:
+    """The shell command that uses a reproduction."""
+    if result.options.program:
+        return f"{shlex.join(result.options.program)} < {shlex.quote(str(path))}"
+    return f"python {shlex.quote(str(path))}"

@@ -2,26 +2,38 @@
 
 import random
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from signal import SIGINT, Signals
 from typing import Any
 
 import click
 
 from asgd.spec import CONVENTIONS, POLICIES
 
-from ..laws.outcome import LEVELS, SECONDS
+from ..laws.outcome import LEVELS
 from ..ports.interruption import received
-from ..ports.process import TIMEOUT, Limits
+from ..ports.process import Limits
 from ..ports.protocol import DTYPES
+from ..ports.text import printable
 from ..report.build import build
-from ..verify.interface import options_of
+from ..report.model import Report
+from ..verify.interface import limits_of, options_of
 from ..verify.result import Options, Result
 from ..verify.waivers import UNKNOWN, Waiver, WaiverError, waivers_text
-from .exit_codes import INTERRUPTED, NO_VERDICT
-from .files import write
-from .judging import judge, name_port
-from .output import OutputError, Progress, check_writable, show_report, write_report
-from .reproducing import reproduction_path, write_reproduction
+from .exit_codes import NO_VERDICT
+from .judging import judge, limit_options, name_port
+from .output import (
+    FORMS,
+    Progress,
+    check_writable,
+    complain,
+    show_whole,
+    write_files,
+    write_summary,
+)
+from .reproducing import is_ours, playing, reproduction, reproduction_path
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _SEEDS = 2**32
@@ -87,24 +99,17 @@ class _Seed(click.ParamType):  # type: ignore[type-arg] # generic in some versio
     help="What shows the first divergence without asgd: a script for Python ports, the requests "
     "for programs.  [default: beside --json]",
 )
+@limit_options("For the whole run.  [default: by the level]")
 @click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=TIMEOUT,
-    show_default=True,
-    help="Seconds that the port has to answer a request.",
-)
-@click.option(
-    "--limit",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help="For the whole run.  [default: by the level]",
-)
-@click.option(
-    "--memory",
+    "--jobs",
     type=click.IntRange(min=1),
-    metavar="MB",
-    help="Resident memory of the port, and of what it starts.",
+    help="Dtypes that are judged at once.  [default: as many as there are cores]",
+)
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help="Where the parameters of a torch port are, for example cuda.",
 )
 @click.option("--in-process", is_flag=True, help="No child process: for a debugger.")
 @click.option("--quiet", is_flag=True, help="Print the verdict alone.")
@@ -113,9 +118,7 @@ def verify_command(
     program: list[str] | None,
     /,
     port: str | None,
-    timeout: float,
-    limit: float | None,
-    memory: int | None,
+    jobs: int | None,
     json_file: Path | None,
     junit: Path | None,
     html: Path | None,
@@ -133,49 +136,61 @@ def verify_command(
     Exit code: 0 conforms, 1 deviates, 2 no verdict.
     """
     how = name_port(port, program)
-    options = _options(program, given)
+    options, limits = _options(program, given)
     files = {"json": json_file, "junit": junit, "html": html, "badge": badge}
-    reproduce = reproduction_path(reproduce, json_file, program=program is not None)
-    check_writable([*files.values(), reproduce, suggest_waivers])
+    own = reproduction_path(reproduce, json_file, program=program is not None)
+    if own is not None and reproduce is None and not is_ours(own):
+        text = "asgd did not write it; choose another with --reproduce"
+        raise click.UsageError(f"cannot write {printable(own)}: {text}")
+    check_writable([*files.values(), own, suggest_waivers])
     progress = Progress(quiet=quiet)
-    seconds = limit or SECONDS[options.level]
-    limits = Limits(timeout, seconds, None if memory is None else memory * 10**6)
-    result, subject = judge(how, options, limits, progress, in_process=in_process)
+    result = judge(how, options, limits, progress, jobs=jobs, in_process=in_process)
     progress.end()
-    errors = []
-    play: str | None = None
-    try:
-        if reproduce is not None:
-            play = write_reproduction(result, subject, reproduce)
-    except OutputError as error:
-        errors.append(str(error))
-    report = build(result, str(reproduce) if play else None, play)
-    try:
-        write_report(report, files)
+
+    def contents(report: Report) -> dict[Path, Callable[[], str | bytes]]:
+        made: dict[Path, Callable[[], str | bytes]] = {
+            path: partial(FORMS[form], report) for form, path in files.items() if path
+        }
+        if own is not None and script is not None:
+            made[own] = partial(bytes, script)
         if suggest_waivers is not None:
-            _suggest(result, suggest_waivers)
-    except (OutputError, OSError) as error:
-        errors.append(str(error))
-    show_report(report, quiet=quiet)
-    for text in errors:
-        click.echo(f"asgd: {text}", err=True)
-    if report.interrupted:
-        signal = received()
-        sys.exit(INTERRUPTED if signal is None else 128 + signal)
-    sys.exit(NO_VERDICT if errors else report.exit_code)
+            made[suggest_waivers] = partial(suggested_waivers, result)
+        return made
+
+    script = None if own is None else reproduction(result)
+    report = _report(result, own if script else None)
+    # First the verdict, then what may fail.
+    errors = [show_whole(report, quiet=quiet)]
+    errors += [*write_files(contents(report)), *write_summary(report)]
+    if received() and not result.interrupted:
+        # A signal that came meanwhile counts as well, and the files say so.
+        result.interrupted = True
+        errors += [f"interrupted by {Signals(received() or 0).name}"]
+        errors += write_files(contents(_report(result, own if script else None)))
+    for text in dict.fromkeys(filter(None, errors)):
+        complain(text)
+    if result.interrupted:
+        sys.exit(128 + (received() or SIGINT))
+    sys.exit(NO_VERDICT if any(errors) else report.exit_code)
 
 
-def _options(program: list[str] | None, given: dict[str, Any]) -> Options:
-    """The options; a usage error where one of them is not allowed."""
+def _report(result: Result, script: Path | None) -> Report:
+    return build(result, str(script), playing(result, script)) if script else build(result)
+
+
+def _options(program: list[str] | None, given: dict[str, Any]) -> tuple[Options, Limits]:
+    """The options and the limits; a usage error where one of them is not allowed."""
     waive = given.pop("waive")
+    numbers = [given.pop(name) for name in ("timeout", "limit", "memory")]
     try:
-        return options_of(program=program or (), waive=str(waive) if waive else "", **given)
+        options = options_of(program=program or (), waive=str(waive) if waive else "", **given)
+        return options, limits_of(options, *numbers)
     except (ValueError, WaiverError) as error:
         raise click.UsageError(str(error)) from error
 
 
-def _suggest(result: Result, path: Path) -> None:
-    """Write waivers for all that deviates: those in use, and one for each other deviation."""
+def suggested_waivers(result: Result) -> str:
+    """Waivers for all that deviates: those in use, and one for each other deviation."""
     found = list(result.applied)
     dtypes = {d.dtype for d in result.dtypes}
     for deviation in (d for r in result.dtypes for d in r.unwaived):
@@ -193,4 +208,4 @@ def _suggest(result: Result, path: Path) -> None:
         )
         if not any(waiver.overlaps(other) for other in found):
             found.append(waiver)
-    write(path, waivers_text(found))
+    return waivers_text(found)

@@ -6,19 +6,25 @@ nothing wrong can hide behind it.
 
 from asgd.spec import POLICIES, Policy
 
-from ..faults.evaluation_orders import LOGARITHMIC
-from ..faults.fingerprint import fingerprint, lives
+from ..faults.scaled_storage import reproduces
 from ..laws.outcome import Subject
+from .fingerprint import Fingerprint, lives
 
-_FAMILIES = {LOGARITHMIC: "log-step-size"}
 
+def right_form(subject: Subject, found: Fingerprint | None) -> Policy | None:
+    """Policy of the right form that a port computes, to the bit; None where there is none.
 
-def right_form(subject: Subject) -> Policy | None:
-    """Policy of the right form that a port computes, to the bit; None where there is none."""
-    if not {"average"} <= subject.hello.reads:
+    Parameters
+    ----------
+    subject : Subject
+        The port.
+    found : Fingerprint or None
+        Its evaluation orders, as far as they are known.
+    """
+    if found is None or found.averages is None:
         return None
+    if found.form is not None:
+        return found.form
     runs = [(scenario, subject.trace(scenario)) for scenario in lives()]
-    for family, name in _FAMILIES.items():
-        if fingerprint(runs, subject.convention, subject.dtype, family).reproduces:
-            return POLICIES[name]
-    return None
+    stored = reproduces(runs, subject.convention, subject.dtype)
+    return POLICIES["scaled-storage"] if stored else None

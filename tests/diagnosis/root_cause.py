@@ -261,13 +261,19 @@ def _rests(failure: Failure, subject: Subject) -> bool:
 
 
 def _moves(failure: Failure, subject: Subject) -> bool:
-    """Whether theta moves with neither gradient nor decay nor penalty, from where it failed."""
-    scenario = _idle(failure.scenario)
+    """Whether theta moves with neither gradient nor decay nor penalty, where it failed.
+
+    From the values that it had at first, and from the value that it should have got.
+    """
+    scenario, judgement = _idle(failure.scenario), failure.judgement
     groups = tuple(
         replace(group, hyper=group.hyper._replace(weight_decay=0.0)) for group in scenario.groups
     )
-    still = Step(tuple((0.0,) * len(p) for p in scenario.params))
-    return not _holds(Scenario(groups, (still,)), subject)
+    still = [Scenario(groups, (Step(tuple((0.0,) * len(p) for p in scenario.params)),))]
+    arrival = judgement.exact.candidates(subject.rule.arithmetic.fmt)[0]
+    if judgement.quantity == "theta" and math.isfinite(arrival):
+        still.append(single(groups[0].hyper, ((arrival,),), (((0.0,),),)))
+    return not all(_holds(scenario, subject) for scenario in still)
 
 
 def plain(subject: Subject) -> Failure | None:

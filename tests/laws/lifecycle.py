@@ -41,7 +41,7 @@ class LifecycleLaw(Law):
     Attributes
     ----------
     title, mend : str
-        What is the matter where it is broken, and what to look at.
+        What is wrong where the law is broken, and what to look at.
     supports : set of str
         Operations that a port must have.
     run : callable

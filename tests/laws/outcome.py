@@ -19,7 +19,7 @@ from .law import Law
 
 @dataclass(frozen=True)
 class Finding:
-    """Something worth knowing of a port that is no deviation.
+    """An observation about a port that does not change the verdict.
 
     Attributes
     ----------

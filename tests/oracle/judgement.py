@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from asgd.reference import Enclosure
 from asgd.reference.rounding import ulp
@@ -70,6 +70,10 @@ class Judgement:
     def exact(self) -> Enclosure:
         """Enclosure of the exact value."""
         return self.enclosed if isinstance(self.enclosed, Enclosure) else self.enclosed()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields, with the exact value computed, so that a judgement can be pickled."""
+        return {**vars(self), "enclosed": self.exact}
 
     @property
     def call(self) -> int:

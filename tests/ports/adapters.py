@@ -4,6 +4,7 @@ import copy
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -11,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .capabilities import Capabilities
+from .functional import HYPERPARAMETERS, FunctionalPort
 from .layouts import LAYOUTS, Layout, arranged, flat, possible, vectors
 from .protocol import DTYPES, PortError, describe
 
-HYPERPARAMETERS = ("lr", "lambd", "alpha", "t0", "weight_decay")
 # Names under which optimizers keep the average in the state of a parameter; torch's first.
 AVERAGE_KEYS = ("ax", "average", "averaged", "avg", "mean", "theta_bar", "averaged_param")
 
@@ -74,16 +75,16 @@ class OptimizerPort:
         """Take trial steps to learn what the optimizer has."""
         dtypes = [dtype for dtype in DTYPES if self._works(dtype)]
         if not dtypes:
-            self._trial(DTYPES[1])  # raises what went wrong
+            self.trial(DTYPES[1])  # raises what went wrong
         reads = []
-        self._trial(dtypes[0])
+        self.trial(dtypes[0])
         if self._average(0) is not None:
             reads.append("average")
         if self._scheduled(0) is not None:
             reads += ["eta", "mu"]
         supports = [name for name in ("groups", "skip", "add_group") if self._tries(name)]
         supports += [name for name in possible(self.kind) if self._takes_layout(name)]
-        self._trial(dtypes[0])
+        self.trial(dtypes[0])
         if isinstance(getattr(self._optimizer, "param_groups", None), list):
             supports.append("set")
         if hasattr(self._optimizer, "state_dict") and hasattr(self._optimizer, "load_state_dict"):
@@ -173,7 +174,8 @@ class OptimizerPort:
         """Another port of the same optimizer."""
         return type(self)(self._factory, self._name, self._version)
 
-    def _trial(self, dtype: str) -> None:
+    def trial(self, dtype: str) -> None:
+        """Take two steps."""
         hyper = {"lr": 0.5, "lambd": 0.25, "alpha": 0.75, "t0": 0.0, "weight_decay": 0.0}
         array = np.ones(2, dtype)
         self.open(dtype, [{**hyper, "params": [array]}])
@@ -215,7 +217,7 @@ class OptimizerPort:
 
     def _works(self, dtype: str) -> bool:
         try:
-            self._trial(dtype)
+            self.trial(dtype)
         except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
             return False
         return self._array(self._params[0].data).dtype == dtype
@@ -247,17 +249,28 @@ class TorchPort(OptimizerPort):
 
     kind = "torch"
 
-    def __init__(self, factory: Callable[..., Any], name: str, version: str) -> None:
+    def __init__(
+        self, factory: Callable[..., Any], name: str, version: str, device: str = "cpu"
+    ) -> None:
         super().__init__(factory, name, version)
         import torch  # noqa: PLC0415 - installed only where it is judged
 
-        self._torch = torch
+        self._torch, self._device = torch, device
+        try:
+            torch.zeros(1, device=device)
+        except Exception as error:
+            text = f"nothing was run: the device {device!r} cannot be used here"
+            raise PortError(f"{text}: {describe(error)}") from error
 
     def _parameter(self, array: NDArray[Any]) -> Any:
-        return self._torch.nn.Parameter(self._torch.from_numpy(array))
+        return self._torch.nn.Parameter(self._gradient(array))
 
     def _gradient(self, array: NDArray[Any]) -> Any:
-        return self._torch.from_numpy(array)
+        return self._torch.from_numpy(array).to(self._device)
+
+    def twin(self) -> "TorchPort":
+        """Another port of the same optimizer."""
+        return TorchPort(self._factory, self._name, self._version, self._device)
 
     def _array(self, value: Any) -> NDArray[Any]:
         return np.array(value.detach().cpu().numpy())
@@ -286,8 +299,8 @@ def is_torch_optimizer(value: Any) -> bool:
     return torch is not None and isinstance(value, torch.optim.Optimizer)
 
 
-def adapt(target: Any, name: str) -> Any:
-    """Port of what an import path names: a torch optimizer, a NumPy optimizer, or a `Port`.
+def adapt(target: Any, name: str, device: str = "cpu") -> Any:
+    """Port of what an import path names: an optimizer of some make, or a `Port`.
 
     Parameters
     ----------
@@ -295,6 +308,8 @@ def adapt(target: Any, name: str) -> Any:
         A `Port` class or instance, a class, or a callable, as the README lists them.
     name : str
         Name for the report.
+    device : str
+        Where the parameters of a torch port are.
 
     Raises
     ------
@@ -305,27 +320,54 @@ def adapt(target: Any, name: str) -> Any:
         return target() if inspect.isclass(target) else target
     if not callable(target):
         raise PortError(f"{name} must be a class or a callable, got {type(target).__name__}")
+    makes = _candidates(target) if device == "cpu" else [partial(TorchPort, device=device)]
     failures = []
-    for make in _candidates(target):
+    for make in makes:
+        port = make(target, name, _version(target))
         try:
-            port = make(target, name, _version(target))
-            port._trial("float32")  # noqa: SLF001 - the trial is what tells the makes apart
-            if make is TorchPort or not is_torch_optimizer(port._optimizer):  # noqa: SLF001
-                return port
+            port.trial("float32")
         except Exception as error:  # noqa: BLE001 - whatever a foreign optimizer raises
-            failures.append(f"as a {make.__name__}: {describe(error)}")
-    raise PortError(f"{name} could not be used as an optimizer ({'; '.join(failures)})")
+            failures.append(f"as a {type(port).__name__}: {describe(error)}")
+            continue
+        # The trial is what tells the makes apart.
+        if not isinstance(port, NumpyPort) or not is_torch_optimizer(port._optimizer):  # noqa: SLF001
+            return port
+    raise PortError(
+        f"{name} could not be used as an optimizer ({'; '.join(failures)}); "
+        f"`asgd init DIR --lang {_language(target)}` writes one that can"
+    )
 
 
-def _candidates(target: Any) -> list[type[OptimizerPort]]:
+def _language(target: Any) -> str:
+    """Starter that is nearest to what was seen."""
+    torch, jax = sys.modules.get("torch"), sys.modules.get("jax")
+    if torch is not None and inspect.isclass(target) and issubclass(target, torch.optim.Optimizer):
+        return "torch"
+    return "jax" if jax is not None else "python" if torch is None else "torch"
+
+
+def _candidates(target: Any) -> list[Callable[..., Any]]:
     """Adapters to try, the likely one first."""
     torch = sys.modules.get("torch")
+    functional = partial(FunctionalPort, has_maximize=_takes(target, "maximize"))
+    if not _takes_params(target):
+        return [functional]
     if torch is None:
-        return [NumpyPort]
+        return [NumpyPort, functional]
     inner = getattr(target, "func", target)
     if inspect.isclass(inner) and issubclass(inner, torch.optim.Optimizer):
         return [TorchPort]
-    return [NumpyPort, TorchPort] if inspect.isclass(target) else [TorchPort, NumpyPort]
+    makes = [NumpyPort, TorchPort] if inspect.isclass(target) else [TorchPort, NumpyPort]
+    return [*makes, functional]
+
+
+def _takes_params(target: Any) -> bool:
+    """Whether the first parameter may be the parameters: it is none of the hyperparameters."""
+    try:
+        names = list(inspect.signature(target).parameters)
+    except (TypeError, ValueError):
+        return True
+    return not names or names[0] not in (*HYPERPARAMETERS, "learning_rate")
 
 
 def _version(target: Any) -> str:

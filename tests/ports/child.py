@@ -54,7 +54,8 @@ class _Child:
         self.warm.clear()
         self._process = Process([sys.executable, *_SERVER], self.limits)
         path = [entry for entry in sys.path if isinstance(entry, str) and entry]
-        answer, _ = self._exchange({"op": "start", "how": self.how, "path": path}, b"", PATIENCE)
+        request = {"op": "start", "how": self.how, "path": path, "device": self.limits.device}
+        answer, _ = self._exchange(request, b"", PATIENCE)
         known = answer.get("capabilities")
         if not isinstance(known, dict):
             raise self._broken("the answer to start has no capabilities")

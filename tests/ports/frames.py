@@ -6,6 +6,7 @@ header is checked field by field by who asked, and a body must have the length t
 """
 
 import json
+import socket
 import struct
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
@@ -19,6 +20,17 @@ from .protocol import Observation, PortError, Shown
 LENGTHS = struct.Struct("<IQ")
 LONGEST_HEADER = 1 << 20
 """Bytes of the header of an answer."""
+
+
+def exactly(link: socket.socket, count: int) -> bytes | None:
+    """Exactly ``count`` bytes, or None where the other side has gone."""
+    out = bytearray()
+    while len(out) < count:
+        part = link.recv(min(count - len(out), 1 << 20))
+        if not part:
+            return None
+        out += part
+    return bytes(out)
 
 
 def frame(header: Mapping[str, Any], body: bytes = b"") -> bytes:

@@ -20,13 +20,15 @@ def name_of(port: Any) -> str:
     return f"{named.__module__}:{named.__qualname__}"
 
 
-def import_port(port: Any) -> Port:
+def import_port(port: Any, device: str = "cpu") -> Port:
     """Port that an import path or an object stands for.
 
     Parameters
     ----------
     port : str or object
         Import path ``package.module:Object`` or ``file.py:Object``, or what such a path names.
+    device : str
+        Where the parameters of a torch port are.
 
     Raises
     ------
@@ -34,7 +36,7 @@ def import_port(port: Any) -> Port:
         If it cannot be imported, or cannot be used as a port.
     """
     if not isinstance(port, str):
-        adapted: Port = adapt(port, name_of(port))
+        adapted: Port = adapt(port, name_of(port), device)
         return adapted
     path = port
     module_name, colon, attribute = path.rpartition(":")
@@ -46,7 +48,7 @@ def import_port(port: Any) -> Port:
             target = getattr(target, part)
         except AttributeError:
             raise PortError(f"cannot load {path}: {module_name} has no {attribute}") from None
-    found: Port = adapt(target, path)
+    found: Port = adapt(target, path, device)
     return found
 
 
@@ -76,7 +78,7 @@ def _file(path: Path) -> Any:
     name = _name(path)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise PortError(f"cannot load {printable(path)}: it is no Python file")
+        raise PortError(f"cannot load {printable(path)}: it is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

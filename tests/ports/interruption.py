@@ -1,12 +1,13 @@
 """SIGINT and SIGTERM as an exception that knows its signal, wherever the judge is."""
 
+import os
 import signal
 import threading
 from types import FrameType
-from typing import NoReturn
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _received: list[int] = []
+_deferred = False
 
 
 class Interrupted(KeyboardInterrupt):
@@ -32,12 +33,23 @@ def check() -> None:
         raise Interrupted(_received[0])
 
 
+def defer() -> None:
+    """From now on note a signal, and raise nothing: what has begun is finished."""
+    global _deferred  # noqa: PLW0603 - one switch for the process
+    _deferred = True
+
+
 def received() -> int | None:
     """Number of the signal that came, if one did."""
     return _received[0] if _received else None
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    if _deferred:
+        if _received:  # What has begun does not end.
+            os._exit(128 + number)
+        _received.append(number)
+        return
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     _received.append(number)

@@ -36,7 +36,7 @@ def load(port: Any, *, in_process: bool = False, limits: Limits | None = None) -
     """
     how = port if isinstance(port, str) else _import_path(port)
     if in_process or how is None or os.name != "posix" or not sys.executable:
-        return import_port(port)
+        return import_port(port, "cpu" if limits is None else limits.device)
     child = ChildPort(how, limits)
     child.capabilities  # noqa: B018 - what cannot be loaded is said at once
     return child

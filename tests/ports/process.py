@@ -40,17 +40,26 @@ class Limits:
         Seconds for the whole run, from now on.
     memory : int or None
         Resident bytes of the port and of what it starts.
+    device : str
+        Where the parameters of a torch port are.
     """
 
     timeout: float = TIMEOUT
     seconds: float | None = None
     memory: int | None = None
+    device: str = "cpu"
     begun: float = field(default_factory=time.monotonic)
 
     def deadline(self, timeouts: float = 1.0) -> float:
         """Moment until which a request must be answered."""
         soon = time.monotonic() + self.timeout * timeouts
         return soon if self.seconds is None else min(soon, self.begun + self.seconds)
+
+    def left(self, spare: float) -> float | None:
+        """Seconds until the end of the run, and some to spare; None where it has no limit."""
+        if self.seconds is None:
+            return None
+        return max(self.begun + self.seconds - time.monotonic(), 0.0) + spare
 
     def overrun(self, timeouts: float = 1.0) -> PortError:
         """What to say once a deadline has passed."""
@@ -165,7 +174,8 @@ class Process:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
-            ready = dict(poll.poll(left * 1000))
+            # No longer than the milliseconds that poll can count.
+            ready = dict(poll.poll(min(left, 1e6) * 1000))
             if self._output.fileno() in ready and not _keep(self._output, self._tail):
                 poll.unregister(self._output)
             if self._link.fileno() in ready:

@@ -13,7 +13,7 @@ import numpy as np
 
 from .capabilities import capabilities, save_copy, twin, watch
 from .counter import count_beyond
-from .frames import LENGTHS, Observations, frame, pack, unpack
+from .frames import LENGTHS, Observations, exactly, frame, pack, unpack
 from .importing import import_port
 from .layouts import Layout
 from .protocol import Port, PortError, RaisedError, RefusalError, asking, describe, greet, take_step
@@ -60,7 +60,7 @@ class Server:
         # What the judge can import, the port can, behind what is installed here.
         sys.path += [entry for entry in header["path"] if entry not in sys.path]
         with np.errstate(all="ignore"):
-            port = import_port(header["how"])
+            port = import_port(header["how"], header["device"])
         self._ports = [_Opened(port)]
         yield {"ok": True, "capabilities": asdict(capabilities(port))}, b""
 
@@ -182,21 +182,11 @@ def _groups(header: dict[str, Any], body: bytes) -> tuple[list[int], list[dict[s
 
 def _receive(link: socket.socket) -> tuple[bytes, bytes] | None:
     """Header and body of a request, or None once the judge has gone."""
-    lengths = _exactly(link, LENGTHS.size)
+    lengths = exactly(link, LENGTHS.size)
     if lengths is None:
         return None
-    header, body = (_exactly(link, n) for n in LENGTHS.unpack(lengths))
+    header, body = (exactly(link, n) for n in LENGTHS.unpack(lengths))
     return None if header is None or body is None else (header, body)
-
-
-def _exactly(link: socket.socket, count: int) -> bytes | None:
-    out = bytearray()
-    while len(out) < count:
-        part = link.recv(min(count - len(out), 1 << 20))
-        if not part:
-            return None
-        out += part
-    return bytes(out)
 
 
 def main() -> None:

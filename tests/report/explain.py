@@ -1,4 +1,4 @@
-"""What every id means that an output prints."""
+"""Explanations of every id that an output prints."""
 
 import difflib
 import re
@@ -76,7 +76,7 @@ def overview() -> Iterator[str]:
 
 
 def explain(ident: str) -> list[str] | None:
-    """All that is known of an id; None where nothing is.
+    """Full explanation of an id, or None if the id is unknown.
 
     Parameters
     ----------

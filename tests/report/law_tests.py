@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import pytest
 
 from ..ports.loading import load
+from ..ports.process import Limits
 from ..ports.protocol import Hello, PortError, greet
 from ..verify.result import Options, Result
 from ..verify.run import no_verdict, verify
@@ -19,14 +20,14 @@ from .text import Line, Merged, deviation, render
 class Judged:
     """The port under test, judged in one dtype after the other as tests ask for them."""
 
-    def __init__(self, name: str, options: Options) -> None:
+    def __init__(self, name: str, options: Options, limits: Limits | None = None) -> None:
         self.name, self.options = name, options
         self._results: dict[str, Result] = {}
         self._port: Any = None
         self._hello: Hello | None = None
         self.error = ""
         try:
-            self._port = load(name)
+            self._port = load(name, limits=limits)
             self._hello = greet(self._port)
         except PortError as error:
             self.error = str(error)
@@ -51,19 +52,15 @@ class Judged:
             if dtype not in self._results:
                 options = replace(self.options, dtypes=(dtype,))
                 self._results[dtype] = verify(self._port, self.name, options)
-        results = [self._results[dtype] for dtype in dtypes]
-        whole = replace(
-            results[0],
-            options=self.options,
-            dtypes=[found for result in results for found in result.dtypes],
-            findings=[finding for result in results for finding in result.findings],
-            seconds=sum(result.seconds for result in results),
-            error="; ".join(dict.fromkeys(r.error for r in results if r.error)),
-        )
+        whole = no_verdict(self.name, self.options, "")
+        for dtype in dtypes:
+            one = self._results[dtype]
+            whole.hello, whole.kind, whole.isolated = one.hello, one.kind, one.isolated
+            whole.take(one)
         return build(whole)
 
     def diagnosis(self) -> dict[str, Any] | None:
-        """What the terminal summary says of all that was judged; None where nothing was."""
+        """Terminal summary of everything that was judged, or None."""
         if not (self.error or self.seen):
             return None
         lines = [line.text for line in _ending(self.report(self.seen))]

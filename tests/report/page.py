@@ -6,6 +6,7 @@ from typing import Any
 
 from asgd.spec import EQUATIONS
 
+from . import fingerprint
 from .drawing import drawings, short
 from .model import Report
 from .statements import should
@@ -68,6 +69,7 @@ def _environment() -> Any:
         "digits": _digits,
         "drawings": drawings,
         "equations": EQUATIONS,
+        "fingerprint": fingerprint.lines,
         "numbers": numbers,
         "place": place,
         "readout": readout,

@@ -6,9 +6,12 @@ from typing import Any, NamedTuple
 
 from asgd.spec import CONVENTIONS
 
+from ..ports.text import printable
+from . import fingerprint
 from .model import WORDS, Deviation, DtypeReport, Law, Number, Report
 
 WIDTH = 80
+_SHOWN = 60  # characters of what was raised, where it stands for a number
 
 
 class Line(NamedTuple):
@@ -66,6 +69,7 @@ def render(report: Report, width: int = WIDTH) -> Iterator[Line]:
         if found.conforms_under is not None:
             yield Line(f"{dtype} conforms under --policy {found.conforms_under}")
     yield from _readouts(report)
+    yield from fingerprints(report, width)
     yield from _waivers(report, width)
     for finding in report.findings:
         yield from map(Line, wrapped(f"finding {finding.id}: {finding.text}", width=width))
@@ -199,6 +203,8 @@ def deviation(one: Merged, width: int = WIDTH, *, brief: bool = False) -> list[s
 def place(one: Deviation) -> str:
     """Where a deviation shows first."""
     first = one.evidence.first_divergence
+    if first.raised is not None:
+        return f"in step {first.step}, in {first.dtype}" if first.step else f"in {first.dtype}"
     text = f"{first.quantity} at step {first.step}"
     if one.evidence.parameters > 1:
         text += f", parameter {first.parameter}"
@@ -236,6 +242,8 @@ def _hyper(values: Mapping[str, Number]) -> str:
 def numbers(one: Deviation) -> list[str]:
     """What the number should be, and what it is."""
     first = one.evidence.first_divergence
+    if first.raised is not None:
+        return [f"got   {printable(first.raised, _SHOWN)}"]
     lines = [f"exact {first.expected.lo_decimal}", f"got   {first.got.decimal}  {first.got.hex}"]
     if first.error_ulp is not None and first.error_bounds is not None:
         size = f"off by {first.error_ulp:.3g} ulp"
@@ -292,6 +300,14 @@ def readout(dtype: str, found: Mapping[str, Any]) -> Iterator[str]:
         yield f"  weights of theta_0, theta_1, ... in the average after {steps} steps (t0={t0})"
         weights = " ".join(f"{float.fromhex(w):.4f}" for w in found["weights"])
         yield from wrapped(weights, "  ", "")
+
+
+def fingerprints(report: Report, width: int = WIDTH) -> Iterator[Line]:
+    """Evaluation orders that give a port's bits."""
+    for dtype, found in (report.fingerprint or {}).items():
+        yield Line("")
+        for line in fingerprint.lines(dtype, found):
+            yield from map(Line, wrapped(line, "", " " * 11, width))
 
 
 def summary_rows(report: Report) -> Sequence[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from asgd.spec import EQUATIONS, FAULTS, Convention
 
 from ..diagnosis.convention import Identity
+from ..diagnosis.fingerprint import Summary
 from ..diagnosis.impulse_response import Readout
 from ..diagnosis.series import Series
 from ..laws.equations import LAWS
@@ -123,6 +124,7 @@ class DtypeResult:
     floor: int = 0
     readout: Readout | None = None
     series: Series | None = None
+    fingerprint: Summary | None = None
     findings: tuple[Finding, ...] = ()
     # A looser policy under which nothing deviates, where that is known.
     conforms_under: str = ""
@@ -179,7 +181,7 @@ class DtypeResult:
 
     @property
     def short(self) -> bool:
-        """Whether fewer checks ran than had to."""
+        """Whether fewer scenarios ran than must."""
         run = sum(o.scenarios for o in self.outcomes if o.law.key in LAWS)
         return not self.deviations and run < self.floor
 
@@ -212,7 +214,9 @@ class Result:
     interrupted : bool
         Whether it was interrupted.
     isolated : bool
-        Whether the port ran in a process of its own.
+        Whether the port ran in another process.
+    transcript : tuple of bytes
+        The requests up to the one at which a program broke down.
     """
 
     port: str
@@ -226,6 +230,22 @@ class Result:
     error: str = ""
     interrupted: bool = False
     isolated: bool = False
+    transcript: tuple[bytes, ...] = ()
+
+    def broke(self, error: Exception, port: Any = None) -> None:
+        """Note how the port first broke down, and the requests that led to it."""
+        if not self.error:
+            self.error = str(error)
+            self.transcript = tuple(getattr(port, "transcript", ()))
+
+    def take(self, other: "Result") -> None:
+        """Add what another run found in other dtypes."""
+        self.dtypes += other.dtypes
+        self.findings += other.findings
+        self.seconds = max(self.seconds, other.seconds)
+        self.interrupted |= other.interrupted
+        if not self.error:
+            self.error, self.transcript = other.error, other.transcript
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows; None leaves it to the plain text."""

@@ -10,6 +10,7 @@ from asgd.spec import EQUATIONS, FAULTS, Hyperparameters, policy
 from ..diagnosis.bias import biases
 from ..diagnosis.convention import find_identity
 from ..diagnosis.effective_gradient import in_gradient
+from ..diagnosis.fingerprint import Fingerprint, fingerprint, lives
 from ..diagnosis.impulse_response import read_out
 from ..diagnosis.lifecycle import interruption, lifecycle_fault
 from ..diagnosis.limits import spoiled_average, stopped_counter
@@ -25,6 +26,7 @@ from ..laws.outcome import LEVELS, Failure, Finding, Outcome, Subject, looser
 from ..laws.scale import hold_equation
 from ..ports.capabilities import capabilities
 from ..ports.layouts import possible
+from ..ports.process import LimitError
 from ..ports.protocol import Hello, Port, PortError, RaisedError, greet
 from ..ports.scenario import Add, Step, drive, single
 from .coverage import without_laws
@@ -79,9 +81,9 @@ def verify(
     result = result or Result(name, unknown(name), options)
     result.kind, result.isolated = known.kind or "port", known.isolated
     try:
-        _verify(port, result, progress or _nothing)
+        _verify(port, result, options.dtypes, progress or _nothing)
     except PortError as error:
-        result.error = str(error)
+        result.broke(error, port)
     finally:
         result.seconds = time.monotonic() - start
     return result
@@ -101,14 +103,29 @@ def _nothing(what: str, share: float) -> None:
     pass
 
 
-def _verify(port: Port, result: Result, progress: Progress) -> None:
+def chosen_dtypes(hello: Hello, wanted: Sequence[str]) -> Sequence[str]:
+    """Dtypes to judge: those that are wanted, else all that the port has.
+
+    Raises
+    ------
+    PortError
+        If the port lacks one that is wanted.
+    """
+    absent = [dtype for dtype in wanted if dtype not in hello.dtypes]
+    if absent:
+        known = ", ".join(hello.dtypes)
+        raise PortError(f"the port has no {absent[0]}, only {known}")
+    return wanted or hello.dtypes
+
+
+def _verify(port: Port, result: Result, wanted: Sequence[str], progress: Progress) -> None:
+    """Judge a port in each dtype; where it breaks down in one, the next one is judged all the same.
+
+    A port that runs in another process has a fresh one for each dtype.
+    """
     options = result.options
     result.hello = greet(port)
-    chosen = options.dtypes or result.hello.dtypes
-    absent = [dtype for dtype in chosen if dtype not in result.hello.dtypes]
-    if absent:
-        known = ", ".join(result.hello.dtypes)
-        raise PortError(f"the port has no {absent[0]}, only {known}")
+    chosen = chosen_dtypes(result.hello, wanted)
     accepted = without_laws(options.without)
     today = result.started.date()
     held = tuple(w for w in options.waivers if not w.expired(today))
@@ -119,11 +136,18 @@ def _verify(port: Port, result: Result, progress: Progress) -> None:
         def tell(what: str, share: float, into: DtypeResult = into, number: int = number) -> None:
             progress(f"{into.dtype} {what}", (number + share) / len(chosen))
 
-        _verify_dtype(port, result.hello, into, options, tell)
-    try:
-        port.close()
-    except PortError as error:
-        result.findings.append(Finding("close-failed", f"close failed: {error}", {}))
+        try:
+            _verify_dtype(port, result.hello, into, options, tell)
+        except LimitError:
+            raise
+        except PortError as error:
+            result.broke(error, port)
+            continue
+        if result.isolated or dtype == chosen[-1]:
+            try:
+                port.close()
+            except PortError as error:
+                result.findings.append(Finding("close-failed", f"close failed: {error}", {}))
 
 
 def _verify_dtype(
@@ -157,12 +181,14 @@ def _verify_dtype(
     failures = [o.failure for o in into.outcomes if o.failure is not None]
     # No order of evaluation raises.
     failed = bool(failures) and not any(failure.raised for failure in failures)
-    form = right_form(subject) if failed and options.policy == "auto" else None
+    progress("diagnosis", _LIFECYCLE)
+    found = _fingerprint(subject)
+    form = right_form(subject, found) if failed and options.policy == "auto" else None
+    into.fingerprint = None if found is None else found.summary
     if form is not None:
         into.outcomes.clear()
         _verify_dtype(port, hello, into, replace(options, policy=form.name), progress)
         return
-    progress("diagnosis", _LIFECYCLE)
     raised = _raised(into.outcomes, into.dtype)
     try:
         into.deviations = [*raised, *_named(subject, into, broken, precision_only, lives, life)]
@@ -191,6 +217,14 @@ def _verify_dtype(
     )
     into.series = series(subject, [(d.id, d.equation, d.failure) for d in into.deviations])
     into.done = True
+
+
+def _fingerprint(subject: Subject) -> Fingerprint | None:
+    try:
+        runs = [(scenario, subject.trace(scenario)) for scenario in lives()]
+    except RaisedError:
+        return None
+    return fingerprint(runs, subject.convention, subject.dtype)
 
 
 def _raised(outcomes: Sequence[Outcome], dtype: str) -> list[Deviation]:
@@ -272,7 +306,7 @@ def _hold_equations(
         into.outcomes.append(outcome)
         if outcome.failure is None or outcome.failure.raised or subject.policy == loose:
             continue
-        # Would it hold with eta and mu in float32? Then that, and nothing else, is the matter.
+        # Would it hold with eta and mu in float32? Then only that is wrong.
         second = hold(
             law,
             replace(subject, policy=loose),
@@ -338,7 +372,7 @@ def _followed(lives: Sequence[Outcome]) -> int:
 
 
 def _not_linear(deviations: Sequence[Deviation]) -> list[Deviation]:
-    """The one thing to say of a port that is no linear rule, in the place of what is unknown."""
+    """The single deviation reported for a port that is not a linear rule."""
     first = next(d for d in deviations if d.id == UNKNOWN)
     title, does, fix = _say(NOT_LINEAR, first.equation)
     said = replace(first, id=NOT_LINEAR, title=title, does=does, fix=fix)
@@ -346,7 +380,7 @@ def _not_linear(deviations: Sequence[Deviation]) -> list[Deviation]:
 
 
 def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]:
-    """Deviations in the life of an optimizer; each law says itself what is the matter."""
+    """Deviations from laws of the lifecycle; each law explains its own."""
     deviations = []
     for outcome in lives:
         law, failure = outcome.law, outcome.failure
@@ -374,7 +408,7 @@ def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]
         )
     if any(d.law == "added" for d in deviations):
         deviations = [d for d in deviations if d.law != "resume" or not _joins(d.failure)]
-    # The others follow from it, or cannot be told from it.
+    # The others follow from it, or cannot be distinguished from it.
     return [d for d in deviations if d.id == "not-repeatable"] or deviations
 
 

@@ -77,6 +77,48 @@ def test_standard_output(where):
     assert code in {"0", "2"}
 
 
+SGD = (
+    "class ASGD:\n"
+    "    def __init__(self, params, lr=0.01, lambd=1e-4, alpha=0.75, t0=1e6, weight_decay=0):\n"
+    "        raise ValueError('never')\n"
+)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device")  # noqa: PTH110
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            "--quiet --json r.json > /dev/full",
+            "cannot write standard output: No space left on device",
+        ),
+        ("--json r.json >&-", "standard output is closed"),
+        ("--json r.json >&- 2>&- <&-", ""),
+        ("--json /dev/full --badge r.svg", "cannot write /dev/full: No space left on device"),
+        ("--json no/such.json", "cannot write no/such.json: No such file or directory"),
+        ("--json r.json --html ./r.json", "cannot write r.json: two options name it"),
+        ("--json mine.json", "mine.reproduce.py: asgd did not write it"),
+        ("--limit nan", "limit must be in (0, 1000000], got nan"),
+    ],
+)
+def test_what_cannot_be_written_is_said(words, said, tmp_path):
+    """The verdict comes, the other files are whole, and exit code 2 says what is missing."""
+    (tmp_path / "port.py").write_text(SGD)
+    (tmp_path / "mine.reproduce.py").write_text("precious")
+    command = f"{sys.executable} -m asgd verify port.py:ASGD {words}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    for path in tmp_path.glob("r.*"):
+        assert "could not be used as an optimizer" in path.read_text() or path.suffix == ".svg"
+    if "r.json" in words and "./" not in words:
+        assert (tmp_path / "r.json").exists()
+    assert (tmp_path / "mine.reproduce.py").read_text() == "precious"
+
+
 def test_a_file_is_whole_or_as_before(tmp_path, monkeypatch):
     """Where writing fails, what was there is still there, and nothing else."""
     path = tmp_path / "report.json"

@@ -1,19 +1,28 @@
 """The evaluation order of a port is told by its bits; fused operations are exact."""
 
+import shutil
+import subprocess
 from fractions import Fraction
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 from evaluation_orders import ORDERS, OrderPort
 
+import asgd.spec
+from asgd.fast import ASGD
 from asgd.reference import formats
 from asgd.reference.rounding import round_fraction
 from asgd.spec import CONVENTIONS
+from asgd.tests.diagnosis.fingerprint import fingerprint, lives
 from asgd.tests.faults.evaluation_orders import descents, means
 from asgd.tests.faults.evaluation_trees import Evaluation, polynomial, trees
-from asgd.tests.faults.fingerprint import fingerprint, lives
 from asgd.tests.faults.fused import fma
+from asgd.tests.ports.adapters import adapt
+from asgd.tests.ports.program import ProgramPort
 from asgd.tests.ports.scenario import drive
+from asgd.tests.report.fingerprint import fields, lines
 
 KNOWN = {
     "printed": ("(theta - eta * (grad + lambd * theta))", "(average - mu * (average - theta))"),
@@ -50,8 +59,8 @@ def test_the_order_is_found(name, dtype):
     found = fingerprint(runs(port, dtype), CONVENTIONS["documented"], dtype)
     assert found.reproduces
     update, average = KNOWN[name]
-    assert same(update) & {t for u in found.updates for t, _ in u.descents[True, False].alive}
-    assert average in {str(order) for order, _ in found.averages.alive}
+    assert same(update) & {order.rule for order in found.updates[True, False].alive}
+    assert average in {str(order.rule) for order in found.averages.alive}
 
 
 def same(text):
@@ -75,9 +84,8 @@ def test_what_no_order_gives_is_said_and_where(dtype):
     found = fingerprint([(scenario, wrong)], CONVENTIONS["documented"], dtype)
     assert not found.reproduces
     assert found.averages.alive
-    assert found.nearest is not None
-    assert found.nearest.first == (5, 0)
-    assert found.nearest.descents[True, False].nearest
+    assert found.updates[True, False].first == (1, 5)
+    assert found.updates[True, False].nearest
 
 
 def test_trees_are_all_different_and_all_right():
@@ -107,3 +115,60 @@ def test_fused_operations_round_once(dtype):
         for a, b, c, got in zip(x, y, z, fma(x, y, z), strict=True):
             exact = Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
             assert round_fraction(exact, fmt) == got
+
+
+def words(port, dtype, convention="documented"):
+    """What the report says of a port's orders."""
+    taken = [(scenario, drive(port, scenario, dtype)) for scenario in lives()]
+    found = fingerprint(taken, CONVENTIONS[convention], dtype)
+    assert found.reproduces
+    return list(lines(dtype, fields(found.summary)))
+
+
+@pytest.mark.parametrize("dtype", formats)
+def test_fast_is_reproduced(dtype):
+    """As `spec/kernels.md` says: eta and mean are rounded once, the decay joins the gradient."""
+    said = words(adapt(ASGD, "asgd.fast:ASGD"), dtype)
+    assert "correctly rounded" in said[1]
+    assert "theta - eta * (grad + theta * (lambd + weight_decay))" in said[2]
+    assert "the window" in said[3]
+
+
+STARTERS = Path(asgd.spec.__file__).parent / "ports"
+BUILDS = {
+    "asgd.c": ("cc", "-std=c99", "-O2", "-ffp-contract=off", "-lm"),
+    "fused.c": ("cc", "-std=c99", "-O3", "-mfma", "-ffp-contract=fast", "-lm"),
+    "asgd.rs": ("rustc", "-O"),
+}
+
+
+@pytest.mark.slow  # Compilers are started.
+@pytest.mark.parametrize("name", [*BUILDS, "asgd.mjs"])
+def test_the_examples_are_reproduced(name, tmp_path):
+    """With fused operations exactly where the compiler was told to fuse."""
+    source = STARTERS / name.replace("fused", "asgd")
+    argv = ["node", str(source)]
+    if name in BUILDS:
+        compiler, *flags = BUILDS[name]
+        argv = [str(tmp_path / "port")]
+        if shutil.which(compiler) is None:
+            pytest.skip(f"{compiler} is not installed")
+        subprocess.run([compiler, str(source), "-o", argv[0], *flags], check=True)
+    if shutil.which(argv[0]) is None:
+        pytest.skip(f"{argv[0]} is not installed")
+    port = ProgramPort(argv, timeout=60)
+    _, eta, theta, average = words(port, "float64")
+    port.close()
+    assert "theta - eta * ((grad + theta * weight_decay) + lambd * theta)" in theta
+    assert ("fma" in average) == (name == "fused.c")
+    assert eta.endswith("within 1 ulp")
+
+
+@pytest.mark.slow  # torch is imported.
+def test_torch_is_reproduced():
+    """Its loop and its foreach differ in the order, and in what is fused."""
+    torch = pytest.importorskip("torch")
+    for foreach, order in ((False, "theta * (1 - eta * lambd)"), (True, "fma(lambd, theta, ")):
+        port = adapt(partial(torch.optim.ASGD, foreach=foreach), "torch.optim:ASGD")
+        for dtype in formats:
+            assert order in words(port, dtype, "torch")[2]
