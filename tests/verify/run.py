@@ -200,8 +200,8 @@ def _verify_dtype(
         unnamed = [_unknown(equation, failure, into.dtype) for equation, failure in broken.items()]
         for o in lives:
             if o.failure is not None and not o.failure.raised:
-                found = _unknown("step", o.failure, into.dtype)
-                unnamed.append(replace(found, law=o.law.key))
+                named = _unknown("step", o.failure, into.dtype)
+                unnamed.append(replace(named, law=o.law.key))
         into.deviations = [*raised, *unnamed]
     if (
         broken
