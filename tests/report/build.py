@@ -253,7 +253,7 @@ def divergence(failure: Failure, equation: str, dtype: str, policy_name: str) ->
         quantity=judgement.quantity,
         equation=EQUATIONS[equation].id,
         # What raises has no number, and no number is expected of it.
-        expected=_ANY if failure.raised else expected(judgement.exact),
+        expected=_ANY if failure.raised else expected(judgement.exact, judgement.wanted),
         got=number(judgement.got),
         error_ulp=finite(judgement.error_ulp(arithmetic)),
         error_bounds=finite(judgement.error_bounds),
