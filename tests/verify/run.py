@@ -18,6 +18,7 @@ from ..diagnosis.right_form import right_form
 from ..diagnosis.root_cause import RootCause, plain, root_causes
 from ..diagnosis.series import series
 from ..diagnosis.shrink import shrink
+from ..diagnosis.signs import one_sided
 from ..laws.equations import LAWS
 from ..laws.hold import hold
 from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL, LifecycleLaw, hold_life
@@ -362,6 +363,8 @@ def _findings(
     theta = {"gradient", "step_size", "descend", "step"}
     if not any(d.equation in theta for d in deviations):
         findings += biases(subject)
+    if not deviations:
+        findings += one_sided(subject)
     return findings
 
 
