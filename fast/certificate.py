@@ -2,8 +2,8 @@
 
 The exact step size is enclosed by decimal arithmetic of P digits, and both ends are rounded to the
 target format; where they disagree, P is doubled (Ziv's strategy). It ends: either the exact value
-is no tie between two floats, and then the enclosure becomes narrow enough, or it is one, and that
-is decided with integers.
+is not a tie between two floats, and then the enclosure becomes narrow enough, or it is one, and
+integers decide it.
 """
 
 import decimal

@@ -111,7 +111,7 @@ def _is_regular(t: int, lr: float, lambd: float, alpha: float) -> bool:
 def _is_sure(down: float, up: float) -> bool:
     """Whether every number between two float64 numbers rounds to the same float32 number.
 
-    A float64 number that is no midpoint of two float32 numbers lies on the same side of all
+    A float64 number that is not a midpoint of two float32 numbers lies on the same side of all
     midpoints as whatever was rounded to it.
     """
     return not (_is_midpoint(down) or _is_midpoint(up)) and bool(np.float32(down) == np.float32(up))

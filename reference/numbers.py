@@ -13,8 +13,8 @@ PRECISION = 256
 class Real(Protocol):
     """A number of arbitrary precision: an mpmath ``mpf``, or an `Enclosure`.
 
-    A Python float is no Real (its arithmetic does not accept one), so a float that leaks into the
-    equations is a type error; `real` and `Enclosure.of` take one in, exactly.
+    A Python float is not a Real (its arithmetic does not accept one), so a float in the equations
+    is a type error; `real` and `Enclosure.of` take one in, exactly.
     """
 
     def __add__(self, other: "Real | int", /) -> "Real": ...

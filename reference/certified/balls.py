@@ -118,7 +118,7 @@ class Values:
     rounded : (n,) of the dtype asked for
         Correctly rounded; nan where it is undecided.
     undecided : (n,) bool
-        Where the correctly rounded value is not known. That is no result, and never a pass.
+        Where the correctly rounded value is not known. That is not a result, and never a pass.
     """
 
     rounded: NDArray[Any]

@@ -219,7 +219,7 @@ class Enclosure:
     def _lift(self, other: Any) -> "Enclosure | None":
         if isinstance(other, Enclosure):
             return other
-        # A float is no exact Real: it comes in through `of` or not at all.
+        # A float is not an exact Real: it comes in through `of` or not at all.
         return Enclosure.of(other, self.precision) if isinstance(other, int | Fraction) else None
 
     def _sign_of_difference(self, other: Any) -> int:
@@ -344,7 +344,7 @@ def decide(
     Returns
     -------
     float or None
-        None means *undecided*, and is no result: the exact value may be a tie.
+        None means *undecided*, and not a result: the exact value may be a tie.
     """
     while precision <= highest:
         with suppress(TooWideError):

@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ports.add_argument("--file", type=Path, default=Path("spec/ports.md"))
     ports.add_argument("names", nargs="*", help="ports to verify; default: all that are installed")
     commands.add_parser("truth", help="time certified trajectories beside mpmath")
-    commands.add_parser("separations", help="measure how surely known faults are told apart")
+    commands.add_parser("separations", help="measure how reliably known faults are distinguished")
     given, rest = parser.parse_known_args(argv)
     if rest and given.command != "separations":
         parser.error(f"unknown arguments: {' '.join(rest)}")

@@ -170,7 +170,7 @@ def document(rule: Convention) -> dict[str, Any]:
             case(slug, comment, scenario, rule, dtype)
             for dtype in formats
             for slug, (comment, scenario) in cases().items()
-            # What becomes of a sum that is no mean when t0 changes is nowhere said.
+            # No document says what becomes of a sum that is not a mean when t0 changes.
             if not (rule.divisor == "t-t0" and slug == UNSAID)
         ],
     }

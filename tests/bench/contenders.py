@@ -154,7 +154,7 @@ class Copy:
         self.pool = ThreadPoolExecutor(cores)
 
     def set_grads(self, grads: Arrays) -> None:
-        """Gradients are no matter here."""
+        """Gradients do not matter here."""
 
     def step(self) -> None:
         """Copy."""

@@ -36,7 +36,11 @@ def main() -> None:
     except ImportError:
         print('the asgd command needs its extra: pip install "asgd[report]"', file=sys.stderr)  # noqa: T201
         sys.exit(2)
-    from .guard import debug, guarded  # noqa: PLC0415 - only with the extra
+    try:
+        from .guard import debug, guarded  # noqa: PLC0415 - only with the extra
+    except Exception as error:  # noqa: BLE001 - without the guard, its exit code still holds
+        print(f"asgd: asgd itself failed: {error}; is it fully installed?", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
 
     def run() -> object:
         from .cli import cli, split_program  # noqa: PLC0415 - a signal meanwhile is handled

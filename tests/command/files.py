@@ -1,4 +1,4 @@
-"""Files that the user names: seen to be writable before the work, and replaced as a whole."""
+"""Files that the user names: checked before the work, replaced atomically."""
 
 import contextlib
 import os

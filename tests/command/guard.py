@@ -1,17 +1,19 @@
 """The outermost guard: whatever happens in a command is one line and an exit code."""
 
 import contextlib
+import io
 import signal
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
 
 import click
 
 from ..ports.interruption import Interrupted, listen, received
 from ..ports.protocol import describe
-from ..ports.text import printable
+from ..ports.text import escaped, printable
 from .exit_codes import NO_VERDICT
 from .output import accept_any_text, flush
 
@@ -27,7 +29,7 @@ def debug(*, on: bool) -> None:
 
 
 def show_traceback() -> None:
-    """Show the traceback of the exception in hand, where `--debug` asks for it."""
+    """Show the traceback of the current exception if `--debug` is given."""
     if _debugging:
         traceback.print_exc()
 
@@ -42,7 +44,7 @@ def guarded(run: Run) -> NoReturn:
     except click.exceptions.Exit as error:
         code = error.exit_code
     except click.ClickException as error:
-        code = _complain(error.show)
+        code = _complain(partial(_show, error))
     except Interrupted as error:
         code, text = 128 + error.number, str(error)
         _complain(lambda: _say(text))
@@ -64,12 +66,19 @@ def _own(error: BaseException) -> str:
     return f"asgd itself failed: {describe(error)}; --debug shows where"
 
 
+def _show(error: click.ClickException) -> None:
+    """Show a usage error; what it repeats of the command line may hold anything."""
+    out = io.StringIO()
+    error.show(out)
+    click.echo(escaped(out.getvalue().rstrip("\n")), err=True)
+
+
 def _say(text: str) -> None:
     click.echo(f"asgd: {printable(text)}", err=True)
 
 
 def _complain(say: Callable[[], object]) -> int:
-    """Say it where standard error takes it; the exit code of no verdict."""
+    """Print a line to standard error if possible; return the exit code of no verdict."""
     with contextlib.suppress(OSError, ValueError):
         say()
     return NO_VERDICT

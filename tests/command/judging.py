@@ -1,4 +1,4 @@
-"""Judge what the command line names; a run that cannot begin has a result too."""
+"""Judge what the command line names; a run that cannot begin also has a result."""
 
 import shlex
 from collections.abc import Callable, Sequence
@@ -64,7 +64,7 @@ def program_of(program: Sequence[str]) -> list[str]:
 def open_port(
     how: str, program: Sequence[str] | None, limits: Limits, *, in_process: bool = False
 ) -> Port:
-    """The port that an import path or a program stands for."""
+    """The port named by an import path or a program."""
     if program:
         return ProgramPort(program, limits=limits)
     return loading.load(how, in_process=in_process, limits=limits)
@@ -79,7 +79,7 @@ def judge(
     jobs: int | None = None,
     in_process: bool = False,
 ) -> Result:
-    """The result of a run, whatever ends it; signals that come later are noted alone."""
+    """The result of a run, however it ends; later signals are only recorded."""
     result = no_verdict(how, options, "")
     try:
         port = open_port(how, options.program, limits, in_process=in_process)

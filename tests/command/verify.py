@@ -24,7 +24,15 @@ from ..verify.result import Options, Result
 from ..verify.waivers import UNKNOWN, Waiver, WaiverError, waivers_text
 from .exit_codes import NO_VERDICT
 from .judging import judge, limit_options, name_port
-from .output import FORMS, Progress, check_writable, show_whole, write_files, write_summary
+from .output import (
+    FORMS,
+    Progress,
+    check_writable,
+    complain,
+    show_whole,
+    write_files,
+    write_summary,
+)
 from .reproducing import is_ours, playing, reproduction, reproduction_path
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -132,7 +140,7 @@ def verify_command(
     files = {"json": json_file, "junit": junit, "html": html, "badge": badge}
     own = reproduction_path(reproduce, json_file, program=program is not None)
     if own is not None and reproduce is None and not is_ours(own):
-        text = "it is no file of asgd; --reproduce names another one"
+        text = "asgd did not write it; choose another with --reproduce"
         raise click.UsageError(f"cannot write {printable(own)}: {text}")
     check_writable([*files.values(), own, suggest_waivers])
     progress = Progress(quiet=quiet)
@@ -160,7 +168,7 @@ def verify_command(
         errors += [f"interrupted by {Signals(received() or 0).name}"]
         errors += write_files(contents(_report(result, own if script else None)))
     for text in dict.fromkeys(filter(None, errors)):
-        click.echo(f"asgd: {text}", err=True)
+        complain(text)
     if result.interrupted:
         sys.exit(128 + (received() or SIGINT))
     sys.exit(NO_VERDICT if any(errors) else report.exit_code)

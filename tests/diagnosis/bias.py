@@ -5,7 +5,7 @@ every step errs alike, the port decays theta faster or slower than lambd says: t
 1 - lambd eta to float32 first, and that one error acts on every element at every step. It is
 reported as a finding with its size, apart from deviations.
 
-A correctly rounded step is no measure of what is right: where it takes few ulps from theta, or less
+A correctly rounded step does not define what is right: where it takes few ulps from theta, or less
 than one, it is biased itself (kernels.md, "The update"). So both ratios are given, and it is a
 finding only where they differ beyond chance, and the port's is the one farther from what is due.
 

@@ -1,7 +1,7 @@
 """Faults of precision: something is kept in fewer bits than the dtype has.
 
 That shows in the numbers themselves: those that are wrong have a few significant bits. And it is
-what is the matter only where they are also near what is due.
+what is wrong only where they are also near the right result.
 """
 
 import math

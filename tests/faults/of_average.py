@@ -107,7 +107,7 @@ def aliased(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper
 
 
 def swapped_inside(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
-    """The two weights swapped where the average is no copy of theta."""
+    """The two weights swapped where the average is not a copy of theta."""
     taken = truth.average(theta, average, mu=mu)
     return choose(mu < 1, taken, theta * 1.0)
 

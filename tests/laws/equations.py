@@ -29,7 +29,7 @@ def _judges(*quantities: str) -> Check:
 
 
 def _average(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Iterator[Judgement]:
-    """E5 with the weight measured; `literal`, which is no average, as its formula stands."""
+    """E5 with the weight measured; `literal`, which is not an average, by its formula."""
     if rule.convention.divisor == "t-t0":
         return judge(scenario, trace, rule, frozenset({"average"}))
     return judge_average(scenario, trace, rule)

@@ -56,7 +56,7 @@ def judged(blocks: Iterable[Block]) -> Iterator[Judgement]:
 
 
 def _judged(blocks: Sequence[Block]) -> Iterator[Judgement]:
-    """The filter first; what it leaves open, and all that fails, in integers."""
+    """Judge by the filter; judge what it leaves open, or what fails, in integers."""
     decided = iter(decide([block.query for block in blocks if block.query is not None]))
     for block in blocks:
         shares, allowed = next(decided) if block.query else ([math.nan] * len(block.got), [])

@@ -78,7 +78,7 @@ def _file(path: Path) -> Any:
     name = _name(path)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise PortError(f"cannot load {printable(path)}: it is no Python file")
+        raise PortError(f"cannot load {printable(path)}: it is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

@@ -1,5 +1,6 @@
 """Make the report of a result."""
 
+import dataclasses
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from ..diagnosis.impulse_response import Readout
 from ..laws.outcome import Failure, Outcome
 from ..laws.outcome import Finding as Found
 from ..ports.scenario import PausedScenario, Scenario, Set, Step
+from ..ports.text import escaped
 from ..verify import result as results
 from ..verify.coverage import (
     LAW_NAMES,
@@ -33,6 +35,7 @@ from .series import Rung, by_law, ladder, pictures
 from .statements import should
 
 _WORST: Sequence[Status] = ("broken", "undecided", "not observable", "skipped", "holds")
+_ANY = model.Interval("-inf", "inf", "-inf", "inf")
 _NOT_REACHED = "the run ended before"
 
 
@@ -54,7 +57,7 @@ def build(result: Result, script: str | None = None, play: str | None = None) ->
     worst = _worst(dtypes.values())
     findings = [f for found in dtypes.values() for f in found.findings]
     findings += [_finding(f) for f in result.findings]
-    return model.Report(
+    made = model.Report(
         verdict=result.verdict,
         port=model.Port(result.hello.name, result.hello.version, result.port, result.kind),
         dtypes=dtypes,
@@ -92,6 +95,24 @@ def build(result: Result, script: str | None = None, play: str | None = None) ->
         versions=versions(result.hello, ["torch"] if result.kind == "torch" else []),
         policy=worst.policy if worst else result.options.policy,
     )
+    clean: model.Report = _escaped(made)
+    return clean
+
+
+def _escaped(found: Any) -> Any:
+    """A part of a report whose texts can be shown anywhere, whoever wrote them."""
+    if isinstance(found, str):
+        return escaped(found)
+    if dataclasses.is_dataclass(found) and not isinstance(found, type):
+        given = {
+            f.name: _escaped(getattr(found, f.name)) for f in dataclasses.fields(found) if f.init
+        }
+        return dataclasses.replace(found, **given)
+    if isinstance(found, Mapping):
+        return {escaped(key): _escaped(entry) for key, entry in found.items()}
+    if isinstance(found, list):
+        return [_escaped(entry) for entry in found]
+    return tuple(map(_escaped, found)) if isinstance(found, tuple) else found
 
 
 def _worst(dtypes: Iterable[model.DtypeReport]) -> model.DtypeReport | None:
@@ -232,10 +253,12 @@ def divergence(failure: Failure, equation: str, dtype: str, policy_name: str) ->
         element=judgement.element,
         quantity=judgement.quantity,
         equation=EQUATIONS[equation].id,
-        expected=expected(judgement.exact),
+        # What raises has no number, and no number is expected of it.
+        expected=_ANY if failure.raised else expected(judgement.exact),
         got=number(judgement.got),
         error_ulp=finite(judgement.error_ulp(arithmetic)),
         error_bounds=finite(judgement.error_bounds),
+        raised=failure.raised or None,
     )
 
 

@@ -176,7 +176,7 @@ def _weights(dtype: str, against: str, found: Weights) -> Picture:
                 shapes.append(Shape("text", {"class": "bad", "x": left, "y": _TOP + 8}, "!"))
                 continue
             top, zero = sorted((axes.y(x), axes.y(0.0)))
-            # The rounding of the solution is no weight.
+            # A weight this small is rounding in the solution.
             if zero - top >= 0.2:
                 box = {"x": left, "y": top, "width": width, "height": round(zero - top, 1)}
                 shapes.append(Shape("rect", {"class": kind, **box}))

@@ -24,7 +24,7 @@ WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Port:
-    """The port: what it calls itself, how it was named, and its make."""
+    """The port: its name and version, and how the user named it."""
 
     name: str
     version: str
@@ -52,7 +52,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Divergence:
-    """The first wrong number of a deviation."""
+    """The first wrong number of a deviation, or what was raised in its place."""
 
     dtype: Dtype
     step: Count
@@ -64,6 +64,7 @@ class Divergence:
     got: Number
     error_ulp: Size | None
     error_bounds: Size | None
+    raised: str | None = None
 
 
 @dataclass(frozen=True)
@@ -214,7 +215,7 @@ class Waived:
 
 @dataclass(frozen=True)
 class Waivers:
-    """The waivers of the run: in use, of nothing that was seen, and past their last day."""
+    """The waivers of the run: applied, stale and expired."""
 
     applied: tuple[Waived, ...]
     stale: tuple[Waived, ...]
@@ -223,7 +224,7 @@ class Waivers:
 
 @dataclass(frozen=True)
 class Checks:
-    """Scenarios that ran, and how many had to."""
+    """Number of scenarios that ran, and the least that must."""
 
     run: Count
     passed: Count

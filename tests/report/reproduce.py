@@ -52,7 +52,7 @@ def script(
     lag: int = 0,
     device: str = "cpu",
 ) -> str | None:
-    """Python script that shows ``failure``, or None where the port is no optimizer class.
+    """Python script that shows ``failure``, or None unless the port is an optimizer class.
 
     Parameters
     ----------
@@ -85,6 +85,7 @@ def script(
         "dtype": dtype,
         "device": device,
         "mode": law if law in _MODES else "plain",
+        "raised": failure.raised,
         "quantity": "grad" if quantity == "gradient" and law else quantity,
         "parameter": judgement.parameter,
         "element": judgement.element,

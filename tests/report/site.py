@@ -51,7 +51,7 @@ def site(reports: Sequence[Report]) -> Mapping[str, str]:
 
 
 def _path(report: Report, taken: set[str]) -> str:
-    """A path for a report's page that no other has."""
+    """A unique path for a report's page."""
     words = re.sub(r"[^a-z0-9]+", "-", f"{report.port.name} {report.date[:10]}".lower())
     name = words.strip("-")[-60:].strip("-") or "report"
     path, number = f"{PAGES}/{name}.html", 1

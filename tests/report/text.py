@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 
 from asgd.spec import CONVENTIONS
 
+from ..ports.text import printable
 from . import fingerprint
 from .model import WORDS, Deviation, DtypeReport, Law, Number, Report
 
 WIDTH = 80
+_SHOWN = 60  # characters of what was raised, where it stands for a number
 
 
 class Line(NamedTuple):
@@ -201,6 +203,8 @@ def deviation(one: Merged, width: int = WIDTH, *, brief: bool = False) -> list[s
 def place(one: Deviation) -> str:
     """Where a deviation shows first."""
     first = one.evidence.first_divergence
+    if first.raised is not None:
+        return f"in step {first.step}, in {first.dtype}" if first.step else f"in {first.dtype}"
     text = f"{first.quantity} at step {first.step}"
     if one.evidence.parameters > 1:
         text += f", parameter {first.parameter}"
@@ -238,6 +242,8 @@ def _hyper(values: Mapping[str, Number]) -> str:
 def numbers(one: Deviation) -> list[str]:
     """What the number should be, and what it is."""
     first = one.evidence.first_divergence
+    if first.raised is not None:
+        return [f"got   {printable(first.raised, _SHOWN)}"]
     lines = [f"exact {first.expected.lo_decimal}", f"got   {first.got.decimal}  {first.got.hex}"]
     if first.error_ulp is not None and first.error_bounds is not None:
         size = f"off by {first.error_ulp:.3g} ulp"

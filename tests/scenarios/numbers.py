@@ -63,7 +63,7 @@ def rate(dtype: str, code: int, *, zeros: int = 0) -> float:
     It is a float64 number, whatever the dtype: a port takes it exactly, or rounds it once.
     """
     code, chance = divmod(code, 64)
-    # The code 0 is no zero: a failure is shrunk to a step that moves.
+    # The code 0 does not mean zero: a failure is shrunk to a step that moves.
     if chance >= 64 - zeros:
         return 0.0
     code, kind = divmod(code, 8)

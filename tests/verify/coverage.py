@@ -23,7 +23,7 @@ _PYTHON = ("numpy", "torch", "functional")
 
 
 class WithoutError(ValueError):
-    """`--without` names what is no law."""
+    """`--without` names something that is not a law."""
 
 
 def without_laws(names: Iterable[str]) -> frozenset[str]:

@@ -65,7 +65,7 @@ def verify_in_jobs(
     limits : Limits
         What the port may take.
     jobs : int, optional
-        Dtypes at once; as many as there are cores, where nothing is said.
+        Dtypes at once; by default one for each core.
     progress : callable, optional
         Told about each part of the run.
     """

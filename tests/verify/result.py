@@ -181,7 +181,7 @@ class DtypeResult:
 
     @property
     def short(self) -> bool:
-        """Whether fewer checks ran than had to."""
+        """Whether fewer scenarios ran than must."""
         run = sum(o.scenarios for o in self.outcomes if o.law.key in LAWS)
         return not self.deviations and run < self.floor
 

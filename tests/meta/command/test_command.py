@@ -210,3 +210,11 @@ def test_without_the_extra(tmp_path):
     done = run(tmp_path, "verify")
     assert done.returncode == 2
     assert done.stderr == 'the asgd command needs its extra: pip install "asgd[report]"\n'
+
+
+def test_a_damaged_installation(tmp_path):
+    """A failing import of our own is no verdict either, in one line."""
+    (tmp_path / "numpy.py").write_text("raise ImportError('numpy is damaged')")
+    done = run(tmp_path, "verify")
+    assert done.returncode == 2
+    assert done.stderr == ("asgd: asgd itself failed: numpy is damaged; is it fully installed?\n")

@@ -97,7 +97,7 @@ SGD = (
         ("--json /dev/full --badge r.svg", "cannot write /dev/full: No space left on device"),
         ("--json no/such.json", "cannot write no/such.json: No such file or directory"),
         ("--json r.json --html ./r.json", "cannot write r.json: two options name it"),
-        ("--json mine.json", "mine.reproduce.py: it is no file of asgd"),
+        ("--json mine.json", "mine.reproduce.py: asgd did not write it"),
         ("--limit nan", "limit must be in (0, 1000000], got nan"),
     ],
 )

@@ -17,9 +17,8 @@ from asgd.tests.laws.outcome import Subject
 from asgd.tests.ports.protocol import greet
 from asgd.tests.report.as_json import to_json
 from asgd.tests.report.build import build
-from asgd.tests.report.compare import UnusableError
 from asgd.tests.report.drawing import drawings
-from asgd.tests.report.from_json import load
+from asgd.tests.report.from_json import UnusableError, load
 from asgd.tests.report.page import page
 from asgd.tests.report.series import pictures
 from asgd.tests.verify.result import Options
