@@ -132,12 +132,15 @@ def _dtype(found: DtypeResult, result: Result) -> model.DtypeReport:
     name = known.name if known is not None else None
     alike = {e.convention.name for e in identity.explanations} if identity else set()
     theta = name if len(alike) <= 1 else None
+    average = name
+    if identity is not None and known is None:
+        theta, average = identity.parts.theta, identity.parts.average
     hidden = found.unobserved
     detectable = detectable_in(found.dtype, found.outcomes, result.hello)
     return model.DtypeReport(
         verdict=found.verdict,
         convention=name if whole else None,
-        convention_parts=model.ConventionParts(theta, name if whole else None),
+        convention_parts=model.ConventionParts(theta, average if whole else None),
         judged_against=identity.convention.name if identity else None,
         also_fits=identity.also if identity else (),
         policy=found.policy,
