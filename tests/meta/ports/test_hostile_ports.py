@@ -49,6 +49,29 @@ ENDS = {
     "AnswersText": "average must be",
     "AnswersWide": "average must be",
     "AnswersObjects": "average must be",
+    "AnswersHuge": "average must be",
+    "AnswersSlowly": "no answer within",
+    "AnswersExit": "SystemExit: 0",
+    "AnswersComplex": "average must be",
+    "AnswersRecords": "average must be",
+    "AnswersBackwards": "average must be",
+    "ForksTwice": "no answer within",
+    "RaisesGroup": "BaseExceptionGroup",
+    "RaisesGeneratorExit": "GeneratorExit",
+    "RaisesPortError": "forged\\x1b[31m",
+    "ClosesPipe": "instead of answering",
+    "ReplacesPipe": "instead of answering",
+    "SpendsTime": "was ended by SIGXCPU",
+    "DumpsLater": "ended with exit code 1",
+    "PatchesJson": "instead of answering",
+    "ClearsModules": "SystemExit: 0",
+    "Terminates": "was ended by SIGTERM",
+    "Hangups": "was ended by SIGHUP",
+    "Quits": "was ended by SIGQUIT",
+    "ExitsHuge": "ended with exit code 255",
+    "StopsItsSupervisor": "no answer within",
+    "JoinsForever": "no answer within",
+    "ExecsPython": "ended with exit code 0",
 }
 """No verdict: what is said."""
 
@@ -59,6 +82,20 @@ RAISES = (
     "RaisesMemory",
     "EatsAddressSpace",
     "Shrinks",
+    "RaisesStop",
+    "RaisesRefusal",
+    "RaisesItself",
+    "RaisesUnicode",
+    "RaisesAssertion",
+    "RaisesWarning",
+    "RaisesTimeout",
+    "RaisesImport",
+    "PatchesNumpy",
+    "Traces",
+    "AnswersNothing",
+    "AnswersGenerator",
+    "AnswersForever",
+    "AnswersItself",
 )
 """An exception, where a plain run works."""
 
@@ -73,6 +110,35 @@ JUDGED = (
     "LeavesChildren",
     "LeavesDaemons",
     "ChangesFolder",
+    "ForksBoth",
+    "ForksOnce",
+    "PatchesJudge",
+    "WritesForever",
+    "KeepsThreads",
+    "DeletesFolder",
+    "Finalizes",
+    "Deaf",
+    "ReplacesStreams",
+    "ChangesLocale",
+    "StopsCollecting",
+    "WarnsAlways",
+    "Profiles",
+    "FewFiles",
+    "NoCore",
+    "Nice",
+    "OwnGroup",
+    "Umask",
+    "Hooks",
+    "SwitchesFast",
+    "Excepts",
+    "UsesSockets",
+    "Decimal",
+    "Precision",
+    "PrintsOptions",
+    "Seeds",
+    "AnswersMasked",
+    "AnswersLies",
+    "AnswersReadOnly",
 )
 """Right ports with bad manners, which have their verdict."""
 
@@ -144,6 +210,18 @@ def test_an_exception_is_told(name):
 def test_bad_manners_cost_no_verdict(name):
     """A right port is seen in full, whatever else it does."""
     assert len(run(name, timeout=20.0)) == LONG.steps
+
+
+@pytest.mark.sample(4)
+@pytest.mark.parametrize("name", hostile_ports.MODULES)
+def test_a_file_that_cannot_be_a_port_is_told(name, tmp_path):
+    """Whatever its import does, there is one message, in time."""
+    source, words = hostile_ports.MODULES[name]
+    (tmp_path / "port.py").write_text(source)
+    with pytest.raises(PortError) as caught:
+        load(f"{tmp_path / 'port.py'}:Port", limits=Limits(0.3))
+    check_text(caught.value)
+    assert words in str(caught.value)
 
 
 def test_the_run_has_a_limit():
