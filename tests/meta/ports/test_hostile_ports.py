@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import hostile_acts
 import hostile_ports
 import pytest
 
@@ -15,6 +16,7 @@ from asgd.tests.ports.scenario import Scenario, drive
 from asgd.tests.verify.run import PLAIN
 
 FILE = Path(hostile_ports.__file__)
+ACTS = Path(hostile_acts.__file__)
 LONG = Scenario(PLAIN.groups, PLAIN.events * 10)
 
 ENDS = {
@@ -158,7 +160,8 @@ def check_text(error):
 def run(name, **limits):
     """Put a port through many steps, in a child."""
     limits.setdefault("timeout", 0.4)
-    port = load(f"{FILE}:{name}", limits=Limits(**limits))
+    file = FILE if name in vars(hostile_ports) else ACTS
+    port = load(f"{file}:{name}", limits=Limits(**limits))
     try:
         seen = drive(port, LONG, "float64")
     finally:
@@ -175,7 +178,7 @@ def test_every_port_is_tried():
     """No class of the fixture is forgotten."""
     made = {
         name
-        for name, value in vars(hostile_ports).items()
+        for name, value in (*vars(hostile_ports).items(), *vars(hostile_acts).items())
         if isinstance(value, type) and issubclass(value, hostile_ports.Hostile)
     }
     assert made - {"Hostile"} == {*ENDS, *RAISES, *JUDGED}
@@ -213,10 +216,10 @@ def test_bad_manners_cost_no_verdict(name):
 
 
 @pytest.mark.sample(4)
-@pytest.mark.parametrize("name", hostile_ports.MODULES)
+@pytest.mark.parametrize("name", hostile_acts.MODULES)
 def test_a_file_that_cannot_be_a_port_is_told(name, tmp_path):
     """Whatever its import does, there is one message, in time."""
-    source, words = hostile_ports.MODULES[name]
+    source, words = hostile_acts.MODULES[name]
     (tmp_path / "port.py").write_text(source)
     with pytest.raises(PortError) as caught:
         load(f"{tmp_path / 'port.py'}:Port", limits=Limits(0.3))
