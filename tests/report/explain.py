@@ -105,7 +105,7 @@ def _parts(ident: str) -> Iterator[Iterator[str]]:
         yield _equation(name)
     law = {law.name: law for law in (*LIFECYCLE_LAWS.values(), REFUSAL)}.get(name)
     if law is not None:
-        rows = {"must hold": LAWS.get(name, ""), "broken means": law.title, "look at": law.mend}
+        rows = {"must hold": LAWS.get(name, ""), "broken means": law.title, "look at": law.fix}
         yield _rows(f"{name} (law of the lifecycle, E6)", rows)
     if name in FAULTS:
         fault = FAULTS[name]
@@ -113,7 +113,7 @@ def _parts(ident: str) -> Iterator[Iterator[str]]:
             "does": fault.instead,
             "should": should(fault.equation, fault.law),
             "shows": fault.shows,
-            "fix": fault.mend,
+            "fix": fault.fix,
             "law": fault.law or fault.equation,
             "needs": ", ".join(fault.needs),
             "dtype": fault.dtype,
