@@ -8,6 +8,7 @@ from pathlib import Path
 import hostile_acts
 import hostile_ports
 import pytest
+from memory_peak import bounded
 
 from asgd.tests.ports.loading import load
 from asgd.tests.ports.process import Limits
@@ -163,7 +164,8 @@ def run(name, **limits):
     file = FILE if name in vars(hostile_ports) else ACTS
     port = load(f"{file}:{name}", limits=Limits(**limits))
     try:
-        seen = drive(port, LONG, "float64")
+        with bounded():
+            seen = drive(port, LONG, "float64")
     finally:
         port._child.stop()
         # The last of them is ended by the kernel in its own time.
