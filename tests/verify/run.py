@@ -18,6 +18,7 @@ from ..diagnosis.right_form import right_form
 from ..diagnosis.root_cause import RootCause, plain, root_causes
 from ..diagnosis.series import series
 from ..diagnosis.shrink import shrink
+from ..diagnosis.signs import one_sided
 from ..laws.equations import LAWS
 from ..laws.hold import hold
 from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL, LifecycleLaw, hold_life
@@ -362,6 +363,8 @@ def _findings(
     theta = {"gradient", "step_size", "descend", "step"}
     if not any(d.equation in theta for d in deviations):
         findings += biases(subject)
+    if not deviations:
+        findings += one_sided(subject)
     return findings
 
 
@@ -388,7 +391,7 @@ def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]
             continue
         ident = lifecycle_fault(law.name, failure, subject)
         equation = equation_of(failure, subject) if law.truth else "step"
-        title, does, fix = law.title, "", law.mend
+        title, does, fix = law.title, "", law.fix
         if ident in FAULTS:
             equation = FAULTS[ident].equation
             title, does, fix = _say(ident, equation)
@@ -432,7 +435,7 @@ def _say(ident: str, equation: str) -> tuple[str, str, str]:
     """What is wrong, what the port does, and how to fix it."""
     if ident in FAULTS:
         fault = FAULTS[ident]
-        return fault.title, fault.instead, fault.mend
+        return fault.title, fault.instead, fault.fix
     entry = EQUATIONS[equation]
     return (
         f"{entry.name} does not follow {entry.id}, and no known fault fits",
