@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ Magnitude = TypeVar("Magnitude", float, NDArray[np.float64])
 POWER_ULP = 4.0
 """Error allowed to pow, exp and log, in ulp (tolerance.md, "What is reasonable")."""
 
+# Roundings of a monomial in scaled storage, at most, from what was shown before to what is shown.
+_SCALED_UPDATE, _SCALED_AVERAGE = 12, 16
 # Fewer than 100 float operations evaluate a bound, each within 2**-53: 2**-40 covers them.
 _UPWARD = 1 + 2.0**-40
 _LIMIT = 0.25
@@ -35,12 +37,44 @@ _LIMIT = 0.25
 _LARGEST_DISTANCE = 1.0
 
 
+class Storage(NamedTuple):
+    """What scaled storage has become after some steps (tolerance.md, "Scaled storage").
+
+    Attributes
+    ----------
+    decay : float
+        Upper bound of the last step's factor 1 - eta (lambd + weight_decay), in magnitude.
+    grown, shrunk : float
+        Upper bounds of the divisor of theta, and of its reciprocal, whenever it was 1 last.
+    share : float
+        Upper bound of the share of theta in the average, that which cancels included.
+    """
+
+    decay: float = 1.0
+    grown: float = 1.0
+    shrunk: float = 1.0
+    share: float = 1.0
+
+    def after(self, low: float, high: float, mu: float) -> "Storage":
+        """Storage after a step whose decay is from ``low`` to ``high`` in magnitude."""
+        if not low > 0:
+            return Storage(math.inf, math.inf, math.inf, math.inf)
+        share = 1.0 if mu == 1 else self.share * (1 - mu) / low + mu
+        return Storage(
+            high,
+            max(1.0, self.grown / low) * _UPWARD,
+            max(1.0, self.shrunk * high) * _UPWARD,
+            share * _UPWARD,
+        )
+
+
 @dataclass(frozen=True)
 class Arithmetic:
-    """Format of the parameters, and the policy that eta and mu are held to."""
+    """Format of the parameters, the policy, and under `scaled-storage` what is stored."""
 
     fmt: Format
     policy: Policy
+    storage: Storage | None = None
 
     @property
     def scalar(self) -> Format:
@@ -204,6 +238,12 @@ def descend_tolerance(
     rounds = (1 + some + both) * (theta + size * grad) + (3 + both) * size * pull * theta
     underflow = 4 * tiny * (1 + size) * (1 + theta + pull)
     factor = _inflate((4 + both) * u)
+    if arithmetic.storage is not None:
+        _, grown, shrunk, _ = arithmetic.storage
+        rounds = _SCALED_UPDATE * (theta + size * inner)
+        underflow = underflow * (4 * grown * shrunk)
+        fits &= 8 * grown * shrunk * (1 + size) * (grad + theta + pull + 1) < fmt.largest
+        factor = _inflate(_SCALED_UPDATE * u)
     bound = ((1 + u) * (shifted + u * rounds * factor + underflow) + u * updated) * _UPWARD
     within: Magnitude = _where(fits, bound)
     return within
@@ -218,6 +258,7 @@ def average_tolerance(
     mu: float,
     mu_error: float,
     arithmetic: Arithmetic,
+    previous: Magnitude | None = None,
 ) -> Magnitude:
     """Error allowed in the average after one step from exact inputs (tolerance.md, "The average").
 
@@ -235,6 +276,8 @@ def average_tolerance(
         From `averaging_weight_error`.
     arithmetic : Arithmetic
         Format and policy.
+    previous : Magnitude
+        Parameter before the step; scaled storage alone asks for it.
     """
     fmt, u, tiny = arithmetic.fmt, arithmetic.fmt.u, arithmetic.tiny
     average, theta = abs(average), abs(theta)
@@ -248,9 +291,21 @@ def average_tolerance(
     increment = 4 * mu * difference + (1 - mu) * average
     weighted = 4 * (1 - mu) * average + 2 * mu * theta
     retreat = 4 * (1 - mu) * difference
-    before = u * _larger(_larger(increment, weighted), retreat) + mu_error * mu * difference
-    underflow = 6 * tiny
-    factor = _inflate(6 * u + mu_error)
+    # The average times n, less itself, which cancels while n is small, and is exact where n is 1.
+    rebuilt = (mu < 1) * ((3 + 2 * mu) * average + 2 * mu * theta)
+    rounds: Any = _larger(_larger(increment, weighted), _larger(retreat, rebuilt))
+    underflow: Any = 6 * tiny
+    roundings = 6
+    if arithmetic.storage is not None and mu < 1:
+        decay, grown, shrunk, share = arithmetic.storage
+        assert previous is not None
+        moved = share * (theta + decay * abs(previous))
+        rounds = _larger(rounds, _SCALED_AVERAGE * ((1 - mu) * average + 7 * moved))
+        underflow = 16 * tiny * grown * shrunk * (1 + share) * (1 + theta + abs(previous))
+        fits &= 8 * grown * shrunk * (1 + moved + average) / mu < fmt.largest
+        roundings = _SCALED_AVERAGE
+    before = u * rounds + mu_error * mu * difference
+    factor = _inflate(roundings * u + mu_error)
     bound = ((1 + u) * (before * factor + underflow) + u * updated) * _UPWARD
     allowed: Magnitude = _where(fits, bound)
     return allowed

@@ -6,9 +6,10 @@ import pytest
 from pytest_asgd import keep, setting, settings
 
 from .ports.loading import DEFAULT
+from .ports.process import TIMEOUT
 from .ports.protocol import DTYPES
 from .report.law_tests import Judged
-from .verify.interface import options_of
+from .verify.interface import limits_of, options_of
 from .verify.waivers import WaiverError
 
 
@@ -26,9 +27,16 @@ def judged(request: pytest.FixtureRequest) -> Iterator[Judged]:
             without=settings(config, "without"),
             waive=setting(config, "waive", ""),
         )
+        limit, memory = (setting(config, name, "") for name in ("limit", "memory"))
+        limits = limits_of(
+            options,
+            float(setting(config, "timeout", str(TIMEOUT))),
+            float(limit) if limit else None,
+            float(memory) if memory else None,
+        )
     except (ValueError, WaiverError) as error:
         raise pytest.UsageError(f"asgd: {error}") from error
-    found = Judged(setting(config, "port", DEFAULT), options)
+    found = Judged(setting(config, "port", DEFAULT), options, limits)
     yield found
     diagnosis = found.diagnosis()
     if diagnosis is not None:

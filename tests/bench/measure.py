@@ -22,6 +22,7 @@ from asgd.reference.certified.trajectory import trajectory
 from asgd.reference.rounding import ulp
 
 from .contenders import ALONE, ALPHA, CONTENDERS, LAMBD, LR, Contender, resnet50
+from .results import SCHEMA
 
 SIZES = (10**3, 10**4, 10**5, 10**6, 10**7, 4 * 10**7)
 LIST = "161 tensors"
@@ -281,7 +282,7 @@ def report(
         }
         memories.append({"dtype": "float32", "averaging": averaging, "arrays": arrays})
     return {
-        "schema": "asgd-bench/1",
+        "schema": SCHEMA,
         "timings": timings,
         "accuracy": accuracies,
         "memory": memories,

@@ -16,8 +16,10 @@ from rich.table import Table
 from ..bench.contenders import available
 from ..bench.measure import LIST, SIZES, SMALL_LIST, Case, report
 from ..bench.plot import plot
+from ..bench.results import read
 from ..ports.protocol import DTYPES
 from . import files
+from .output import check_writable
 
 LAYOUTS = (*map(str, SIZES), SMALL_LIST, LIST)
 QUICK = ("1000", "100000", "10000000")
@@ -58,6 +60,7 @@ def bench_command(
     source: Path | None,
 ) -> None:
     """Time fast beside naive NumPy, torch (where it is installed) and copying, in one run."""
+    check_writable([json_file, plot_file])
     if quick:
         layouts, seconds = layouts or QUICK, min(seconds, 0.1)
     if source is None:
@@ -70,7 +73,10 @@ def bench_command(
         ]
         result = _measure(cases, seconds, compiled=compiled)
     else:
-        result = json.loads(source.read_text(encoding="utf-8"))
+        try:
+            result = read(source)
+        except ValueError as error:
+            raise click.UsageError(f"--from {source}: {error}") from error
     # Only a terminal has a width to fit into.
     show(result, Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH))
     if json_file is not None:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
-from ..report.compare import UnusableError, compare, read_report
+from ..report.compare import compare
 from ..report.explain import explain, nearest, overview
+from ..report.from_json import UnusableError, load
 from .bench import bench_command
 from .doctor import doctor_command
 from .exit_codes import NO_VERDICT
 from .init import init_command
-from .output import accept_any_text
+from .output import accept_any_text, complain
 from .site import site_command
 from .soak import soak
 from .verify import verify_command
@@ -56,7 +57,7 @@ def explain_command(ident: str | None) -> None:
         close = nearest(ident)
         hint = f" (similar: {', '.join(close)})" if close else ""
         text = f"unknown id {ident!r}; run `asgd explain` to list all ids{hint}"
-        click.echo(f"asgd: {text}", err=True)
+        complain(text)
         sys.exit(NO_VERDICT)
     click.echo("\n".join(known))
 
@@ -70,9 +71,9 @@ def compare_command(old: Path, new: Path) -> None:
     Exit code: 0 no worse, 1 a worse verdict or a new deviation, 2 a file cannot be used.
     """
     try:
-        found = compare(read_report(old), read_report(new))
+        found = compare(load(old), load(new))
     except UnusableError as error:
-        click.echo(f"asgd: {error}", err=True)
+        complain(error)
         sys.exit(NO_VERDICT)
     for line in found.lines or ("no change",):
         click.echo(line)
@@ -92,5 +93,5 @@ def vectors_command(folder: Path) -> None:
         for path in files:
             click.echo(shutil.copyfile(path, folder / path.name))
     except OSError as error:
-        click.echo(f"asgd: cannot write {folder}: {error.strerror}", err=True)
+        complain(f"cannot write {folder}: {error.strerror}")
         sys.exit(NO_VERDICT)

@@ -12,7 +12,7 @@ from ..report.text import Line, wrapped
 from .environment import environment
 from .exit_codes import NO_VERDICT
 from .judging import name_port, open_port
-from .output import show
+from .output import complain, show
 
 
 @click.command("doctor")
@@ -37,7 +37,7 @@ def doctor_command(program: list[str] | None, port: str | None, timeout: float) 
         try:
             found = list(check_operations(open_port(how, program, Limits(timeout))))
         except PortError as error:
-            click.echo(f"asgd: {error}", err=True)
+            complain(error)
             sys.exit(NO_VERDICT)
     show(lines(found))
     sys.exit(NO_VERDICT if any(check.status == "wrong" for check in found) else 0)

@@ -1,17 +1,19 @@
 """The outermost guard: whatever happens in a command is one line and an exit code."""
 
 import contextlib
+import io
 import signal
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
 
 import click
 
 from ..ports.interruption import Interrupted, listen, received
 from ..ports.protocol import describe
-from ..ports.text import printable
+from ..ports.text import escaped, printable
 from .exit_codes import NO_VERDICT
 from .output import accept_any_text, flush
 
@@ -42,7 +44,7 @@ def guarded(run: Run) -> NoReturn:
     except click.exceptions.Exit as error:
         code = error.exit_code
     except click.ClickException as error:
-        code = _complain(error.show)
+        code = _complain(partial(_show, error))
     except Interrupted as error:
         code, text = 128 + error.number, str(error)
         _complain(lambda: _say(text))
@@ -62,6 +64,13 @@ def guarded(run: Run) -> NoReturn:
 
 def _own(error: BaseException) -> str:
     return f"asgd itself failed: {describe(error)}; --debug shows where"
+
+
+def _show(error: click.ClickException) -> None:
+    """Show a usage error; what it repeats of the command line may hold anything."""
+    out = io.StringIO()
+    error.show(out)
+    click.echo(escaped(out.getvalue().rstrip("\n")), err=True)
 
 
 def _say(text: str) -> None:

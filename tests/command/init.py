@@ -9,6 +9,7 @@ import click
 from asgd.spec.data import tables, text
 
 from .exit_codes import NO_VERDICT
+from .output import complain
 
 _PYTHON_TEST = '''"""The port conforms to the specification of averaged SGD."""
 
@@ -106,5 +107,5 @@ def init_command(folder: Path, lang: str) -> None:
 
 
 def _refuse(message: str) -> None:
-    click.echo(f"asgd: {message}", err=True)
+    complain(message)
     sys.exit(NO_VERDICT)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from ..ports.text import printable
+from ..ports.text import escaped, printable
 from ..report import github
 from ..report.as_json import to_json
 from ..report.junit import junit
@@ -45,6 +45,11 @@ def accept_any_text() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def complain(text: object) -> None:
+    """Say on standard error, in printable lines, what is the matter."""
+    click.echo(escaped(f"asgd: {text}"), err=True)
+
+
 def show(lines: Iterable[Line]) -> None:
     """Print lines of a report, in colour on a terminal."""
     for line in lines:
@@ -66,7 +71,7 @@ def show_report(report: Report, *, quiet: bool) -> None:
         if report.reproduce.play and (quiet or not report.laws):
             click.echo(f"without asgd: {report.reproduce.play}", err=True)
         # The last line on standard error is what a CI log is read for.
-        click.echo(f"asgd: no verdict on {report.port.how}: {report.error}", err=True)
+        complain(f"no verdict on {report.port.how}: {report.error}")
 
 
 def show_whole(report: Report, *, quiet: bool) -> str:

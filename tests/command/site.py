@@ -8,10 +8,14 @@ from pathlib import Path
 
 import click
 
-from ..report.compare import UnusableError
-from ..report.from_json import load
+from ..ports.protocol import describe
+from ..ports.text import printable
+from ..report.from_json import UnusableError, load
+from ..report.model import Report
+from ..report.page import page
 from ..report.site import INDEX, MARK, PAGES, site
 from .exit_codes import NO_VERDICT
+from .output import complain
 
 
 class OutputError(Exception):
@@ -31,12 +35,23 @@ def site_command(folder: Path, files: tuple[Path, ...]) -> None:
     Exit code: 0 written, 2 a report cannot be used or DIR cannot be written.
     """
     try:
-        made = site([load(path) for path in files])
+        made = site([_shown(path) for path in files])
         write_site(folder, made)
     except (UnusableError, OutputError) as error:
-        click.echo(f"asgd: {' '.join(str(error).splitlines())}", err=True)
+        complain(error)
         sys.exit(NO_VERDICT)
     click.echo(folder / INDEX)
+
+
+def _shown(path: Path) -> Report:
+    """A report that can be shown: what it holds of requests is seen by showing it."""
+    report = load(path)
+    try:
+        page(report)
+    except Exception as error:
+        text = f"{path}: the report is damaged: {describe(error)}"
+        raise UnusableError(printable(text)) from error
+    return report
 
 
 def write_site(folder: Path, files: Mapping[str, str]) -> None:

@@ -16,7 +16,10 @@ import click
 from asgd.spec import CONVENTIONS, POLICIES
 
 from ..ports import loading
+from ..ports.process import Limits
 from ..ports.protocol import DTYPES, PortError
+from ..ports.text import printable
+from ..report.model import WORDS
 from ..soak.dask import run_units
 from ..soak.rows import Result, SoakError
 from ..soak.units import (
@@ -29,8 +32,11 @@ from ..soak.units import (
     summary,
 )
 from ..soak.units import shard as units_of
+from ..verify.interface import limits_of
 from .exit_codes import EXIT
 from .files import write
+from .judging import limit_options
+from .output import complain
 
 
 def _both_numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
@@ -84,6 +90,7 @@ def soak() -> None:
 )
 @click.option("--units", type=click.IntRange(min=0), help="Only the units below this number.")
 @click.option("--seconds", type=click.FloatRange(min=0), help="Begin no unit after so long.")
+@limit_options("For the whole run; what is known then is said.  [default: none]")
 @click.option("--dask", metavar="ADDRESS", help="Scheduler of a Dask cluster that runs the units.")
 @click.pass_obj
 def run_command(
@@ -97,6 +104,9 @@ def run_command(
     path: Path | None,
     units: int | None,
     seconds: float | None,
+    timeout: float,
+    limit: float | None,
+    memory: int | None,
     dask: str | None,
 ) -> None:
     """Verify PORT (default: asgd.fast:ASGD) until interrupted, and write what is found as it goes.
@@ -108,20 +118,35 @@ def run_command(
     path = path or Path(f"asgd-soak-{shard[0]}-of-{shard[1]}.jsonl")
     start = time.monotonic()
     try:
+        limits = limits_of(None, timeout, limit, memory)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    done: dict[int, Result] = {}
+    try:
         plan = make_plan(
-            port or loading.DEFAULT, seed=seed, name=convention, policy_name=policy, dtypes=dtypes
+            port or loading.DEFAULT,
+            seed=seed,
+            name=convention,
+            policy_name=policy,
+            dtypes=dtypes,
+            limits=limits,
         )
         with Results(path, plan) as results, _told_to_stop() as told:
-            todo = _todo(units_of(*shard), units, results.done, start, seconds)
-            for result in _run(plan, itertools.takewhile(lambda _: not told.is_set(), todo), dask):
+            done = results.done
+            todo = itertools.takewhile(
+                lambda _: not told.is_set(), _todo(units_of(*shard), units, done, start, seconds)
+            )
+            for result in _run(plan, todo, dask, limits):
                 results.add(result)
-                _say(result, len(results.done), time.monotonic() - start)
+                _say(result, len(done), time.monotonic() - start)
             if told.is_set():
                 click.echo("stopped; the same command continues", err=True)
-            _end(summary(results.done.values()), path)
     except (PortError, SoakError) as error:
-        click.echo(f"asgd: no verdict: {error}", err=True)
+        if done:
+            click.echo(_line("error", summary(done.values()), path))
+        complain(f"no verdict: {error}")
         sys.exit(EXIT["error"])
+    _end(summary(done.values()), path)
 
 
 @soak.command("merge")
@@ -137,7 +162,7 @@ def merge_command(files: tuple[Path, ...], into: Path | None) -> None:
     try:
         header, results = merge(files)
     except SoakError as error:
-        click.echo(f"asgd: cannot merge: {error}", err=True)
+        complain(f"cannot merge: {error}")
         sys.exit(EXIT["error"])
     if into is not None:
         write(into, "".join(json.dumps(line) + "\n" for line in (header, *results)))
@@ -185,9 +210,9 @@ def _todo(
             yield unit
 
 
-def _run(plan: Plan, units: Iterator[int], dask: str | None) -> Iterator[Result]:
+def _run(plan: Plan, units: Iterator[int], dask: str | None, limits: Limits) -> Iterator[Result]:
     if dask is None:
-        yield from (run_unit(plan, unit) for unit in units)
+        yield from (run_unit(plan, unit, limits) for unit in units)
         return
     try:
         from distributed import Client  # noqa: PLC0415 - an extra
@@ -195,7 +220,7 @@ def _run(plan: Plan, units: Iterator[int], dask: str | None) -> Iterator[Result]
         raise SoakError('--dask needs its extra: pip install "asgd[dask]"') from None
 
     with Client(dask) as client:
-        yield from run_units(client, plan, units)
+        yield from run_units(client, plan, units, limits)
 
 
 def _say(result: Result, done: int, seconds: float) -> None:
@@ -206,11 +231,15 @@ def _say(result: Result, done: int, seconds: float) -> None:
         click.echo(f"\r{done} units, {seconds:.0f} s", nl=False, err=True)
 
 
-def _end(total: Summary, path: Path | None) -> None:
-    click.echo(
-        f"{total.verdict}: {total.units} units, {total.scenarios} scenarios, "
+def _line(verdict: str, total: Summary, path: Path | None) -> str:
+    return (
+        f"{WORDS[verdict]}: {total.units} units, {total.scenarios} scenarios, "
         f"{total.judged} numbers, {total.undecided} undecided, {len(total.failures)} units with "
         f"deviations, largest error {total.largest:.2f} of the bound"
-        + (f"; {path}" if path else "")
+        + (f"; {printable(path)}" if path else "")
     )
+
+
+def _end(total: Summary, path: Path | None) -> None:
+    click.echo(_line(total.verdict, total, path))
     sys.exit(EXIT[total.verdict])

@@ -24,7 +24,15 @@ from ..verify.result import Options, Result
 from ..verify.waivers import UNKNOWN, Waiver, WaiverError, waivers_text
 from .exit_codes import NO_VERDICT
 from .judging import judge, limit_options, name_port
-from .output import FORMS, Progress, check_writable, show_whole, write_files, write_summary
+from .output import (
+    FORMS,
+    Progress,
+    check_writable,
+    complain,
+    show_whole,
+    write_files,
+    write_summary,
+)
 from .reproducing import is_ours, playing, reproduction, reproduction_path
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -165,7 +173,7 @@ def verify_command(
         errors += [f"interrupted by {Signals(received() or 0).name}"]
         errors += write_files(contents(_report(result, own if script else None)))
     for text in dict.fromkeys(filter(None, errors)):
-        click.echo(f"asgd: {text}", err=True)
+        complain(text)
     if result.interrupted:
         sys.exit(128 + (received() or SIGINT))
     sys.exit(NO_VERDICT if any(errors) else report.exit_code)

@@ -45,13 +45,22 @@ def spoiled_average(subject: Subject) -> list[Finding]:
     ]
 
 
-def stopped_counter(subject: Subject) -> list[Finding]:
-    """Whether the step counter goes on beyond 2^24 and 2^31 (E6)."""
-    if "save" not in subject.hello.supports:
-        return []
-    for edge, why in _EDGES.items():
+def stopped_counter(subject: Subject, followed: int) -> list[Finding]:
+    """Whether the step counter goes on beyond 2^24 and 2^31 (E6), where a state can be set.
+
+    Else it was ``followed`` for so many steps, and nothing is known of what comes after.
+    """
+    seen = False
+    for edge, why in _EDGES.items() if "save" in subject.hello.supports else ():
         reached = count_beyond(subject.port, subject.dtype, edge)
+        seen = seen or reached is not None
         if reached is not None and reached != edge + 2:
             text = f"the step counter is {reached:.0f} after step {edge + 2:.0f}: {why}"
             return [Finding("counter-stops", text, {"reached": reached, "due": edge + 2})]
-    return []
+    if seen or not followed:
+        return []
+    text = (
+        f"the step counter was followed for {followed} steps, and wider limits were not checked: "
+        "no saved state shows the count"
+    )
+    return [Finding("counter-unseen", text, {"steps": followed})]

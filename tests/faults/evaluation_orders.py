@@ -211,7 +211,8 @@ def means() -> tuple[Mean, ...]:
     for terms in (("average rest", "mu theta"), ("theta", "-rest theta", "average rest")):
         for rest in ("1 - mu", "(n - 1) / n"):
             out += [Mean(tree, rest=rest) for tree in trees(polynomial(*terms))]
-    out += [Mean(tree, divided=True) for tree in trees(polynomial("average before", "theta"))]
+    for terms in (("average before", "theta"), ("average n", "-average", "theta")):
+        out += [Mean(tree, divided=True) for tree in trees(polynomial(*terms))]
     out += _lerps()
     plain = [mean for mean in out if not (mean.divided or mean.far) and "fma" not in str(mean.tree)]
     out += [Mean(m.tree, quotients=True) for m in plain]

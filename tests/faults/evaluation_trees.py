@@ -207,11 +207,16 @@ class Evaluation:
             found = self._made[plain] = self._compute(plain)
         return -found if tree.negative else found
 
+    def number(self, tree: Tree) -> Any:
+        """Value of a tree of scalars alone, in their dtype."""
+        with np.errstate(all="ignore"):
+            return self._value(tree)
+
     def _quotient(self, numerator: str, denominator: str, x: Any) -> Any:
         """Times one leaf, and divided by another."""
-        top, bottom = (
-            self._cast(self._wide(self.values.get(n, 1))) for n in (numerator, denominator)
-        )
+        top, bottom = (self._wide(self.values.get(n, 1)) for n in (numerator, denominator))
+        if np.ndim(x):
+            x, top, bottom = map(self._cast, (x, top, bottom))
         return (x if numerator == "1" else x * top) / bottom
 
     def _compute(self, tree: Tree) -> Any:
@@ -219,6 +224,8 @@ class Evaluation:
             name = tree.args[0]
             if name == "1":
                 return self._wide(1)
+            if name not in self.values:
+                return self._quotient(*self.quotients[name], self._wide(1))
             return self._wide(self.values[name]) if name in self.scalars else self.values[name]
         if tree.op == "*":
             for leaf, other in (tree.args, tree.args[::-1]):

@@ -21,6 +21,7 @@ from .filter import Query, ball
 from .judgement import Judgement, Place, Quantity
 from .stepwise import Rule
 from .stepwise import judge as judge_with_the_true_scalar
+from .storage import Storages
 
 _EXACT = (0.0, 0.0)
 # What a few roundings in float64 may take, relatively.
@@ -43,13 +44,14 @@ def judge_update(
 
 def _updates(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Iterator[Block]:
     before = list(scenario.params)
+    storages = Storages(rule.convention, rule.arithmetic, [0] * len(before))
     for call, ((event, made), seen) in enumerate(zip(turns(scenario), trace, strict=True), 1):
         for i, (grad, turn) in enumerate(zip(event.grads, made, strict=True)):
             old, before[i] = before[i], seen.theta[i]
             if grad is not None and turn is not None:
                 update = (old, grad, seen.theta[i])
                 place = Place(call, turn.t, i)
-                yield from _one_update(place, update, turn.now, rule.arithmetic)
+                yield from _one_update(place, update, turn.now, storages.step(i, turn))
 
 
 def _one_update(
@@ -128,10 +130,14 @@ def judge_average(
 
 def _averages(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Iterator[Block]:
     before: list[Sequence[float] | None] = list(scenario.params)
+    thetas = list(scenario.params)
+    storages = Storages(rule.convention, rule.arithmetic, [0] * len(thetas))
     for call, ((_, made), seen) in enumerate(zip(turns(scenario), trace, strict=True), 1):
         for i, turn in enumerate(made):
             if turn is None:
                 continue
+            arithmetic = storages.step(i, turn)
+            previous, thetas[i] = thetas[i], seen.theta[i]
             old, theta, after = before[i], seen.theta[i], seen.average[i]
             before[i] = after
             # A port may hide its average while it is theta; then there is nothing to go on from.
@@ -139,12 +145,13 @@ def _averages(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> I
                 continue
             if all(map(math.isfinite, [*theta, *after, *old])) and theta[0] != old[0]:
                 place = Place(call, turn.t, i)
-                yield from _one_average(place, (old, theta, after), rule.arithmetic)
+                yield from _one_average(place, (old, theta, after), previous, arithmetic)
 
 
 def _one_average(
     place: Place,
     average: tuple[Sequence[float], Sequence[float], Sequence[float]],
+    previous: Sequence[float],
     arithmetic: Arithmetic,
 ) -> Iterator[Block]:
     before, theta, after = average
@@ -163,6 +170,7 @@ def _one_average(
             mu=weight,
             mu_error=0.0,
             arithmetic=arithmetic,
+            previous=previous[j],
         )
 
     bounds = [allowed(j) for j in range(len(theta))]

@@ -102,7 +102,7 @@ class StepSize:
 
 @lru_cache(maxsize=1 << 14)
 def step_size_of(
-    clock: int, hyper: Hyperparameters, arithmetic: Arithmetic, number: Number
+    clock: int, hyper: Hyperparameters, arithmetic: Arithmetic, number: Number = Enclosure
 ) -> StepSize:
     """Step size after ``clock`` steps, made once."""
     return StepSize(clock, hyper, arithmetic, number)
@@ -178,6 +178,7 @@ def term(
         mu=mu,
         mu_error=averaging_weight_error(mu, opened.begin, arithmetic=arithmetic),
         arithmetic=arithmetic,
+        previous=previous,
     )
     return replace(term, tolerance=tolerance)
 

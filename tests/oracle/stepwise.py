@@ -6,7 +6,7 @@ judged alone: an early error is never blamed on a later step, and bounds do not 
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, Literal
 
@@ -40,6 +40,7 @@ from .one_number import (
     step_size_of,
     term,
 )
+from .storage import Storages
 from .window import Window, window
 
 Oracle = Literal["integers", "mpmath"]
@@ -116,6 +117,7 @@ def _blocks(
     begun = start or [(0, p) for p in scenario.params]
     states = [_Seen(p, a) for p, (_, a) in zip(scenario.params, begun, strict=True)]
     counts = [t for t, _ in begun]
+    storages = Storages(rule.convention, rule.arithmetic, counts)
     rows = zip(turns(scenario, counts), trace, strict=True)
     for call, ((event, made), seen) in enumerate(rows, 1):
         # A group that has not joined yet has no gradients.
@@ -126,7 +128,8 @@ def _blocks(
             else:
                 place = Place(call, turn.t, i)
                 counts[i] = turn.t
-                yield from _one_step(state, seen, place, grad, turn, rule, quantities)
+                now = replace(rule, arithmetic=storages.step(i, turn))
+                yield from _one_step(state, seen, place, grad, turn, now, quantities)
             state.theta = seen.theta[i]
             if grad is not None or seen.average[i] is not None:
                 state.average = seen.average[i] or state.copied
@@ -244,6 +247,9 @@ class _ThetaStep:
         theta, hyper = at(self.before, j), self.hyper
         decays = hyper.lambd > 0 or hyper.weight_decay > 0
         rests = np.asarray(self.size.size == 0) | ((at(self.grad, j) == 0) & (not decays))
+        if self.arithmetic.storage is not None:
+            # What is stored may be divided, and a divisor of 1 take over.
+            return rests & (theta == 0)
         if self.arithmetic.policy.ftz:
             rests &= (theta == 0) | (np.abs(theta) >= self.arithmetic.fmt.smallest_normal)
         return rests
@@ -318,6 +324,7 @@ class _AverageStep:
             mu=mu,
             mu_error=error,
             arithmetic=self.arithmetic,
+            previous=at(self.previous, j),
         )
 
     def _term(self, j: int) -> Term | None:

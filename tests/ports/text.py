@@ -29,10 +29,18 @@ def printable(text: object, longest: int = LONGEST) -> str:
     raw = text if isinstance(text, str) else str(text)
     # Cut first: a text of a gigabyte is not walked through.
     cut = raw[: 2 * longest]
-    out = _COMMAND.sub(_apart, "".join(map(_shown, " ".join(cut.split()))))
+    out = escaped(" ".join(cut.split()))
     if len(out) <= longest and len(cut) == len(raw):
         return out
     return f"{out[: longest - 3]}..."
+
+
+def escaped(text: str) -> str:
+    """``text``, its lines as they are, with all that `printable` allows in none escaped."""
+    if text.isascii() and text.isprintable() and "::" not in text and "##" not in text:
+        return text
+    lines = ("".join(map(_shown, line)) for line in text.split("\n"))
+    return "\n".join(_COMMAND.sub(_apart, line) for line in lines)
 
 
 def block(text: str, lines: int = 12, longest: int = LONGEST) -> list[str]:

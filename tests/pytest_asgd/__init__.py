@@ -20,6 +20,9 @@ _OPTIONS = {
     "seed": "seed of the drawn scenarios (default: 0)",
     "without": "what the port need not show: average, an equation, a law; repeatable",
     "waive": "TOML file of known deviations",
+    "timeout": "seconds that the port has to answer a request (default: 10)",
+    "limit": "seconds for the whole run (default: by the level)",
+    "memory": "megabytes of resident memory of the port",
     "units": "units of `asgd soak` to run as tests (default: 1)",
 }
 _REPEATABLE = ("dtype", "without")

@@ -1,5 +1,6 @@
 """Make the report of a result."""
 
+import dataclasses
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -8,10 +9,12 @@ from asgd.reference.rounding import formats
 from asgd.reference.tolerance import Arithmetic
 from asgd.spec import EQUATIONS, FAULTS, policy
 
+from ..diagnosis import in_words
 from ..diagnosis.impulse_response import Readout
 from ..laws.outcome import Failure, Outcome
 from ..laws.outcome import Finding as Found
 from ..ports.scenario import PausedScenario, Scenario, Set, Step
+from ..ports.text import escaped
 from ..verify import result as results
 from ..verify.coverage import (
     LAW_NAMES,
@@ -32,6 +35,7 @@ from .series import Rung, by_law, ladder, pictures
 from .statements import should
 
 _WORST: Sequence[Status] = ("broken", "undecided", "not observable", "skipped", "holds")
+_ANY = model.Interval("-inf", "inf", "-inf", "inf")
 _NOT_REACHED = "the run ended before"
 
 
@@ -53,7 +57,7 @@ def build(result: Result, script: str | None = None, play: str | None = None) ->
     worst = _worst(dtypes.values())
     findings = [f for found in dtypes.values() for f in found.findings]
     findings += [_finding(f) for f in result.findings]
-    return model.Report(
+    made = model.Report(
         verdict=result.verdict,
         port=model.Port(result.hello.name, result.hello.version, result.port, result.kind),
         dtypes=dtypes,
@@ -91,6 +95,24 @@ def build(result: Result, script: str | None = None, play: str | None = None) ->
         versions=versions(result.hello, ["torch"] if result.kind == "torch" else []),
         policy=worst.policy if worst else result.options.policy,
     )
+    clean: model.Report = _escaped(made)
+    return clean
+
+
+def _escaped(found: Any) -> Any:
+    """A part of a report whose texts can be shown anywhere, whoever wrote them."""
+    if isinstance(found, str):
+        return escaped(found)
+    if dataclasses.is_dataclass(found) and not isinstance(found, type):
+        given = {
+            f.name: _escaped(getattr(found, f.name)) for f in dataclasses.fields(found) if f.init
+        }
+        return dataclasses.replace(found, **given)
+    if isinstance(found, Mapping):
+        return {escaped(key): _escaped(entry) for key, entry in found.items()}
+    if isinstance(found, list):
+        return [_escaped(entry) for entry in found]
+    return tuple(map(_escaped, found)) if isinstance(found, tuple) else found
 
 
 def _worst(dtypes: Iterable[model.DtypeReport]) -> model.DtypeReport | None:
@@ -126,7 +148,7 @@ def _dtype(found: DtypeResult, result: Result) -> model.DtypeReport:
         detectable=_faults(detectable, found.dtype),
         laws=laws,
         findings=tuple(map(_finding, found.findings)),
-        readout=None if found.readout is None else readout(found.readout),
+        readout=None if found.readout is None else readout(found.readout, found.dtype),
         pictures=pictures(found.series),
     )
 
@@ -231,23 +253,45 @@ def divergence(failure: Failure, equation: str, dtype: str, policy_name: str) ->
         element=judgement.element,
         quantity=judgement.quantity,
         equation=EQUATIONS[equation].id,
-        expected=expected(judgement.exact),
+        # What raises has no number, and no number is expected of it.
+        expected=_ANY if failure.raised else expected(judgement.exact),
         got=number(judgement.got),
         error_ulp=finite(judgement.error_ulp(arithmetic)),
         error_bounds=finite(judgement.error_bounds),
+        raised=failure.raised or None,
     )
 
 
-def readout(found: Readout) -> dict[str, Any]:
+def readout(found: Readout, dtype: str) -> dict[str, Any]:
     """What was recovered of a port that no known rule explains."""
-    rows = ("eta", "true_eta", "decay", "true_decay", "weights", "gradient", "true_gradient")
+    rows = ("eta", "true_eta", "decay", "true_decay", "gradient", "true_gradient")
+    weights = found.weights
+    u = formats[dtype].u
+    pairs = {
+        name: (getattr(found, name), getattr(found, f"true_{name}"))
+        for name in ("eta", "decay", "gradient")
+    }
+    pairs["weights"] = (weights.got, weights.expected) if weights else ((), ())
+    shown = {
+        name: {
+            "digits": in_words.digits(*pair, u),
+            "first": next(iter(in_words.differing(*pair, u)), None),
+            "words": (in_words.of_weights if name == "weights" else in_words.of_numbers)(*pair, u),
+        }
+        for name, pair in pairs.items()
+    }
     return {
         "hyper": found.hyper,
+        "parameter": found.parameter,
+        "parameters": found.parameters,
         **{row: [float(x).hex() for x in getattr(found, row)] for row in rows},
-        "t0": float(found.t0).hex(),
+        "weights": [x.hex() for x in weights.got] if weights else [],
+        "true_weights": [x.hex() for x in weights.expected] if weights else [],
+        "t0": float(weights.t0).hex() if weights else None,
         "given": found.given,
         "guess": found.guess,
         "linear": found.linear,
+        "shown": shown,
     }
 
 

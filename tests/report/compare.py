@@ -1,18 +1,11 @@
 """What changed between two JSON reports."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from .model import SCHEMA, WORDS
+from .model import WORDS, Report
 
 _RANK = ("conforms", "deviates", "error")
-
-
-class UnusableError(ValueError):
-    """A file is not a report that can be compared."""
 
 
 @dataclass(frozen=True)
@@ -23,31 +16,7 @@ class Comparison:
     lines: tuple[str, ...]
 
 
-def read_report(path: Path) -> dict[str, Any]:
-    """A JSON report.
-
-    Raises
-    ------
-    UnusableError
-        If the file is none, or of another version.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UnusableError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise UnusableError(f"{path}: not JSON: {error}") from error
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        found = content.get("schema") if isinstance(content, dict) else None
-        raise UnusableError(f"{path}: not a report of schema {SCHEMA}, got schema {found!r}")
-    try:
-        _view(content)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise UnusableError(f"{path}: the report is damaged: {error!r}") from error
-    return content
-
-
-def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Comparison:
+def compare(old: Report, new: Report) -> Comparison:
     """What changed between two reports; worse is a worse verdict, or a deviation that is new."""
     before, after = _view(old), _view(new)
     appeared = after.open - before.open
@@ -68,19 +37,16 @@ class _View:
     faults: int
 
 
-def _view(report: Mapping[str, Any]) -> _View:
-    verdict = report["verdict"]
-    _RANK.index(verdict)
-    entries = [((d["id"], d["equation"], d["dtype"]), d["waived"]) for d in report["deviations"]]
-    hidden = report["coverage"]["laws"]["not_observable"]
+def _view(report: Report) -> _View:
+    entries = [((d.id, d.equation, d.dtype), d.waived) for d in report.deviations]
     return _View(
-        verdict,
-        report["port"]["how"],
-        report["convention"],
+        report.verdict,
+        report.port.how,
+        report.convention,
         frozenset(key for key, waived in entries if not waived),
         frozenset(key for key, waived in entries if waived),
-        frozenset(report["laws"]) - frozenset(hidden),
-        int(report["detectable"]["faults"]),
+        frozenset(report.laws) - frozenset(report.coverage.laws.not_observable),
+        report.detectable.faults,
     )
 
 

@@ -19,6 +19,9 @@ FINDINGS: Mapping[str, str] = {
     "closed. Nothing that was judged depends on it.",
     "counter-stops": "The step counter does not go on beyond 2^24 or 2^31 steps, because the type "
     "it is kept in holds no larger count. From there on eta and mu are wrong.",
+    "counter-unseen": "The step counter was followed for the steps of the longest run, and no "
+    "further. A counter of more bits that ends later would not be seen: that takes a saved state "
+    "in which the count can be set. Level full follows it beyond 16 bits.",
     "decay-biased": "Each step is within the tolerance, but the errors of the decay all point the "
     "same way, so that theta decays faster or slower than it should, and than correctly rounded "
     "steps would make it. Chance alone finds that in one of 5e8 verdicts at most. In float32 "

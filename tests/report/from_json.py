@@ -1,17 +1,24 @@
 """The report, read back from its JSON document."""
 
 import dataclasses
+import re
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from .compare import UnusableError, read_report
-from .model import Report
+from ..ports import strict
+from ..ports.text import escaped, printable
+from .fields import Rule
+from .model import SCHEMA, Report
+
+
+class UnusableError(ValueError):
+    """A file is no report; the text says why in one line."""
 
 
 def load(path: Path) -> Report:
-    """The report in a file.
+    """The report in a file, each field checked.
 
     Raises
     ------
@@ -19,14 +26,20 @@ def load(path: Path) -> Report:
         If the file is not a report, has another schema, or is damaged.
     """
     try:
-        report: Report = _read(Report, read_report(path), "report")
+        content = strict.parse(strict.read(path))
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+            found = content.get("schema") if isinstance(content, dict) else None
+            raise ValueError(f"not a report of schema {SCHEMA}, got schema {found!r:.60}")  # noqa: TRY301
+        report: Report = _read(Report, content, "report")
     except DamagedError as error:
-        raise UnusableError(f"{path}: the report is damaged: {error}") from error
+        raise UnusableError(printable(f"{path}: the report is damaged: {error}")) from None
+    except ValueError as error:
+        raise UnusableError(printable(f"{path}: {error}")) from None
     return report
 
 
 class DamagedError(ValueError):
-    """A value does not have the type that the schema states."""
+    """A value is not what the schema states."""
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
@@ -35,6 +48,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
     found = value
     if origin is Annotated:
         found = _read(parts[0], value, where)
+        _hold(parts[1:], found, where)
     elif origin in {Union, types.UnionType}:
         found = None if value is None else _read(parts[0], value, where)
     elif origin is Literal:
@@ -44,15 +58,49 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         entries = enumerate(_of(list, value, where))
         found = tuple(_read(parts[0], entry, f"{where}[{i}]") for i, entry in entries)
     elif origin is not None:  # a mapping of strings
-        pairs = _of(dict, value, where).items()
-        found = {key: _read(parts[1], entry, f"{where}.{key}") for key, entry in pairs}
+        found = _mapping(parts[1], value, where)
     elif dataclasses.is_dataclass(kind):
         found = _object(kind, _of(dict, value, where), where)
-    elif kind is float:
-        found = float(_of((int, float), value, where))
-    elif kind is not Any:
-        found = _of(kind, value, where)
+    else:
+        found = _plain(kind, value, where)
     return found
+
+
+def _mapping(kind: Any, value: Any, where: str) -> dict[str, Any]:
+    return {
+        _plain(str, key, where): _read(kind, entry, f"{where}.{key}")
+        for key, entry in _of(dict, value, where).items()
+    }
+
+
+def _plain(kind: Any, value: Any, where: str) -> Any:
+    """A text, a number, or anything whose texts are printable."""
+    if kind is float:
+        try:
+            return float(_of((int, float), value, where))
+        except OverflowError:
+            raise DamagedError(f"{where} is beyond the floats") from None
+    if kind is not Any:
+        value = _of(kind, value, where)
+    elif isinstance(value, dict):
+        return _mapping(Any, value, where)
+    elif isinstance(value, list):
+        return [_plain(Any, entry, where) for entry in value]
+    if isinstance(value, str) and value != escaped(value):
+        raise DamagedError(f"{where} must be printable, got {value!r:.60}")
+    return value
+
+
+def _hold(rules: Sequence[Rule], value: Any, where: str) -> None:
+    """Hold a value to what the schema says beside its type."""
+    for rule in rules:
+        fits = (
+            re.search(rule.value, value) is not None
+            if rule.name == "pattern"
+            else value >= rule.value
+        )
+        if not fits:
+            raise DamagedError(f"{where} must have {rule.name} {rule.value}, got {value!r:.60}")
 
 
 def _of(kind: Any, value: Any, where: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import pytest
 
 from ..ports.loading import load
+from ..ports.process import Limits
 from ..ports.protocol import Hello, PortError, greet
 from ..verify.result import Options, Result
 from ..verify.run import no_verdict, verify
@@ -19,14 +20,14 @@ from .text import Line, Merged, deviation, render
 class Judged:
     """The port under test, judged in one dtype after the other as tests ask for them."""
 
-    def __init__(self, name: str, options: Options) -> None:
+    def __init__(self, name: str, options: Options, limits: Limits | None = None) -> None:
         self.name, self.options = name, options
         self._results: dict[str, Result] = {}
         self._port: Any = None
         self._hello: Hello | None = None
         self.error = ""
         try:
-            self._port = load(name)
+            self._port = load(name, limits=limits)
             self._hello = greet(self._port)
         except PortError as error:
             self.error = str(error)

@@ -52,7 +52,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Divergence:
-    """The first wrong number of a deviation."""
+    """The first wrong number of a deviation, or what was raised in its place."""
 
     dtype: Dtype
     step: Count
@@ -64,6 +64,7 @@ class Divergence:
     got: Number
     error_ulp: Size | None
     error_bounds: Size | None
+    raised: str | None = None
 
 
 @dataclass(frozen=True)

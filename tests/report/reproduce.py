@@ -85,6 +85,7 @@ def script(
         "dtype": dtype,
         "device": device,
         "mode": law if law in _MODES else "plain",
+        "raised": failure.raised,
         "quantity": "grad" if quantity == "gradient" and law else quantity,
         "parameter": judgement.parameter,
         "element": judgement.element,

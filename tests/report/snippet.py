@@ -53,6 +53,8 @@ def snippet(one: Deviation, port: Port) -> list[str]:
         grads = [None if g is None else made(g) for g in event["grads"]]
         lines += [f"params[{i}].grad = {g}" for i, g in enumerate(grads)]
         lines.append("optimizer.step()")
+    if first.raised is not None:
+        return lines
     lines.append(f"print(params[{first.parameter}].data)")
     if first.quantity == "theta":
         exact = first.expected.lo_decimal

@@ -1,19 +1,21 @@
 """Lines of a results file, checked field by field: they may come from anywhere."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from asgd.spec import CONVENTIONS, POLICIES
 
 from ..laws.equations import LAWS
+from ..ports import strict
 from ..ports.protocol import DTYPES
 from ..ports.text import printable
 
 SCHEMA = "asgd-soak/1"
 KINDS = (*LAWS, "scale")
 _LARGEST = 2**63
+_LONGEST = 1 << 32  # bytes of a file: a soak goes on for long
 
 Result = dict[str, Any]
 
@@ -34,18 +36,17 @@ def read(path: Path) -> tuple[Result | None, dict[int, Result], int]:
     try:
         if path.exists() and not path.is_file():
             raise SoakError(f"{name} is not a regular file")
-        data = path.read_bytes()
+        data = strict.read(path, _LONGEST)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SoakError(f"cannot read {name}: {reason}") from error
+        raise SoakError(f"{name} {printable(error)}") from error
     size = data.rfind(b"\n") + 1
     results: dict[int, Result] = {}
     header: Result | None = None
     for number, line in enumerate(data[:size].split(b"\n")[:-1], 1):
         try:
-            content = _object(line)
+            content = strict.parse(line)
             if header is None:
-                header = _checked(content, _HEADER)
+                header = strict.check(content, _HEADER)
                 continue
             row = _row(content, header)
             if row["unit"] in results:
@@ -66,27 +67,6 @@ def is_cut_short(path: Path, header: Mapping[str, Any]) -> bool:
 
 def _refuse(reason: str) -> NoReturn:
     raise ValueError(reason)
-
-
-def _object(line: bytes) -> Result:
-    try:
-        content = json.loads(
-            line.decode("utf-8"), parse_constant=_constant, object_pairs_hook=_once
-        )
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    except UnicodeDecodeError:
-        raise ValueError("it is not UTF-8") from None
-    return content if isinstance(content, dict) else _refuse("it must be a JSON object")
-
-
-def _constant(name: str) -> NoReturn:
-    _refuse(f"{name} is not JSON")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> Result:
-    out = dict(pairs)
-    return out if len(out) == len(pairs) else _refuse("a field is there twice")
 
 
 def _is_count(x: Any) -> bool:
@@ -116,7 +96,7 @@ def _is_bounds(x: Any) -> bool:
     )
 
 
-_HEADER: Mapping[str, Callable[[Any], bool]] = {
+_HEADER: Mapping[str, strict.Rule] = {
     "schema": lambda x: x == SCHEMA,
     "version": _is_text,
     "port": _is_text,
@@ -127,7 +107,7 @@ _HEADER: Mapping[str, Callable[[Any], bool]] = {
         isinstance(x, list) and 0 < len(x) <= len(DTYPES) and all(d in DTYPES for d in x)
     ),
 }
-_ROW: Mapping[str, Callable[[Any], bool]] = {
+_ROW: Mapping[str, strict.Rule] = {
     "unit": _is_count,
     "kind": lambda x: isinstance(x, str) and x in KINDS,
     "dtype": lambda x: isinstance(x, str) and x in DTYPES,
@@ -138,7 +118,7 @@ _ROW: Mapping[str, Callable[[Any], bool]] = {
     "not_observable": lambda x: isinstance(x, list) and all(map(_is_text, x)),
     "failure": lambda x: x is None or isinstance(x, dict),
 }
-_FAILURE: Mapping[str, Callable[[Any], bool]] = {
+_FAILURE: Mapping[str, strict.Rule] = {
     "quantity": _is_text,
     "call": _is_count,
     "parameter": _is_count,
@@ -150,24 +130,11 @@ _FAILURE: Mapping[str, Callable[[Any], bool]] = {
 }
 
 
-def _checked(content: Result, fields: Mapping[str, Callable[[Any], bool]]) -> Result:
-    """``content``, which has these fields and no others, each as it must be."""
-    for name in fields:
-        if name not in content:
-            _refuse(f"the field {name!r} is missing")
-    for name, value in content.items():
-        if name not in fields:
-            _refuse(f"unknown field {name!r}")
-        if not fields[name](value):
-            _refuse(f"the field {name!r} cannot be {value!r:.80}")
-    return content
-
-
 def _row(content: Result, header: Result) -> Result:
     """A result, which is one of the soak that the header names."""
-    row = _checked(content, _ROW)
+    row = strict.check(content, _ROW)
     if row["failure"] is not None:
-        _checked(row["failure"], _FAILURE)
+        strict.check(row["failure"], _FAILURE)
     unit, dtypes = row["unit"], header["dtypes"]
     due = KINDS[unit % len(KINDS)], dtypes[unit // len(KINDS) % len(dtypes)]
     if (row["kind"], row["dtype"]) != due:

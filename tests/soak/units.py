@@ -24,6 +24,7 @@ from ..laws.hold import hold
 from ..laws.outcome import Failure, Outcome, Subject
 from ..laws.scale import endure
 from ..ports.loading import load
+from ..ports.process import Limits
 from ..ports.protocol import PortError, greet
 from ..ports.text import printable
 from ..ports.wire import requests
@@ -63,7 +64,13 @@ class Plan:
 
 
 def make_plan(
-    port: str, *, seed: int, name: str, policy_name: str, dtypes: Sequence[str] = ()
+    port: str,
+    *,
+    seed: int,
+    name: str,
+    policy_name: str,
+    dtypes: Sequence[str] = (),
+    limits: Limits | None = None,
 ) -> Plan:
     """Plan for a port; the convention is found, once, where it is not given.
 
@@ -72,7 +79,7 @@ def make_plan(
     PortError
         If the port cannot be loaded, or has none of the dtypes.
     """
-    subject = load(port)
+    subject = load(port, limits=limits)
     hello = greet(subject)
     missing = [dtype for dtype in dtypes if dtype not in hello.dtypes]
     if missing:
@@ -95,7 +102,7 @@ def shard(index: int, count: int) -> Iterator[int]:
     return itertools.count(index - 1, count)
 
 
-def run_unit(plan: Plan, unit: int) -> Result:
+def run_unit(plan: Plan, unit: int, limits: Limits | None = None) -> Result:
     """Result of one unit; nothing else depends on when, where or after what it is run.
 
     Raises
@@ -105,7 +112,7 @@ def run_unit(plan: Plan, unit: int) -> Result:
     """
     kind = KINDS[unit % len(KINDS)]
     dtype = plan.dtypes[unit // len(KINDS) % len(plan.dtypes)]
-    subject = _subject(plan, dtype)
+    subject = _subject(plan, dtype, limits)
     digest = hashlib.sha256(f"{plan.seed} {unit}".encode()).digest()
     seed = int.from_bytes(digest[:8], "big")
     if kind == "scale":
@@ -116,8 +123,8 @@ def run_unit(plan: Plan, unit: int) -> Result:
 
 
 @lru_cache(maxsize=8)
-def _subject(plan: Plan, dtype: str) -> Subject:
-    port = load(plan.port)
+def _subject(plan: Plan, dtype: str, limits: Limits | None) -> Subject:
+    port = load(plan.port, limits=limits)
     return Subject(port, greet(port), dtype, convention(plan.convention), policy(plan.policy))
 
 

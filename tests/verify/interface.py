@@ -27,7 +27,7 @@ def verify(
     jobs: int | None = None,
     timeout: float = TIMEOUT,
     limit: float | None = None,
-    memory: int | None = None,
+    memory: float | None = None,
     **options: Any,
 ) -> Result:
     """Judge ``port``.
@@ -44,7 +44,7 @@ def verify(
         Seconds that a port in a child has for an answer.
     limit : float, optional
         Seconds for the whole run of a port in a child; by default depends on the level.
-    memory : int, optional
+    memory : float, optional
         Megabytes of resident memory of a port in a child, and of what it starts.
     **options
         Those of the command: ``convention``, ``dtype`` and ``without`` (a name or several),
@@ -82,13 +82,17 @@ def verify(
     return result
 
 
-def limits_of(options: Options, timeout: float, limit: float | None, memory: int | None) -> Limits:
-    """What a port may take, checked; see `verify`."""
+def limits_of(
+    options: Options | None, timeout: float, limit: float | None, memory: float | None
+) -> Limits:
+    """What a port may take, checked; see `verify`. Without options, the run has no limit."""
     for name, value in (("timeout", timeout), ("limit", limit), ("memory", memory)):
         if value is not None and not (type(value) in {int, float} and 0 < value <= _MOST):
             raise ValueError(f"{name} must be in (0, {_MOST:.0f}], got {value!r:.60}")
-    seconds = SECONDS[options.level] if limit is None else limit
     resident = None if memory is None else int(memory * 10**6)
+    if options is None:
+        return Limits(timeout, limit, resident)
+    seconds = SECONDS[options.level] if limit is None else limit
     return Limits(timeout, seconds, resident, options.device)
 
 

@@ -14,12 +14,13 @@ from ..diagnosis.fingerprint import Fingerprint, fingerprint, lives
 from ..diagnosis.impulse_response import read_out
 from ..diagnosis.lifecycle import interruption, lifecycle_fault
 from ..diagnosis.limits import spoiled_average, stopped_counter
+from ..diagnosis.right_form import right_form
 from ..diagnosis.root_cause import RootCause, plain, root_causes
 from ..diagnosis.series import series
 from ..diagnosis.shrink import shrink
 from ..laws.equations import LAWS
 from ..laws.hold import hold
-from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL, LifecycleLaw, hold_life, loosest
+from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL, LifecycleLaw, hold_life
 from ..laws.long_run import equation_of
 from ..laws.outcome import LEVELS, Failure, Finding, Outcome, Subject, looser
 from ..laws.scale import hold_equation
@@ -170,25 +171,27 @@ def _verify_dtype(
         if o.failure is not None and not o.failure.raised
     }
     wrong = set(broken) - precision_only
+    # What the equations lose of eta and mu is not reported a second time.
+    life = replace(subject, policy=looser(required)[-1]) if precision_only else subject
     lives = []
     for law, share in _spread([*LIFECYCLE_LAWS.values(), REFUSAL], _EQUATIONS, _LIFECYCLE):
         progress(law.name, share)
-        lives.append(hold_life(law, subject, examples=examples, seed=options.seed, truth=not wrong))
+        lives.append(hold_life(law, life, examples=examples, seed=options.seed, truth=not wrong))
         into.outcomes.append(lives[-1])
     failures = [o.failure for o in into.outcomes if o.failure is not None]
     # No order of evaluation raises.
     failed = bool(failures) and not any(failure.raised for failure in failures)
     progress("diagnosis", _LIFECYCLE)
     found = _fingerprint(subject)
-    form = found.form if failed and found else None
+    form = right_form(subject, found) if failed and options.policy == "auto" else None
     into.fingerprint = None if found is None else found.summary
-    if form is not None and options.policy == "auto":
+    if form is not None:
         into.outcomes.clear()
         _verify_dtype(port, hello, into, replace(options, policy=form.name), progress)
         return
     raised = _raised(into.outcomes, into.dtype)
     try:
-        into.deviations = [*raised, *_named(subject, into, broken, precision_only, lives)]
+        into.deviations = [*raised, *_named(subject, into, broken, precision_only, lives, life)]
         into.findings = tuple(_findings(subject, lives, into.deviations))
     except RaisedError:
         if not raised and not broken and not any(o.failure for o in lives):
@@ -197,8 +200,8 @@ def _verify_dtype(
         unnamed = [_unknown(equation, failure, into.dtype) for equation, failure in broken.items()]
         for o in lives:
             if o.failure is not None and not o.failure.raised:
-                life = _unknown("step", o.failure, into.dtype)
-                unnamed.append(replace(life, law=o.law.key))
+                named = _unknown("step", o.failure, into.dtype)
+                unnamed.append(replace(named, law=o.law.key))
         into.deviations = [*raised, *unnamed]
     if (
         broken
@@ -261,9 +264,10 @@ def _named(
     broken: dict[str, Failure],
     precision_only: set[str],
     lives: Sequence[Outcome],
+    life: Subject,
 ) -> list[Deviation]:
     """What deviates, by name, but for what the port raised."""
-    deviations = _broken_lives(lives, subject)
+    deviations = _broken_lives(lives, life)
     # What differs from run to run says nothing of the equations.
     if not any(deviation.id == "not-repeatable" for deviation in deviations):
         assert into.identity is not None
@@ -344,7 +348,7 @@ def _eta_is_known(failure: Failure, named: Sequence[RootCause], subject: Subject
 def _findings(
     subject: Subject, lives: Sequence[Outcome], deviations: Sequence[Deviation]
 ) -> list[Finding]:
-    findings = [*spoiled_average(subject), *stopped_counter(subject)]
+    findings = [*spoiled_average(subject), *stopped_counter(subject, _followed(lives))]
     for outcome in lives:
         if outcome.accepted:
             text = f"the port accepts {', '.join(outcome.accepted)} outside their domains"
@@ -359,6 +363,12 @@ def _findings(
     if not any(d.equation in theta for d in deviations):
         findings += biases(subject)
     return findings
+
+
+def _followed(lives: Sequence[Outcome]) -> int:
+    """Steps of the longest life that was judged."""
+    long = next(outcome for outcome in lives if outcome.law.key == "long")
+    return long.longest
 
 
 def _not_linear(deviations: Sequence[Deviation]) -> list[Deviation]:
@@ -376,8 +386,8 @@ def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]
         law, failure = outcome.law, outcome.failure
         if failure is None or failure.raised or not isinstance(law, LifecycleLaw):
             continue
-        ident = lifecycle_fault(law.name, failure, loosest(subject))
-        equation = equation_of(failure, loosest(subject)) if law.name == "long" else "step"
+        ident = lifecycle_fault(law.name, failure, subject)
+        equation = equation_of(failure, subject) if law.truth else "step"
         title, does, fix = law.title, "", law.mend
         if ident in FAULTS:
             equation = FAULTS[ident].equation

@@ -12,11 +12,14 @@ from typing import Any
 
 from asgd.spec import EQUATIONS, FAULTS
 
+from ..ports import strict
 from ..ports.protocol import DTYPES
+from ..ports.text import printable
 
 UNKNOWN = "unknown"
 """Id of a deviation that no fault of the catalogue describes."""
 
+_LONGEST = 1 << 20  # bytes of a file
 _FORM = '[[waive]]\nid = "{id}"\nreason = "why this is accepted"'
 _REQUIRED = ("id", "reason")
 _OPTIONAL = ("dtype", "equation", "link", "expires")
@@ -83,11 +86,15 @@ def read_waivers(path: Path) -> tuple[Waiver, ...]:
         If it cannot be read, or holds anything but waivers.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        data = strict.read(path, _LONGEST)
+    except ValueError as error:
+        raise WaiverError(f"{path}: {error}") from error
+    try:
+        text = data.decode("utf-8")
         content = tomllib.loads(text)
-    except OSError as error:
-        raise WaiverError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise WaiverError(f"{path}: it is nested too deeply") from None
+    except ValueError as error:
         raise WaiverError(f"{path}: not TOML: {error}") from error
     entries = content.get("waive")
     _check_form(path, text, content)
@@ -167,7 +174,7 @@ def _waiver(entry: dict[str, Any]) -> Waiver:
     for key in ("id", "reason", "dtype", "equation", "link"):
         value = entry.get(key, "-")
         if not isinstance(value, str) or not value.strip():
-            raise _KeyedError(key, f"{key} must be a text, got {value!r}")
+            raise _KeyedError(key, f"{key} must be a text, got {value!r:.80}")
     ident = entry["id"]
     if ident != UNKNOWN and ident not in FAULTS:
         raise _KeyedError(
@@ -181,10 +188,10 @@ def _waiver(entry: dict[str, Any]) -> Waiver:
         raise _KeyedError("id", f"an {UNKNOWN!r} waiver must also name dtype and equation")
     return Waiver(
         ident,
-        entry["reason"],
+        printable(entry["reason"]),
         dtype,
         equation,
-        entry.get("link", ""),
+        printable(entry.get("link", "")),
         _date(entry["expires"]) if "expires" in entry else None,
     )
 
@@ -206,7 +213,7 @@ def _date(value: Any) -> dt.date:
             return dt.date.fromisoformat(value)
         except ValueError:
             pass
-    raise _KeyedError("expires", f"expires must be a date such as 2027-01-31, got {value!s}")
+    raise _KeyedError("expires", f"expires must be a date such as 2027-01-31, got {value!s:.80}")
 
 
 def _lines_of_tables(text: str) -> list[int]:

@@ -5,11 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from evaluation_orders import ORDERS, OrderPort
+from scaled_storage import ScaledPort
 
 from asgd.reference import formats
 from asgd.spec import CONVENTIONS, POLICIES
 from asgd.tests.diagnosis.fingerprint import fingerprint, lives
-from asgd.tests.laws.outcome import looser
+from asgd.tests.diagnosis.right_form import right_form
+from asgd.tests.laws.equations import LAWS
+from asgd.tests.laws.hold import hold
+from asgd.tests.laws.outcome import Subject, looser
+from asgd.tests.ports.protocol import greet
 from asgd.tests.ports.scenario import drive
 
 
@@ -37,9 +42,34 @@ def test_a_right_form_is_known_by_its_bits(size, policy, dtype):
     assert (found and found.name) == policy
 
 
+def scaled(excess, dtype, policy):
+    """Scaled storage under a policy."""
+    port = ScaledPort(excess)
+    return Subject(port, greet(port), dtype, CONVENTIONS["bottou"], POLICIES[policy])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", formats)
+@pytest.mark.parametrize(("excess", "policy"), [(0, "scaled-storage"), (1, None)])
+def test_scaled_storage_is_known_by_its_bits(excess, policy, dtype):
+    """As in svmasgd, whose convention is `bottou`."""
+    subject = scaled(excess, dtype, "native")
+    runs = [(scenario, subject.trace(scenario)) for scenario in lives()]
+    found = right_form(subject, fingerprint(runs, CONVENTIONS["bottou"], dtype))
+    assert (found and found.name) == policy
+
+
+@pytest.mark.parametrize("dtype", formats)
+def test_scaled_storage_conforms_to_its_policy(dtype):
+    """Every law holds; under `native` a few roundings are too many where it divides much."""
+    subject = scaled(0, dtype, "scaled-storage")
+    for law in LAWS.values():
+        assert hold(law, subject, examples=10, seed=0).failure is None
+
+
 def test_a_right_form_has_no_looser_policy():
     """Its bound is its own: float32-eta would accuse it."""
-    policy = POLICIES["log-step-size"]
-    assert policy.is_right_form
-    assert looser(policy) == [policy]
-    assert not any(p.is_right_form for name, p in POLICIES.items() if name != policy.name)
+    right = [policy for policy in POLICIES.values() if policy.is_right_form]
+    assert [policy.name for policy in right] == ["log-step-size", "scaled-storage"]
+    for policy in right:
+        assert looser(policy) == [policy]

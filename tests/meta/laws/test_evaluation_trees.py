@@ -1,6 +1,7 @@
 """No evaluation tree of E2, E3 or E5 is accused: all of them are enumerated and run."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -16,7 +17,7 @@ from asgd.reference.tolerance import (
     rounding_error,
     step_size_error,
 )
-from asgd.spec import POLICIES, Hyperparameters
+from asgd.spec import CONVENTIONS, POLICIES, Hyperparameters
 from asgd.tests.faults.evaluation_orders import (
     DIRECT,
     LOGARITHMIC,
@@ -29,7 +30,13 @@ from asgd.tests.faults.evaluation_orders import (
     step_sizes,
 )
 from asgd.tests.faults.evaluation_trees import Evaluation
-from asgd.tests.oracle.stepwise import exact_step_size
+from asgd.tests.faults.port import VariantPort
+from asgd.tests.faults.scaled_storage import averages, kept, program, seen, step_sizes_of, storages
+from asgd.tests.faults.scaled_storage import means as means_of_storage
+from asgd.tests.faults.variant import Variant
+from asgd.tests.oracle.stepwise import Rule, exact_step_size, judge
+from asgd.tests.ports.protocol import Observation
+from asgd.tests.ports.scenario import drive, single
 
 NATIVE = POLICIES["native"]
 
@@ -179,3 +186,42 @@ def test_no_order_of_the_step_size_is_accused(family, policy, count, dtype):
                 for eta in step_size(order, kinds, t, hyper, dtype):
                     error = (true - exact(float(eta))).magnitude()
                     assert error <= bound, f"{order.name}, {kinds}, {t}, {hyper}"
+
+
+LIFE = single(
+    Hyperparameters(0.4, 0.6, 0.75, 2.0, 0.0, maximize=False),
+    ((1.0, -0.3, 2.0**-20, 3.0),),
+    tuple(((0.5, 0.2 * step, -1.0, 0.1 - step),) for step in range(12)),
+)
+PENALIZED = replace(
+    LIFE, groups=(replace(LIFE.groups[0], hyper=LIFE.groups[0].hyper._replace(weight_decay=0.2)),)
+)
+
+
+def shown(made, steps):
+    """Observations of theta and the average of one parameter."""
+    return [
+        Observation((tuple(map(float, theta)),), (tuple(map(float, mean)),), (eta,), (None,))
+        for (theta, mean), eta in zip(made, steps, strict=True)
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", formats)
+@pytest.mark.parametrize("life", [LIFE, PENALIZED], ids=["one decay", "two"])
+def test_no_order_of_scaled_storage_is_accused(life, dtype):
+    """All orders of theta, and each 40th of the average with one of them (3 minutes)."""
+    rule = Rule(CONVENTIONS["bottou"], Arithmetic(formats[dtype], POLICIES["scaled-storage"]))
+    port = VariantPort(Variant.of(CONVENTIONS["bottou"]))
+    steps = list(seen(life, drive(port, life, dtype), CONVENTIONS["bottou"]))
+    etas = min(step_sizes_of(steps, dtype))
+    orders = storages(numbers(dtype), penalized=life is PENALIZED)
+    chains = [(order, list(kept(order, steps, etas, dtype))) for order in orders]
+    first = averages()[0]
+    pairs = [(order, chain, first) for order, chain in chains]
+    pairs += [(*chains[0], mean) for mean in averages()[::40]]
+    for order, chain, of_average in pairs:
+        made = means_of_storage(of_average, chain, program(order), dtype)
+        trace = shown([(k.theta, m) for k, m in zip(chain, made, strict=True)], etas)
+        for judgement in judge(life, trace, rule, frozenset({"theta", "average"})):
+            assert judgement.verdict == "pass", f"{order}, {of_average}, {judgement}"

@@ -10,6 +10,7 @@ from asgd.reference import formats, real
 from asgd.reference.numbers import context
 from asgd.reference.tolerance import (
     Arithmetic,
+    Storage,
     average_tolerance,
     averaging_weight_error,
     descend_tolerance,
@@ -175,6 +176,7 @@ def test_average(arithmetic):
                 4 * n * difference + (1 - n) * big_a,
                 4 * (1 - n) * big_a + 2 * n * m,
                 4 * (1 - n) * difference,
+                (mu < 1) * ((3 + 2 * n) * big_a + 2 * n * m),
             )
             + exact(error) * n * difference
         )
@@ -190,6 +192,40 @@ def test_average(arithmetic):
             arithmetic=arithmetic,
         )
         assert holds(bound, stated)
+
+
+def test_scaled_storage():
+    """The section of that name: 12 and 16 roundings, and what is lost by large divisors."""
+    fmt = formats["float32"]
+    u, tau = exact(fmt.u), exact(2.0**-149)
+    stored = Storage().after(0.25, 0.5, 1.0).after(0.5, 2.0, 0.5)
+    near = [pytest.approx(x) for x in (2.0, 8.0, 2.0, 1.5)]
+    assert list(stored) == near
+    arithmetic = Arithmetic(fmt, POLICIES["scaled-storage"], stored)
+    theta, grad, eta, lambd, updated = map(exact, (3.0, -2.0, 0.5, 0.25, 1.5))
+    shift = eta * exact(1e-7)
+    size, inner = eta + shift, abs(grad) + lambd * theta
+    sums = shift * inner + u * 12 * (theta + size * inner) / (1 - 12 * u)
+    sums += 16 * tau * 16 * (1 + size) * (1 + theta + lambd)
+    bound = descend_tolerance(
+        3.0,
+        -2.0,
+        1.5,
+        eta=0.5,
+        eta_error=(1e-7, 0.0),
+        lambd=0.25,
+        weight_decay=0.0,
+        arithmetic=arithmetic,
+    )
+    assert holds(bound, (1 + u) * sums + u * updated)
+    decay, grown, shrunk, share = map(exact, stored)
+    average, moved, mu = exact(4.0), share * (exact(1.5) + decay * theta), exact(0.5)
+    sums = u * 16 * ((1 - mu) * average + 7 * moved) / (1 - 16 * u)
+    sums += 16 * tau * grown * shrunk * (1 + share) * (1 + exact(1.5) + theta)
+    bound = average_tolerance(
+        4.0, 1.5, 2.5, 2.0, mu=0.5, mu_error=0.0, arithmetic=arithmetic, previous=3.0
+    )
+    assert holds(bound, (1 + u) * sums + u * exact(2.0))
 
 
 def test_first_terms_of_literal(arithmetic):

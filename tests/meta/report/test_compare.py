@@ -1,35 +1,31 @@
 """Two reports are compared: the same, worse, or not to be used."""
 
-import copy
-import json
-
 import pytest
 from hypothesis import given, settings
 from synthetic_results import results
 
-from asgd.tests.report.as_json import to_json
 from asgd.tests.report.build import build
-from asgd.tests.report.compare import UnusableError, compare, read_report
+from asgd.tests.report.compare import compare
+from asgd.tests.report.from_json import UnusableError, load
 
 RANK = ("conforms", "deviates", "error")
 
 
-def document(result):
-    return json.loads(to_json(build(result)))
+def report(result):
+    return build(result)
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)
 @given(results(), results())
 def test_worse(one, other):
     """Worse is a worse verdict or a new deviation; a report is no worse than itself."""
-    old, new = document(one), document(other)
-    assert compare(old, copy.deepcopy(old)).worse is False
-    assert compare(old, copy.deepcopy(old)).lines == ()
+    old, new = report(one), report(other)
+    assert compare(old, report(one)).worse is False
+    assert compare(old, report(one)).lines == ()
     open_ = [
-        {(d["id"], d["equation"], d["dtype"]) for d in r["deviations"] if not d["waived"]}
-        for r in (old, new)
+        {(d.id, d.equation, d.dtype) for d in r.deviations if not d.waived} for r in (old, new)
     ]
-    fell = RANK.index(new["verdict"]) > RANK.index(old["verdict"])
+    fell = RANK.index(new.verdict) > RANK.index(old.verdict)
     assert compare(old, new).worse == (fell or bool(open_[1] - open_[0]))
 
 
@@ -48,5 +44,5 @@ def test_unusable(tmp_path, text, says):
     path = tmp_path / "r.json"
     path.write_text(text)
     with pytest.raises(UnusableError, match=r"r\.json: ") as caught:
-        read_report(path)
+        load(path)
     assert says in str(caught.value)

@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from synthetic_results import results
 
 from asgd.spec import CONVENTIONS, POLICIES
-from asgd.tests.diagnosis.series import convention_weights, series
+from asgd.tests.diagnosis.series import series
+from asgd.tests.diagnosis.weights import convention_weights
 from asgd.tests.faults.port import VariantPort
 from asgd.tests.faults.variant import Variant
 from asgd.tests.laws.outcome import Subject
 from asgd.tests.ports.protocol import greet
 from asgd.tests.report.as_json import to_json
 from asgd.tests.report.build import build
-from asgd.tests.report.compare import UnusableError
 from asgd.tests.report.drawing import drawings
-from asgd.tests.report.from_json import load
+from asgd.tests.report.from_json import UnusableError, load
 from asgd.tests.report.page import page
 from asgd.tests.report.series import pictures
 from asgd.tests.verify.result import Options
