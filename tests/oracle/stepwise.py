@@ -272,12 +272,21 @@ class _ThetaStep:
     def _enclose(self, j: int) -> Enclosure:
         return self._update(j).enclosure(PRECISION)
 
+    def _spoiled(self, j: int) -> float:
+        """What becomes of an element that is not finite, or whose gradient is not."""
+        theta, hyper = self.before[j], self.hyper
+        total = -self.grad[j] if hyper.maximize else self.grad[j]
+        for rate in (hyper.weight_decay, hyper.lambd):
+            total += rate * theta if rate else 0.0
+        return theta - total
+
     def _judge(self, j: int) -> Judgement | None:
         here, got = self.place._replace(element=j), self.after[j]
         if not (math.isfinite(self.before[j]) and math.isfinite(self.grad[j])):
             # A step size that may round to 0 need not take anything over.
             moves = self.size.size > self.size.bound() + self.arithmetic.tiny
-            return failed("theta", here, got) if math.isfinite(got) and moves else None
+            wrong = math.isfinite(got) and moves
+            return failed("theta", here, got, self._spoiled(j)) if wrong else None
         update = self._update(j)
         exact = update.enclosure(PRECISION)
         bound = float(self._tolerance(j, exact.magnitude()))
@@ -344,7 +353,7 @@ class _AverageStep:
             return None
         if not all(map(math.isfinite, found.inputs)):
             hidden = math.isfinite(got) and not math.isfinite(self.theta[j])
-            return failed("average", here, got) if hidden else None
+            return failed("average", here, got, self.theta[j]) if hidden else None
         old = None if self.before is None else self.before[j]
         # average + 1 (theta - average) keeps what is not finite: a finding (E5), no deviation.
         kept = old is not None and not math.isfinite(old) and not math.isfinite(got)

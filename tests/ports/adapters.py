@@ -59,12 +59,19 @@ class OptimizerPort:
 
     def _average(self, index: int) -> NDArray[Any] | None:
         """Average of a parameter, or None where there is none to be seen."""
-        state = getattr(self._optimizer, "state", None)
-        entry = state.get(self._params[index]) if isinstance(state, Mapping) else None
-        if isinstance(entry, Mapping):
+        averages = getattr(self._optimizer, "averages", None)
+        if callable(averages):
+            return self._array(averages()[index])
+        state, parameter = getattr(self._optimizer, "state", None), self._params[index]
+        if not isinstance(state, Mapping):
+            return None
+        # A tensor has the hash of its id, and is equal to nothing in one bit.
+        keys = (parameter, id(parameter))
+        entries = [v for k, v in state.items() if k is keys[0] or (type(k) is int and k == keys[1])]
+        if entries and isinstance(entries[0], Mapping):
             for key in AVERAGE_KEYS:
-                if key in entry and entry[key] is not None:
-                    return self._array(entry[key])
+                if entries[0].get(key) is not None:
+                    return self._array(entries[0][key])
         return None
 
     def _scheduled(self, index: int) -> tuple[float, float] | None:  # noqa: ARG002
@@ -236,12 +243,6 @@ class NumpyPort(OptimizerPort):
 
     def _array(self, value: Any) -> NDArray[Any]:
         return np.array(value)
-
-    def _average(self, index: int) -> NDArray[Any] | None:
-        averages = getattr(self._optimizer, "averages", None)
-        if callable(averages):
-            return np.array(averages()[index])
-        return super()._average(index)
 
 
 class TorchPort(OptimizerPort):

@@ -132,12 +132,15 @@ def _dtype(found: DtypeResult, result: Result) -> model.DtypeReport:
     name = known.name if known is not None else None
     alike = {e.convention.name for e in identity.explanations} if identity else set()
     theta = name if len(alike) <= 1 else None
+    average = name
+    if identity is not None and known is None:
+        theta, average = identity.parts.theta, identity.parts.average
     hidden = found.unobserved
     detectable = detectable_in(found.dtype, found.outcomes, result.hello)
     return model.DtypeReport(
         verdict=found.verdict,
         convention=name if whole else None,
-        convention_parts=model.ConventionParts(theta, name if whole else None),
+        convention_parts=model.ConventionParts(theta, average if whole else None),
         judged_against=identity.convention.name if identity else None,
         also_fits=identity.also if identity else (),
         policy=found.policy,
@@ -254,7 +257,7 @@ def divergence(failure: Failure, equation: str, dtype: str, policy_name: str) ->
         quantity=judgement.quantity,
         equation=EQUATIONS[equation].id,
         # What raises has no number, and no number is expected of it.
-        expected=_ANY if failure.raised else expected(judgement.exact),
+        expected=_ANY if failure.raised else expected(judgement.exact, judgement.wanted),
         got=number(judgement.got),
         error_ulp=finite(judgement.error_ulp(arithmetic)),
         error_bounds=finite(judgement.error_bounds),

@@ -149,8 +149,14 @@ def _convention(found: DtypeReport) -> str:
         window = CONVENTIONS[found.convention].window
         return f"convention {found.convention}; average: {window}{same}"
     if found.deviations:
-        known = found.convention_parts.theta is not None
-        return f"judged against {against}" + ("" if known else ", one of the nearest conventions")
+        parts = found.convention_parts
+        if parts.theta is None and parts.average is None:
+            return f"judged against {against}, one of the nearest conventions"
+        shown = {"theta": parts.theta}
+        if "average" not in found.coverage.not_observable:
+            shown["average"] = parts.average
+        said = "; ".join(f"{k}: {name or 'no convention fits'}" for k, name in shown.items())
+        return f"judged against {against} ({said})"
     if against is not None:
         names = " or ".join([against, *found.also_fits])
         return f"theta follows {names}; the average was not observed"

@@ -139,7 +139,7 @@ def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]
             continue
         ident = lifecycle_fault(law.name, failure, subject)
         equation = equation_of(failure, subject) if law.truth else "step"
-        title, does, fix = law.title, "", law.mend
+        title, does, fix = law.title, "", law.fix
         if ident in FAULTS:
             equation = FAULTS[ident].equation
             title, does, fix = _say(ident, equation)
@@ -171,7 +171,7 @@ def _say(ident: str, equation: str) -> tuple[str, str, str]:
     """What is wrong, what the port does, and how to fix it."""
     if ident in FAULTS:
         fault = FAULTS[ident]
-        return fault.title, fault.instead, fault.mend
+        return fault.title, fault.instead, fault.fix
     entry = EQUATIONS[equation]
     return (
         f"{entry.name} does not follow {entry.id}, and no known fault fits",
