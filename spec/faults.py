@@ -17,7 +17,7 @@ class Fault:
     title: str
     instead: str
     shows: str
-    mend: str
+    fix: str
     seen: tuple[str, ...]
     needs: tuple[str, ...] = ()
     dtype: str = ""

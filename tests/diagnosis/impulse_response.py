@@ -9,22 +9,23 @@ has such.
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
-
-import numpy as np
 
 from asgd.reference import formats
 from asgd.spec import Hyperparameters
 
 from ..laws.equations import LAWS
-from ..laws.law import missing, worst
+from ..laws.law import worst
 from ..laws.outcome import Failure, Subject
 from ..oracle.one_number import true_step_size
 from ..ports.protocol import Observation
 from ..ports.scenario import Event, Group, Scenario, Step
 from .effective_gradient import effective_gradients
+from .in_words import differing
+from .probes import NONTRIVIAL
+from .weights import Weights, averaging_weights
 
 _PRECISION = 128
 # A family's member must meet every number this well, in units of the dtype's roundoff: a constant
@@ -46,10 +47,12 @@ class Readout:
         Step size at steps 1, 2, ...
     decay, true_decay : list of float
         Factor by which theta shrinks at steps 2, 3, ... where its gradient is 0.
-    weights : list of float
-        Weight of theta_0, theta_1, ... in the last average; empty where that is not shown.
-    t0 : float
-        Hyperparameter that the weights were recovered with.
+    weights : Weights or None
+        Weights of theta_0, theta_1, ... in the last average, where that is shown.
+    parameter : int
+        Which parameter eta and the decay are those of.
+    parameters : int
+        How many there were.
     guess : str
         Formula that the step sizes fit, of a small family, or "".
     linear : bool
@@ -65,8 +68,9 @@ class Readout:
     true_eta: list[float]
     decay: list[float]
     true_decay: list[float]
-    weights: list[float]
-    t0: float
+    weights: Weights | None
+    parameter: int
+    parameters: int
     guess: str
     linear: bool
     gradient: list[float] = field(default_factory=list)
@@ -88,34 +92,86 @@ def read_out(
     scenarios : sequence of Scenario
         Scenarios in which it was found.
     """
-    scenario = telling(subject, "step_size", 0, broken)
-    if "descend" in broken and "step_size" not in broken:
-        # Only the decay matters then; it is wrong with these hyperparameters.
-        hyper = broken["descend"].scenario.groups[0].hyper
-        scenario = Scenario((Group(hyper, scenario.params),), scenario.events)
-    trace = subject.trace(scenario)
-    hyper = scenario.groups[0].hyper
-    eta = [-seen.theta[0][t] for t, seen in enumerate(trace)]
-    decay = [_ratio(later.theta[0][0], earlier.theta[0][0]) for earlier, later in pairwise(trace)]
-    clocks = [t - subject.convention.eta_lag for t in range(1, len(trace) + 1)]
-    true_eta = [true_step_size(t, hyper) for t in clocks]
-    weights, t0 = averaging_weights(subject, broken)
+    scenarios_of_eta = list(_impulses(subject, broken))
+    read = [one for scenario in scenarios_of_eta for one in _read(subject, scenario)]
+    u = subject.rule.arithmetic.fmt.u
+    wrong = [
+        one
+        for one in read
+        if differing(one.eta, one.true_eta, u) or differing(one.decay, one.true_decay, u)
+    ]
+    first = wrong[0] if wrong else read[0]
+    hyper = first.hyper
     gradient, true_gradient, given = _gradients(subject, broken)
-    pull = hyper.lambd + hyper.weight_decay
     return Readout(
         hyper=_words(hyper),
-        eta=eta,
-        true_eta=true_eta,
-        decay=decay,
-        true_decay=[1 - pull * x for x in true_eta[1:]],
-        weights=weights,
-        t0=t0,
-        guess=guess(eta, hyper.lr, hyper.lambd, subject.dtype),
+        eta=first.eta,
+        true_eta=first.true_eta,
+        decay=first.decay,
+        true_decay=first.true_decay,
+        weights=averaging_weights(subject, broken),
+        parameter=first.parameter,
+        parameters=first.parameters,
+        guess=guess(first.eta, hyper.lr, hyper.lambd, subject.dtype),
         linear=is_linear(subject, scenarios),
         gradient=gradient,
         true_gradient=true_gradient,
         given=given,
     )
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Step sizes and decays of one parameter."""
+
+    hyper: Hyperparameters
+    parameter: int
+    parameters: int
+    eta: list[float]
+    true_eta: list[float]
+    decay: list[float]
+    true_decay: list[float]
+
+
+def _impulses(subject: Subject, broken: Mapping[str, Failure]) -> Iterator[Scenario]:
+    """Scenarios of impulses: first those in which the port was found wrong."""
+    scenario = telling(subject, "step_size", 0, broken)
+    if "descend" in broken and "step_size" not in broken:
+        # Only the decay matters then; it is wrong with these hyperparameters.
+        hyper = broken["descend"].scenario.groups[0].hyper
+        scenario = Scenario((Group(hyper, scenario.params),), scenario.events)
+    yield scenario
+    if not {"step_size", "descend", "step"} & set(broken):
+        return
+    for hyper in NONTRIVIAL:
+        yield Scenario((Group(hyper, scenario.params),), scenario.events)
+    events = [
+        replace(event, grads=event.grads * 2) if isinstance(event, Step) else event
+        for event in scenario.events
+    ]
+    groups = tuple(replace(group, params=group.params * 2) for group in scenario.groups)
+    if len(groups) == 1:
+        yield Scenario(groups, tuple(events))
+
+
+def _read(subject: Subject, scenario: Scenario) -> Iterator[_Read]:
+    """What impulses show, parameter by parameter."""
+    trace = subject.trace(scenario)
+    hyper = scenario.groups[0].hyper
+    clocks = [t - subject.convention.eta_lag for t in range(1, len(trace) + 1)]
+    true_eta = [true_step_size(t, hyper) for t in clocks]
+    pull = hyper.lambd + hyper.weight_decay
+    for i in range(len(scenario.params)):
+        rows = [seen.theta[i] for seen in trace]
+        yield _Read(
+            hyper,
+            i,
+            len(scenario.params),
+            [-row[t] for t, row in enumerate(rows)],
+            true_eta,
+            [_ratio(later[0], earlier[0]) for earlier, later in pairwise(rows)],
+            [1 - pull * x for x in true_eta[1:]],
+        )
 
 
 def _words(hyper: Hyperparameters) -> str:
@@ -144,23 +200,6 @@ def telling(
             groups = tuple(Group(hyper, g.params) for g in designed[ordinary].groups)
             return Scenario(groups, designed[ordinary].events)
     return designed[ordinary]
-
-
-def averaging_weights(subject: Subject, broken: Mapping[str, Failure]) -> tuple[list[float], float]:
-    """Weights w with average = sum of w_k theta_k, solved from as many elements as iterates; t0."""
-    if missing(LAWS["averaging_weight"], subject.hello):
-        return [], 0.0
-    scenario = telling(subject, "averaging_weight", 2, broken)
-    t0 = scenario.groups[0].hyper.t0
-    trace = subject.trace(scenario)
-    shown = trace[-1].average[0]
-    if shown is None:
-        return [], t0
-    iterates = np.array([scenario.params[0], *(seen.theta[0] for seen in trace)])
-    if not np.isfinite(iterates).all() or not np.isfinite(shown).all():
-        return [], t0
-    solved: list[float] = np.linalg.lstsq(iterates.T, np.array(shown), rcond=None)[0].tolist()
-    return solved, t0
 
 
 def _gradients(

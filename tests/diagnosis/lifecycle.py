@@ -45,7 +45,7 @@ def lifecycle_fault(law: str, failure: Failure, subject: Subject) -> str:
     failure : Failure
         Where it shows.
     subject : Subject
-        The port, judged under the loosest policy.
+        The port, under the policy by which it was judged.
     """
     if law == "resume":
         return _resumed(failure, subject)

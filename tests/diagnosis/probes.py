@@ -14,6 +14,8 @@ from ..ports.scenario import Group, Scenario, Set, Step, Vector, drive, single
 _STRONG = Hyperparameters(lr=0.5, lambd=0.5, alpha=0.75, t0=2.0, weight_decay=0.25, maximize=False)
 _OTHER = _STRONG._replace(lr=0.125, lambd=2.0, alpha=0.5, t0=4.0, weight_decay=0.125)
 _THIRD = _STRONG._replace(lr=0.25, lambd=1.0, alpha=1.5, t0=1.0, weight_decay=0.0625)
+NONTRIVIAL = (_STRONG, _OTHER, _THIRD)
+"""Hyperparameters of which none is 0 or 1, or hides another."""
 _START: Vector = (1.0, -0.75, 3.0)
 
 
@@ -61,7 +63,7 @@ def _all_bits() -> Scenario:
 
 def _three_groups() -> Scenario:
     """Groups that differ in everything, with more than one parameter each, one of size 1."""
-    groups = tuple(Group(hyper, (_START, (2.0,))) for hyper in (_STRONG, _OTHER, _THIRD))
+    groups = tuple(Group(hyper, (_START, (2.0,))) for hyper in NONTRIVIAL)
     shapes = [len(p) for group in groups for p in group.params]
     steps = tuple(Step(tuple(_wave(t + i, n) for i, n in enumerate(shapes))) for t in range(7))
     return Scenario(groups, steps)

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeVar
 
-from asgd.spec import Convention
-
 from ..laws.equations import LAWS
 from ..laws.outcome import Failure, Subject
 from ..oracle.judgement import Judgement, Quantity
 from ..oracle.one_number import true_step_size
 from ..oracle.stepwise import judge
-from ..oracle.window import window
 from ..ports.protocol import RaisedError
 from ..ports.scenario import Scenario, Step
-from .impulse_response import averaging_weights, telling
+from .impulse_response import telling
+from .weights import Weights, averaging_weights
 
 ALL: frozenset[str] = frozenset({"eta", "theta", "mu", "average"})
 
@@ -31,15 +29,6 @@ class StepSizes:
     """Step sizes at steps 1, 2, ... that impulses show, and the true ones."""
 
     hyper: str
-    expected: tuple[float, ...]
-    got: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Weights of theta_0, theta_1, ... in the last average, and those of the convention."""
-
-    t0: float
     expected: tuple[float, ...]
     got: tuple[float, ...]
 
@@ -165,23 +154,8 @@ def _step_sizes(subject: Subject, broken: Mapping[str, Failure]) -> StepSizes | 
 
 
 def _weights(subject: Subject, broken: Mapping[str, Failure]) -> Weights | None:
-    got, t0 = averaging_weights(subject, broken)
-    expected = convention_weights(len(got) - 1, t0, subject.convention) if got else ()
-    return Weights(t0, expected, tuple(got)) if expected else None
-
-
-def convention_weights(steps: int, t0: float, convention: Convention) -> tuple[float, ...]:
-    """Weights of theta_0, theta_1, ... in the average after ``steps`` steps; () if undefined."""
-    weights: list[Fraction] | None = [Fraction(1)]
-    for t in range(1, steps + 1):
-        opened = window(t, t0, convention)
-        if opened is None or (weights is None and opened.old):
-            weights = None
-            continue
-        before = weights or [Fraction(0)] * t
-        weights = [opened.old * w for w in before] + [opened.new]
-        weights[t - 1] += opened.previous
-    return tuple(map(float, weights or ()))
+    found = averaging_weights(subject, broken)
+    return found if found is not None and found.expected else None
 
 
 def _ladder(subject: Subject, failure: Failure) -> tuple[Rung, ...]:
@@ -220,7 +194,7 @@ def _ladder(subject: Subject, failure: Failure) -> tuple[Rung, ...]:
 
 def _rung(one: Judgement, gradient: float | None, before: float | None) -> Rung:
     low, high = one.exact.bounds()
-    expected = _float((low + high) / 2)
+    expected = _float((low + high) / 2) if one.wanted is None else one.wanted
     return Rung(one.call, one.quantity, gradient, before, expected, one.got, one.error_bounds)
 
 

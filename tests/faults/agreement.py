@@ -105,6 +105,7 @@ class Table:
         }
         self._hyper = self._column([_numbers(m) for m in moments])
         self._etas: dict[Any, Running] = {}
+        self._velocities: dict[float, Running] = {}
         self._cache: dict[tuple[Variant, str], Expected] = {}
 
     def __len__(self) -> int:
@@ -180,6 +181,8 @@ class Table:
 
     def _velocity(self, factor: float) -> Running:
         """Sum of signed and penalized gradients that decays by ``factor`` at each step."""
+        if factor in self._velocities:
+            return self._velocities[factor]
         values: list[Floats] = []
         errors: list[Floats] = []
         now: dict[tuple[int, int], tuple[Floats, Floats]] = {}
@@ -194,7 +197,8 @@ class Table:
                 now[key] = value, error
             values.append(value)
             errors.append(error)
-        return Running(np.concatenate(values), np.concatenate(errors), self._u)
+        found = Running(np.concatenate(values), np.concatenate(errors), self._u)
+        return self._velocities.setdefault(factor, found)
 
     def _lifted(self, columns: Floats) -> Hyper:
         numbers = [Running(x, abs(x) * self._u, self._u) for x in columns.T[:4]]

@@ -135,7 +135,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "average-not-added": _set(mean=of_average.not_added),
         "average-sum": _set(mean=of_average.summed),
         "average-starts-at-zero": _set(start_at_zero=True),
-        "average-fixed-decay": _set(mean=of_average.fixed(0.01, inside=False)),
+        "average-fixed-decay": _set(mean=of_average.fixed(0.01, "start")),
         "average-counted-twice": _set(mean=of_average.twice),
         "average-of-first-element": _set(mean=of_average.of_first_element),
         "average-lucid": _set(mean=of_average.lucid),
@@ -202,9 +202,9 @@ FORMS: Mapping[str, tuple[Change, ...]] = MappingProxyType(
             )
         ),
         "average-fixed-decay": tuple(
-            _set(mean=of_average.fixed(share, inside=inside))
+            _set(mean=of_average.fixed(share, begins))
             for share in (0.5, 0.1, 0.05, 0.01, 0.005, 0.001, 0.0005, 0.0001)
-            for inside in (False, True)
+            for begins in ("start", "t0", "later")
         ),
     }
 )

@@ -129,12 +129,19 @@ def of_first_element(
     return moment.head(mean(average, theta, mu, moment, h))
 
 
-def fixed(share: float, *, inside: bool) -> Any:
-    """Exponential average in which theta weighs ``share``, from the start or inside the window."""
+def fixed(share: float, begins: str) -> Any:
+    """Exponential average in which theta weighs ``share``.
+
+    It ``begins`` at the "start", at "t0", or "later": where the mean has two terms.
+    """
 
     def taken(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
         faded = average * (1 - share) + share * theta
-        return choose(moment.t < h.t0, theta * 1.0, faded) if inside else faded
+        if begins == "start":
+            return faded
+        if begins == "t0":
+            return choose(moment.t < h.t0, theta * 1.0, faded)
+        return choose(mu < 1, faded, theta * 1.0)
 
     return taken
 

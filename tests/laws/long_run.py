@@ -5,29 +5,34 @@ load a state that is close to that, it is seen whether it goes on, and if it doe
 lives so long that its last steps can be judged.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..oracle.one_number import true_step_size
 from ..oracle.stepwise import judge
+from ..oracle.window import window
 from ..ports.counter import count_beyond
 from ..ports.protocol import Observation
-from ..ports.scenario import Scenario
+from ..ports.scenario import Scenario, Step
+from ..ports.timeline import Turn, turns
 from ..scenarios.lifecycle import alternating
 from .equations import LAWS
+from .hold import hold
 from .law import missing
 from .outcome import Failure, Outcome, Subject
-from .scale import endure_through
 
 # Counters of 16 bits; those that end earlier end in the long life, and others not within hours.
 _WIDTHS = (2**15, 2**16)
 _LAST = 4
+# Steps of a long life: a shorter one has laws that say more.
+_LONG = 100
 # Effective rates of two elements are the same one where they are this near, of their error.
 _SAME = 0.1
 
 
-def hold_long_run(law: Any, subject: Subject) -> Outcome:
+def hold_long_run(law: Any, subject: Subject, *, full: bool = False) -> Outcome:
     """Hold a port to E6 over a long life; over a longer one where its counter seems to end.
 
     Parameters
@@ -35,16 +40,22 @@ def hold_long_run(law: Any, subject: Subject) -> Outcome:
     law : LifecycleLaw
         Its designed scenarios are lived.
     subject : Subject
-        The port, judged under the loosest policy.
+        The port.
+    full : bool
+        Whether a port whose counter cannot be seen lives longer, too.
     """
-    outcome = Outcome(law)
-    for scenario in law.designed(subject.hello.supports):
-        outcome.take(endure_through(subject, scenario))
+    outcome = hold(law, subject, examples=0, seed=0)
+    if outcome.failure is not None:
+        scenario, call = outcome.failure.scenario, outcome.failure.judgement.call
+        shorter = replace(scenario, events=scenario.events[:call])
+        outcome.failure = replace(outcome.failure, scenario=shorter)
+    saves = "save" in subject.hello.supports
     for width in _WIDTHS:
-        if outcome.failure or "save" not in subject.hello.supports:
+        if outcome.failure:
             break
-        reached = count_beyond(subject.port, subject.dtype, float(width))
-        if reached is not None and reached != width + 2:
+        reached = count_beyond(subject.port, subject.dtype, float(width)) if saves else None
+        unseen = reached is None and full and width == _WIDTHS[-1]
+        if unseen or reached not in {None, width + 2}:
             outcome.failure = _last_steps(subject, alternating(width + 2), outcome)
     return outcome
 
@@ -69,38 +80,66 @@ def _last_steps(subject: Subject, scenario: Scenario, outcome: Outcome) -> Failu
 
 
 def equation_of(failure: Failure, subject: Subject) -> str:
-    """Name of the equation that a failure of a long life blames.
+    """Name of the equation that a failure of a long life blames; "step" for a short one.
 
-    The two elements of the life show a step size each (E3 solved for eta), and a weight (E5 solved
-    for mu): where both are wrong alike, it is E2 or E4; where they are not, E3 or E5.
+    The elements of a parameter show a step size each (E3 solved for eta), and a weight (E5 solved
+    for mu): where two are wrong alike, it is E2 or E4; where they are not, E3 or E5.
     """
-    judgement = failure.judgement
-    calls = judgement.call
-    scenario = alternating(calls)
-    if judgement.quantity not in {"theta", "average"} or missing(LAWS["step"], subject.hello):
+    judgement, scenario = failure.judgement, failure.scenario
+    scalars = {"eta": "step_size", "mu": "averaging_weight"}
+    if scenario.steps < _LONG or missing(LAWS["step"], subject.hello):
+        return "step"
+    if judgement.quantity not in {"theta", "average"}:
+        return scalars.get(judgement.quantity, "step")
+    known = _exact_rate(failure, subject)
+    others = [j for j in range(len(scenario.params[judgement.parameter])) if j != judgement.element]
+    if known is None or not others:
         return "step"
     trace = subject.trace(scenario)
-    got, other = (_rate(scenario, trace, j, judgement.quantity) for j in (0, 1))
-    hyper, rule = scenario.groups[0].hyper, subject.convention
-    if judgement.quantity == "theta":
-        due = true_step_size(calls - rule.eta_lag, hyper)
-    else:
-        due = 1 / max(1.0, calls - rule.mu_lag - hyper.t0)
-    alike = abs(got - other) <= _SAME * abs(got - due)
+    got, other = (_rate(failure, trace, j) for j in (judgement.element, others[0]))
+    alike = abs(got - other) <= _SAME * abs(got - known)
     if judgement.quantity == "theta":
         return "step_size" if alike else "descend"
     return "averaging_weight" if alike else "average"
 
 
-def _rate(scenario: Scenario, trace: Sequence[Observation], j: int, quantity: str) -> float:
-    """Step size or weight that an element shows in the last step."""
-    hyper = scenario.groups[0].hyper
-    last: Any = scenario.events[-1]
-    old, new = trace[-2], trace[-1]
-    x, y = old.theta[0][j], new.theta[0][j]
-    if quantity == "theta":
-        return float((x - y) / (last.grads[0][j] + hyper.lambd * x))
-    before, after = old.average[0], new.average[0]
-    assert before is not None
-    assert after is not None
+def _turn(failure: Failure) -> tuple[Step, Turn | None]:
+    """The failing step, and what is in force for its parameter."""
+    judgement = failure.judgement
+    for call, (event, made) in enumerate(turns(failure.scenario), 1):
+        if call == judgement.call:
+            return event, made[judgement.parameter]
+    raise AssertionError("a failure has its step in the scenario")
+
+
+def _exact_rate(failure: Failure, subject: Subject) -> float | None:
+    """The true step size or weight, where the parameter takes a step."""
+    _, turn = _turn(failure)
+    if turn is None:
+        return None
+    rule = subject.convention
+    hyper = turn.scheduled(rule)
+    if failure.judgement.quantity == "theta":
+        return true_step_size(turn.t - rule.eta_lag, hyper)
+    opened = window(turn.t, hyper.t0, rule)
+    return None if opened is None else float(opened.new)
+
+
+def _rate(failure: Failure, trace: Sequence[Observation], j: int) -> float:
+    """Step size or weight that an element shows in the failing step."""
+    judgement = failure.judgement
+    i = judgement.parameter
+    event, turn = _turn(failure)
+    grad = event.grads[i]
+    old, new = trace[judgement.call - 2], trace[judgement.call - 1]
+    x, y = old.theta[i][j], new.theta[i][j]
+    if judgement.quantity == "theta":
+        assert turn is not None
+        assert grad is not None
+        sign = -1 if turn.now.maximize else 1
+        push = sign * grad[j] + (turn.now.lambd + turn.now.weight_decay) * x
+        return (x - y) / push if push else math.nan
+    before, after = old.average[i], new.average[i]
+    if before is None or after is None or y == before[j]:
+        return math.nan
     return (after[j] - before[j]) / (y - before[j])

@@ -117,6 +117,8 @@ class Outcome:
         The simplest failure found.
     raised : Failure or None
         Where the port first raised instead of answering.
+    longest : int
+        Steps of the longest scenario.
     not_observable : tuple of str
         What the port does not show, and the law needs.
     accepted : tuple of str
@@ -130,6 +132,7 @@ class Outcome:
     largest: float = 0.0
     failure: Failure | None = None
     raised: Failure | None = None
+    longest: int = 0
     not_observable: tuple[str, ...] = field(default_factory=tuple)
     accepted: tuple[str, ...] = field(default_factory=tuple)
 
@@ -142,6 +145,7 @@ class Outcome:
     def take(self, other: "Outcome") -> None:
         """Count what ``other`` found as well."""
         self.scenarios += other.scenarios
+        self.longest = max(self.longest, other.longest)
         self.judged += other.judged
         self.undecided += other.undecided
         self.largest = max(self.largest, other.largest)
@@ -151,6 +155,7 @@ class Outcome:
     def trace(self, subject: Subject, scenario: Scenario) -> list[Observation] | None:
         """Trace of a subject, counted; None, and noted, where it raises instead of answering."""
         self.scenarios += 1
+        self.longest = max(self.longest, scenario.steps)
         try:
             return subject.trace(scenario)
         except RaisedError as error:

@@ -59,13 +59,6 @@ def hold_equation(law: Law, subject: Subject, *, examples: int, seed: int) -> Ou
     return outcome
 
 
-def endure_through(subject: Subject, scenario: Scenario) -> Outcome:
-    """Hold a port to E6 over one scenario of a single tensor (see `endure`)."""
-    outcome = Outcome(LAWS["step"])
-    outcome.failure = _attempt(subject, scenario, outcome) or outcome.raised
-    return outcome
-
-
 def drawn(rng: np.random.Generator, steps: int, elements: int) -> Scenario:
     """Scenario of one tensor; float32 numbers, so that both dtypes run the same."""
     hyper = Hyperparameters(

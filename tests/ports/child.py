@@ -121,7 +121,8 @@ class _Child:
             raise self._broken(printable(header["broken"]))
         if "raised" in header:
             text = printable(header["raised"])
-            if header.get("refused") is True:
+            # Nothing else may be refused.
+            if header.get("refused") is True and request is not None and request["op"] == "open":
                 raise RefusalError(text)
             raised, call = RaisedError(text), header.get("call")
             raised.call = call if type(call) is int and 0 <= call < 2**31 else 0

@@ -35,37 +35,39 @@ def import_port(port: Any, device: str = "cpu") -> Port:
     PortError
         If it cannot be imported, or cannot be used as a port.
     """
-    if not isinstance(port, str):
-        adapted: Port = adapt(port, name_of(port), device)
-        return adapted
-    path = port
+    name = name_of(port)
+    try:
+        found: Port = adapt(_target(port) if isinstance(port, str) else port, name, device)
+    except (PortError, KeyboardInterrupt):
+        raise
+    # Importing, and looking at what was imported, runs its code.
+    except BaseException as error:
+        raise PortError(f"cannot load {printable(name)}: {describe(error)}") from error
+    return found
+
+
+def _target(path: str) -> Any:
     module_name, colon, attribute = path.rpartition(":")
     if not colon or not module_name or not attribute:
         raise PortError(f"PORT must be package.module:Object, got {path!r}")
     target: Any = _module(module_name)
-    for part in attribute.split("."):
+    # Where the locale is ASCII, the command line has escapes for what is UTF-8 in the file.
+    name = attribute.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    for part in name.split("."):
         try:
             target = getattr(target, part)
         except AttributeError:
             raise PortError(f"cannot load {path}: {module_name} has no {attribute}") from None
-    found: Port = adapt(target, path, device)
-    return found
+    return target
 
 
 def _module(name: str) -> Any:
-    try:
-        if name.endswith(".py"):
-            return _file(Path(name))
-        # As with `python -m`, what lies in the working directory can be imported.
-        if "" not in sys.path and str(Path.cwd()) not in sys.path:
-            sys.path.insert(0, str(Path.cwd()))
-        return importlib.import_module(name)
-    except PortError:
-        raise
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        raise PortError(f"cannot load {printable(name)}: {describe(error)}") from error
+    if name.endswith(".py"):
+        return _file(Path(name))
+    # As with `python -m`, what lies in the working directory can be imported.
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    return importlib.import_module(name)
 
 
 def _file(path: Path) -> Any:

@@ -185,8 +185,12 @@ def asking(operation: str) -> Iterator[None]:
         # What overflows or becomes nan is the scenario's intent, and no warning of the port's.
         with np.errstate(all="ignore"):
             yield
-    except (PortError, RefusalError):
+    except PortError:
         raise
+    except RefusalError as error:
+        if operation == "open":
+            raise
+        raise RaisedError(f"{operation}() was refused: {describe(error)}") from error
     except SystemExit as error:
         raise PortError(f"{operation}() ended the program: {describe(error)}") from error
     except Exception as error:
@@ -209,7 +213,7 @@ def describe(error: BaseException) -> str:
     name = "" if isinstance(error, RefusalError) else type(error).__name__
     try:
         text = printable(str(error))
-    except Exception:  # noqa: BLE001 - a foreign exception may raise when it is shown
+    except (Exception, SystemExit):  # noqa: BLE001 - a foreign one may do so when it is shown
         text = ""
     return f"{printable(name, 80)}: {text}".strip(": ")
 

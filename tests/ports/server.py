@@ -195,10 +195,12 @@ def main() -> None:
     sys.argv[1:] = []
     # What the port starts does not hold the pipe.
     link.set_inheritable(False)
-    server = Server()
+    server, here = Server(), os.getpid()
     while (request := _receive(link)) is not None:
         header = json.loads(request[0])
         for answer in server.answers(header, request[1]):
+            if os.getpid() != here:  # A copy that the port made, and that came back from its step.
+                os._exit(0)
             link.sendall(frame(*answer))
     # Threads that never end, and what was registered for the end, are not waited for.
     os._exit(0)

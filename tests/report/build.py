@@ -9,6 +9,7 @@ from asgd.reference.rounding import formats
 from asgd.reference.tolerance import Arithmetic
 from asgd.spec import EQUATIONS, FAULTS, policy
 
+from ..diagnosis import in_words
 from ..diagnosis.impulse_response import Readout
 from ..laws.outcome import Failure, Outcome
 from ..laws.outcome import Finding as Found
@@ -131,12 +132,15 @@ def _dtype(found: DtypeResult, result: Result) -> model.DtypeReport:
     name = known.name if known is not None else None
     alike = {e.convention.name for e in identity.explanations} if identity else set()
     theta = name if len(alike) <= 1 else None
+    average = name
+    if identity is not None and known is None:
+        theta, average = identity.parts.theta, identity.parts.average
     hidden = found.unobserved
     detectable = detectable_in(found.dtype, found.outcomes, result.hello)
     return model.DtypeReport(
         verdict=found.verdict,
         convention=name if whole else None,
-        convention_parts=model.ConventionParts(theta, name if whole else None),
+        convention_parts=model.ConventionParts(theta, average if whole else None),
         judged_against=identity.convention.name if identity else None,
         also_fits=identity.also if identity else (),
         policy=found.policy,
@@ -147,7 +151,7 @@ def _dtype(found: DtypeResult, result: Result) -> model.DtypeReport:
         detectable=_faults(detectable, found.dtype),
         laws=laws,
         findings=tuple(map(_finding, found.findings)),
-        readout=None if found.readout is None else readout(found.readout),
+        readout=None if found.readout is None else readout(found.readout, found.dtype),
         pictures=pictures(found.series),
     )
 
@@ -174,7 +178,7 @@ def deviation(one: results.Deviation, found: DtypeResult) -> model.Deviation:
     """The report's entry of a deviation."""
     waiver = found.waiver(one)
     does = one.does
-    if not does and found.readout is not None and found.readout.guess:
+    if not does and one.equation == "step_size" and found.readout and found.readout.guess:
         does = f"eta = {found.readout.guess}"
     meant = should(one.equation, one.law)
     parts = [f"Computed instead: {does}." if does else "", f"Fix: {one.fix}." if one.fix else ""]
@@ -253,7 +257,7 @@ def divergence(failure: Failure, equation: str, dtype: str, policy_name: str) ->
         quantity=judgement.quantity,
         equation=EQUATIONS[equation].id,
         # What raises has no number, and no number is expected of it.
-        expected=_ANY if failure.raised else expected(judgement.exact),
+        expected=_ANY if failure.raised else expected(judgement.exact, judgement.wanted),
         got=number(judgement.got),
         error_ulp=finite(judgement.error_ulp(arithmetic)),
         error_bounds=finite(judgement.error_bounds),
@@ -261,16 +265,36 @@ def divergence(failure: Failure, equation: str, dtype: str, policy_name: str) ->
     )
 
 
-def readout(found: Readout) -> dict[str, Any]:
+def readout(found: Readout, dtype: str) -> dict[str, Any]:
     """What was recovered of a port that no known rule explains."""
-    rows = ("eta", "true_eta", "decay", "true_decay", "weights", "gradient", "true_gradient")
+    rows = ("eta", "true_eta", "decay", "true_decay", "gradient", "true_gradient")
+    weights = found.weights
+    u = formats[dtype].u
+    pairs = {
+        name: (getattr(found, name), getattr(found, f"true_{name}"))
+        for name in ("eta", "decay", "gradient")
+    }
+    pairs["weights"] = (weights.got, weights.expected) if weights else ((), ())
+    shown = {
+        name: {
+            "digits": in_words.digits(*pair, u),
+            "first": next(iter(in_words.differing(*pair, u)), None),
+            "words": (in_words.of_weights if name == "weights" else in_words.of_numbers)(*pair, u),
+        }
+        for name, pair in pairs.items()
+    }
     return {
         "hyper": found.hyper,
+        "parameter": found.parameter,
+        "parameters": found.parameters,
         **{row: [float(x).hex() for x in getattr(found, row)] for row in rows},
-        "t0": float(found.t0).hex(),
+        "weights": [x.hex() for x in weights.got] if weights else [],
+        "true_weights": [x.hex() for x in weights.expected] if weights else [],
+        "t0": float(weights.t0).hex() if weights else None,
         "given": found.given,
         "guess": found.guess,
         "linear": found.linear,
+        "shown": shown,
     }
 
 

@@ -19,12 +19,19 @@ FINDINGS: Mapping[str, str] = {
     "closed. Nothing that was judged depends on it.",
     "counter-stops": "The step counter does not go on beyond 2^24 or 2^31 steps, because the type "
     "it is kept in holds no larger count. From there on eta and mu are wrong.",
+    "counter-unseen": "The step counter was followed for the steps of the longest run, and no "
+    "further. A counter of more bits that ends later would not be seen: that takes a saved state "
+    "in which the count can be set. Level full follows it beyond 16 bits.",
     "decay-biased": "Each step is within the tolerance, but the errors of the decay all point the "
     "same way, so that theta decays faster or slower than it should, and than correctly rounded "
     "steps would make it. Chance alone finds that in one of 5e8 verdicts at most. In float32 "
     "every port that keeps theta alone loses steps of less than half an ulp: with eta lambd below "
     "3e-8 and no gradient nothing decays. asgd.fast.ASGD(..., compensated=True) keeps what "
     "rounding takes (spec/kernels.md).",
+    "errors-one-sided": "The errors of a quantity are within the tolerance, and nearly all in one "
+    "direction, in independent trials: it is truncated, shifted, or lags behind. Over many steps "
+    "they add up. Of a port that errs either way in at least a quarter of the cases, at most one "
+    "verdict in 5e8 says so.",
     "layouts-refused": "The optimizer raises an error for arrays of some layouts: 0-d, of several "
     "dimensions, transposed, strided, not at the beginning of a buffer or at an odd address. These "
     "were not asked.",
@@ -98,7 +105,7 @@ def _parts(ident: str) -> Iterator[Iterator[str]]:
         yield _equation(name)
     law = {law.name: law for law in (*LIFECYCLE_LAWS.values(), REFUSAL)}.get(name)
     if law is not None:
-        rows = {"must hold": LAWS.get(name, ""), "broken means": law.title, "look at": law.mend}
+        rows = {"must hold": LAWS.get(name, ""), "broken means": law.title, "look at": law.fix}
         yield _rows(f"{name} (law of the lifecycle, E6)", rows)
     if name in FAULTS:
         fault = FAULTS[name]
@@ -106,7 +113,7 @@ def _parts(ident: str) -> Iterator[Iterator[str]]:
             "does": fault.instead,
             "should": should(fault.equation, fault.law),
             "shows": fault.shows,
-            "fix": fault.mend,
+            "fix": fault.fix,
             "law": fault.law or fault.equation,
             "needs": ", ".join(fault.needs),
             "dtype": fault.dtype,

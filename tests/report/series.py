@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from asgd.spec import FAULTS
 
 from ..diagnosis import series as measured
+from ..diagnosis import weights
 from ..oracle.judgement import Quantity
 from .fields import Count, Hex, Size
 
@@ -94,7 +95,7 @@ def _step_sizes(found: measured.StepSizes | None) -> StepSizes | None:
     return StepSizes(found.hyper, _hexes(found.expected), _hexes(found.got))
 
 
-def _weights(found: measured.Weights | None) -> Weights | None:
+def _weights(found: weights.Weights | None) -> Weights | None:
     if found is None:
         return None
     return Weights(float(found.t0).hex(), _hexes(found.expected), _hexes(found.got))

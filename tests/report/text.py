@@ -149,8 +149,14 @@ def _convention(found: DtypeReport) -> str:
         window = CONVENTIONS[found.convention].window
         return f"convention {found.convention}; average: {window}{same}"
     if found.deviations:
-        known = found.convention_parts.theta is not None
-        return f"judged against {against}" + ("" if known else ", one of the nearest conventions")
+        parts = found.convention_parts
+        if parts.theta is None and parts.average is None:
+            return f"judged against {against}, one of the nearest conventions"
+        shown = {"theta": parts.theta}
+        if "average" not in found.coverage.not_observable:
+            shown["average"] = parts.average
+        said = "; ".join(f"{k}: {name or 'no convention fits'}" for k, name in shown.items())
+        return f"judged against {against} ({said})"
     if against is not None:
         names = " or ".join([against, *found.also_fits])
         return f"theta follows {names}; the average was not observed"
@@ -275,31 +281,53 @@ def _readouts(report: Report) -> Iterator[Line]:
 
 def readout(dtype: str, found: Mapping[str, Any]) -> Iterator[str]:
     """What the port computes, recovered from impulses, beside what it should."""
-
-    def row(label: str, key: str, start: int = 0) -> str:
-        values = [float.fromhex(x) for x in found[key][: 5 - start]]
-        return f"  {label:<12}" + "          " * start + " ".join(f"{x:9.6g}" for x in values)
-
     if not found["linear"]:
         yield "The port is not linear in the parameters and gradients, as ASGD is. It may"
         yield "clip gradients, adapt its step size, or be another algorithm of that name."
     yield f"What the port computes in {dtype}, measured with impulses:"
-    yield f"  with {found['hyper']}, at steps 1, 2, ..."
-    yield row("eta", "eta")
-    yield row("should be", "true_eta")
-    if found["guess"]:
+    several = found["parameters"] > 1
+    which = f", parameter {found['parameter']} of {found['parameters']}" if several else ""
+    yield f"  with {found['hyper']}{which}"
+    yield from _beside("eta", found, 1)
+    if found["guess"] and found["shown"]["eta"]["first"] is not None:
         yield f"  eta fits {found['guess']}, at steps 1 to {len(found['eta'])}"
-    yield row("decay", "decay", 1)
-    yield row("should be", "true_decay", 1)
+    yield from _beside("decay", found, 2)
     if found["gradient"]:
         yield from wrapped(f"with {found['given']}", "  ")
-        yield row("gradient", "gradient")
-        yield row("should be", "true_gradient")
+        yield from _beside("gradient", found, 0)
     if found["weights"]:
         steps, t0 = len(found["weights"]) - 1, float.fromhex(found["t0"])
         yield f"  weights of theta_0, theta_1, ... in the average after {steps} steps (t0={t0})"
-        weights = " ".join(f"{float.fromhex(w):.4f}" for w in found["weights"])
-        yield from wrapped(weights, "  ", "")
+        yield from _beside("weights", found, 0)
+
+
+# Numbers of a row and columns for them, at most, and columns of what they are.
+_NUMBERS, _COLUMNS, _LABEL = 5, 56, 22
+
+
+def _beside(name: str, found: Mapping[str, Any], step: int) -> Iterator[str]:
+    """Rows of numbers above what they should be, to the digits in which they differ."""
+    got, due = ([float.fromhex(x) for x in found[key]] for key in (name, f"true_{name}"))
+    shown = found["shown"][name]
+    right = shown["first"] is None
+    width = shown["digits"] + (4 if name == "weights" else 6)
+    each = max(1, _COLUMNS // width)
+    begin, end = 0, len(got)
+    if name != "weights":
+        # The first that differ, or the first ones.
+        begin = max(0, (shown["first"] or 0) - each // 2)
+        end = min(end, begin + min(each, _NUMBERS))
+    label = f"{name} at steps {begin + step} to {end + step - 1}" if step else name
+    for start in range(begin, end, each):
+        part = slice(start, min(start + each, end))
+        for text, row in ((label, got[part]), ("should be", [] if right else due[part])):
+            if row:
+                cells = "".join(f"{x:{width}.{shown['digits']}g}" for x in row)
+                yield f"  {text:<{_LABEL}}{cells}"
+        label = ""
+    words = shown["words"] or ("as it should be" if right and due else "")
+    if words:
+        yield from wrapped(words, " " * (_LABEL + 4), "")
 
 
 def fingerprints(report: Report, width: int = WIDTH) -> Iterator[Line]:

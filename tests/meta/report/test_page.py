@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from synthetic_results import results
 
 from asgd.spec import CONVENTIONS, POLICIES
-from asgd.tests.diagnosis.series import convention_weights, series
+from asgd.tests.diagnosis.series import series
+from asgd.tests.diagnosis.weights import convention_weights
 from asgd.tests.faults.port import VariantPort
 from asgd.tests.faults.variant import Variant
 from asgd.tests.laws.outcome import Subject
