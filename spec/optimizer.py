@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import is_, itemgetter
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Never, Protocol, TypeVar
 
 from .conventions import convention as find_convention
 from .hyperparameters import DEFAULTS, Hyperparameters, check_hyperparameter, shown
@@ -111,7 +111,13 @@ class Optimizer(Generic[P]):
         maximize: bool = False,
         convention: str = "documented",
         compensated: bool = False,
+        **unknown: Never,
     ) -> None:
+        if unknown:
+            raise TypeError(
+                f"there is no argument {shown(next(iter(unknown)))}; the hyperparameters are "
+                f"{', '.join(DEFAULTS)}; the options are maximize, convention, compensated"
+            )
         self.convention = find_convention(convention)
         if not isinstance(compensated, bool):
             raise TypeError(f"compensated must be True or False, got {shown(compensated)}")

@@ -15,7 +15,7 @@ from ..report import github
 from ..report.as_json import to_json
 from ..report.junit import junit
 from ..report.model import Report
-from ..report.page import badge, page
+from ..report.page import badge, page, shields
 from ..report.text import WIDTH, Line, render
 from . import files
 
@@ -24,6 +24,7 @@ FORMS: Mapping[str, Callable[[Report], str]] = {
     "junit": junit,
     "html": page,
     "badge": badge,
+    "shields": shields,
 }
 """Forms of the report that an option names a file for."""
 

@@ -92,7 +92,11 @@ class _Seed(click.ParamType):  # type: ignore[type-arg] # generic in some versio
 @click.option("--json", "json_file", type=_FILE, help="Report for programs.")
 @click.option("--junit", type=_FILE, help="Report for CI.")
 @click.option("--html", type=_FILE, help="Report as a page.")
-@click.option("--badge", type=_FILE, help="Verdict as an SVG badge.")
+@click.option(
+    "--badge",
+    type=_FILE,
+    help="Verdict as an SVG badge, or as a shields.io endpoint in a .json.",
+)
 @click.option(
     "--reproduce",
     type=_FILE,
@@ -137,7 +141,8 @@ def verify_command(
     """
     how = name_port(port, program)
     options, limits = _options(program, given)
-    files = {"json": json_file, "junit": junit, "html": html, "badge": badge}
+    files = {"json": json_file, "junit": junit, "html": html}
+    files["shields" if badge and badge.suffix == ".json" else "badge"] = badge
     own = reproduction_path(reproduce, json_file, program=program is not None)
     if own is not None and reproduce is None and not is_ours(own):
         text = "asgd did not write it; choose another with --reproduce"

@@ -1,10 +1,13 @@
 """Findings at the limits: a step counter that stops, and an infinity that spoils the average."""
 
 import math
+from collections.abc import Callable
 
 from ..laws.outcome import Finding, Subject
+from ..oracle.judgement import is_same
+from ..oracle.window import window
 from ..ports.counter import HYPER, count_beyond
-from ..ports.protocol import RaisedError, asking, observe
+from ..ports.protocol import Observation, RaisedError, asking, observe
 from ..ports.scenario import Scenario, drive, single
 
 _EDGES = {
@@ -14,26 +17,30 @@ _EDGES = {
 
 
 def spoiled_average(subject: Subject) -> list[Finding]:
-    """Whether one infinity of theta spoils the average for good, also while mu = 1 (E5).
+    """Whether one infinity of theta spoils the average, also while mu = 1 (E5).
 
-    An infinite step is taken, and the state loaded into a fresh optimizer whose theta is finite, as
-    when a run is mended by hand. While mu = 1 the average is then theta, if that is copied.
+    Then the average is theta, if that is copied: also where theta stays infinite, and where the
+    state is loaded into a fresh optimizer whose theta is finite, as when a run is mended by hand.
     """
-    if not {"save", "average"} <= subject.hello.supports | subject.hello.reads:
+    opened = window(1, HYPER.t0, subject.convention)
+    if "average" not in subject.hello.reads or opened is None or opened.mu != 1:
         return []
-    push = single(HYPER, ((1.0,),), (((math.inf,),),))
+    # Without decay, an infinity of theta stays one.
+    push = single(HYPER._replace(lambd=0.0), ((1.0,),), (((math.inf,),), ((0.0,),)))
     try:
-        drive(subject.port, push, subject.dtype)
-        with asking("save"):
-            state = subject.port.save()
-        drive(subject.port, Scenario(push.groups, ()), subject.dtype)
-        with asking("load"):
-            subject.port.load(state)
-        seen = observe(subject.port, subject.dtype, [(0.0,)], [1])
+        seen = drive(subject.port, push, subject.dtype)[-1]
+        spoiled = _is_spoiled(seen, math.isinf)
+        if not spoiled and "save" in subject.hello.supports:
+            with asking("save"):
+                state = subject.port.save()
+            drive(subject.port, Scenario(push.groups, ()), subject.dtype)
+            with asking("load"):
+                subject.port.load(state)
+            seen = observe(subject.port, subject.dtype, [(0.0,)], [1])
+            spoiled = _is_spoiled(seen, math.isfinite)
     except RaisedError:
         return []  # A state that cannot be loaded says nothing.
-    average = seen.average[0]
-    if average is None or not math.isfinite(seen.theta[0][0]) or math.isfinite(average[0]):
+    if not spoiled:
         return []
     return [
         Finding(
@@ -43,6 +50,12 @@ def spoiled_average(subject: Subject) -> list[Finding]:
             {},
         )
     ]
+
+
+def _is_spoiled(seen: Observation, holds: Callable[[float], bool]) -> bool:
+    """Whether theta is as it should be, and the average is no copy of it."""
+    theta, average = seen.theta[0][0], seen.average[0]
+    return average is not None and holds(theta) and not is_same(theta, average[0])
 
 
 def stopped_counter(subject: Subject, followed: int) -> list[Finding]:

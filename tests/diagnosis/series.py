@@ -194,7 +194,7 @@ def _ladder(subject: Subject, failure: Failure) -> tuple[Rung, ...]:
 
 def _rung(one: Judgement, gradient: float | None, before: float | None) -> Rung:
     low, high = one.exact.bounds()
-    expected = _float((low + high) / 2)
+    expected = _float((low + high) / 2) if one.wanted is None else one.wanted
     return Rung(one.call, one.quantity, gradient, before, expected, one.got, one.error_bounds)
 
 

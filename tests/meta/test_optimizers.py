@@ -433,6 +433,8 @@ def test_errors_name_the_cure():
         asgd.fast.Parameter([1, 2])
     with pytest.raises(TypeError, match=r"data must not be masked.*data\.filled\(0\)"):
         asgd.fast.Parameter(masked)
+    with pytest.raises(TypeError, match=r"there is no argument 'momentum'; .*lr, lambd, alpha"):
+        asgd.fast.ASGD([w], momentum=0.9)
     for grad, cure in (
         ([1.0, 2.0], r"use np\.asarray\(grad, np\.float32\)"),
         (np.ones(2), r"use grad\.astype\(np\.float32\)"),

@@ -66,10 +66,10 @@ def _one_update(
     if gauge is None or not all(map(math.isfinite, (*theta, *grad, *got))):
         return
 
-    def allowed(j: Any, size: float, largest: Any) -> Any:
+    def allowed(x: Any, g: Any, size: float, largest: Any) -> Any:
         return descend_tolerance(
-            at(theta, j),
-            at(grad, j),
+            x,
+            g,
             largest,
             eta=size,
             eta_error=_EXACT,
@@ -79,7 +79,7 @@ def _one_update(
         )
 
     shown, push = abs(got[gauge]), abs(grad[gauge])
-    error = allowed(gauge, shown / push, shown)
+    error = allowed(theta[gauge], grad[gauge], shown / push, shown)
     if not math.isfinite(error):
         return
     eta = _around(Enclosure.of(shown), error) / Enclosure.of(push)
@@ -97,17 +97,17 @@ def _one_update(
 
     def judge(j: int) -> Judgement | None:
         exact = enclose(j)
-        bound = allowed(j, size, exact.magnitude())
+        bound = allowed(theta[j], grad[j], size, exact.magnitude())
         if not math.isfinite(bound):
             return None
         return _follows("theta", place._replace(element=j), exact, got[j], bound)
 
-    def tolerance(j: Any, largest: Any) -> Any:
+    def tolerance(_: Any, x: Any, g: Any, largest: Any) -> Any:
         # Every step size of the interval is granted, so theta may move by half its width and more.
-        pull = (hyper.lambd + hyper.weight_decay) * at(theta, j)
-        slope = abs((-1.0 if hyper.maximize else 1.0) * at(grad, j) + pull)
-        sure = slope - _COARSE * (abs(at(grad, j)) + abs(pull))
-        return allowed(j, size, largest) + half * (sure * (sure > 0))
+        pull = (hyper.lambd + hyper.weight_decay) * x
+        slope = abs((-1.0 if hyper.maximize else 1.0) * g + pull)
+        sure = slope - _COARSE * (abs(g) + abs(pull))
+        return allowed(x, g, size, largest) + half * (sure * (sure > 0))
 
     balls = descend_balls(middle, hyper.lambd, hyper.weight_decay, maximize=hyper.maximize)
     query = Query((theta, grad), balls, got, tolerance, arithmetic.fmt.u)
@@ -189,8 +189,8 @@ def _one_average(
             return None
         return _follows("average", place._replace(element=j), enclose(j), after[j], bounds[j])
 
-    def tolerance(j: Any, largest: Any) -> Any:  # noqa: ARG001 - it is known beforehand
-        apart = abs(at(theta, j) - at(before, j)) * (1 - _COARSE)
+    def tolerance(j: Any, x: Any, y: Any, largest: Any) -> Any:  # noqa: ARG001 - it is known
+        apart = abs(y - x) * (1 - _COARSE)
         return at(bounds, j) + half * apart
 
     balls = (ball(1 - middle), ball(middle))

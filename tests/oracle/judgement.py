@@ -56,6 +56,8 @@ class Judgement:
     verdict : "pass", "fail" or "undecided"
     share : float or None
         Upper bound of the error in units of the tolerance, where the filter has found one.
+    wanted : float or None
+        What is expected where that is no finite number; ``enclosed`` then says nothing.
     """
 
     quantity: Quantity
@@ -65,6 +67,7 @@ class Judgement:
     tolerance: float = 0.0
     verdict: Verdict
     share: float | None = None
+    wanted: float | None = None
 
     @property
     def exact(self) -> Enclosure:
@@ -98,7 +101,7 @@ class Judgement:
     @property
     def error(self) -> float:
         """Distance from the enclosure of the exact value."""
-        if not math.isfinite(self.got):
+        if not math.isfinite(self.got) or self.wanted is not None:
             return math.inf
         apart = self.exact - Enclosure.of(self.got)
         nearest = max(apart.low, -apart.high, 0)
@@ -130,10 +133,17 @@ def equal(quantity: Quantity, place: Place, want: float, got: float) -> Judgemen
         enclosed=Enclosure.of(want if math.isfinite(want) else 0),
         got=got,
         verdict="pass" if is_same(want, got) else "fail",
+        wanted=None if math.isfinite(want) else want,
     )
 
 
-def failed(quantity: Quantity, place: Place, got: float) -> Judgement:
-    """A number that should not be finite."""
-    zero = Enclosure.of(0)
-    return Judgement(quantity=quantity, place=place, enclosed=zero, got=got, verdict="fail")
+def failed(quantity: Quantity, place: Place, got: float, wanted: float = math.nan) -> Judgement:
+    """A number that is wrong, and no finite number is right: ``wanted`` is."""
+    return Judgement(
+        quantity=quantity,
+        place=place,
+        enclosed=Enclosure.of(0),
+        got=got,
+        verdict="fail",
+        wanted=wanted,
+    )

@@ -237,27 +237,30 @@ class _ThetaStep:
         )
         return Block("theta", self.place, self.after, self._judge, self._enclose, query)
 
-    def _tolerance(self, j: Any, size: Any) -> Any:
-        bound = self._bound(j, size)
+    def _tolerance(self, j: Any, theta: Any, grad: Any, size: Any) -> Any:
+        bound = self._bound(theta, grad, size)
         # A finite bound: nothing overflows, so what is multiplied by 0 is 0.
-        return np.where(self._rests(j) & (bound < math.inf), 0.0, bound)
+        rests = self._rests(theta, grad) & (bound < math.inf)
+        if isinstance(j, int):
+            return 0.0 if rests else bound
+        return np.where(rests, 0.0, bound)
 
-    def _rests(self, j: Any) -> Any:
+    def _rests(self, theta: Any, grad: Any) -> Any:
         """Whether an element may not move at all (tolerance.md, "What may not move")."""
-        theta, hyper = at(self.before, j), self.hyper
+        hyper = self.hyper
         decays = hyper.lambd > 0 or hyper.weight_decay > 0
-        rests = np.asarray(self.size.size == 0) | ((at(self.grad, j) == 0) & (not decays))
+        rests = (self.size.size == 0) | ((grad == 0) & (not decays))
         if self.arithmetic.storage is not None:
             # What is stored may be divided, and a divisor of 1 take over.
             return rests & (theta == 0)
         if self.arithmetic.policy.ftz:
-            rests &= (theta == 0) | (np.abs(theta) >= self.arithmetic.fmt.smallest_normal)
+            rests &= (theta == 0) | (abs(theta) >= self.arithmetic.fmt.smallest_normal)
         return rests
 
-    def _bound(self, j: Any, size: Any) -> Any:
+    def _bound(self, theta: Any, grad: Any, size: Any) -> Any:
         return descend_tolerance(
-            at(self.before, j),
-            at(self.grad, j),
+            theta,
+            grad,
             size,
             eta=self.size.size,
             eta_error=self.size.error,
@@ -272,15 +275,24 @@ class _ThetaStep:
     def _enclose(self, j: int) -> Enclosure:
         return self._update(j).enclosure(PRECISION)
 
+    def _spoiled(self, j: int) -> float:
+        """What becomes of an element that is not finite, or whose gradient is not."""
+        theta, hyper = self.before[j], self.hyper
+        total = -self.grad[j] if hyper.maximize else self.grad[j]
+        for rate in (hyper.weight_decay, hyper.lambd):
+            total += rate * theta if rate else 0.0
+        return theta - total
+
     def _judge(self, j: int) -> Judgement | None:
         here, got = self.place._replace(element=j), self.after[j]
         if not (math.isfinite(self.before[j]) and math.isfinite(self.grad[j])):
             # A step size that may round to 0 need not take anything over.
             moves = self.size.size > self.size.bound() + self.arithmetic.tiny
-            return failed("theta", here, got) if math.isfinite(got) and moves else None
+            wrong = math.isfinite(got) and moves
+            return failed("theta", here, got, self._spoiled(j)) if wrong else None
         update = self._update(j)
         exact = update.enclosure(PRECISION)
-        bound = float(self._tolerance(j, exact.magnitude()))
+        bound = float(self._tolerance(j, self.before[j], self.grad[j], exact.magnitude()))
         if bound == math.inf:
             return None
         return compare("theta", here, update.enclosure, got, bound, exact)
@@ -309,22 +321,25 @@ class _AverageStep:
         if opened.is_mean and old is not None and self.number is Enclosure:
             mu = float(opened.new)
             error = averaging_weight_error(mu, opened.begin, arithmetic=self.arithmetic)
-            tolerance = partial(self._tolerance, old, mu, error)
+            tolerance = partial(self._tolerance, mu, error)
             u = self.arithmetic.fmt.u
             query = Query((old, self.theta), self.weights, self.after, tolerance, u)
         return Block("average", self.place, self.after, self._judge, self._enclose, query)
 
-    def _tolerance(self, old: Sequence[float], mu: float, error: float, j: Any, size: Any) -> Any:
-        before, theta = at(old, j), at(self.theta, j)
+    def _tolerance(
+        self, mu: float, error: float, j: Any, before: Any, theta: Any, size: Any
+    ) -> Any:
+        above: Any = math.nextafter if isinstance(j, int) else np.nextafter
+        stored = self.arithmetic.storage is not None
         return average_tolerance(
             before,
             theta,
-            np.nextafter(abs(theta - before), math.inf),
+            above(abs(theta - before), math.inf),
             size,
             mu=mu,
             mu_error=error,
             arithmetic=self.arithmetic,
-            previous=at(self.previous, j),
+            previous=at(self.previous, j) if stored else None,
         )
 
     def _term(self, j: int) -> Term | None:
@@ -344,7 +359,7 @@ class _AverageStep:
             return None
         if not all(map(math.isfinite, found.inputs)):
             hidden = math.isfinite(got) and not math.isfinite(self.theta[j])
-            return failed("average", here, got) if hidden else None
+            return failed("average", here, got, self.theta[j]) if hidden else None
         old = None if self.before is None else self.before[j]
         # average + 1 (theta - average) keeps what is not finite: a finding (E5), no deviation.
         kept = old is not None and not math.isfinite(old) and not math.isfinite(got)

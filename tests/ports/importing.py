@@ -51,7 +51,9 @@ def _target(path: str) -> Any:
     if not colon or not module_name or not attribute:
         raise PortError(f"PORT must be package.module:Object, got {path!r}")
     target: Any = _module(module_name)
-    for part in attribute.split("."):
+    # Where the locale is ASCII, the command line has escapes for what is UTF-8 in the file.
+    name = attribute.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    for part in name.split("."):
         try:
             target = getattr(target, part)
         except AttributeError:

@@ -178,7 +178,7 @@ def deviation(one: results.Deviation, found: DtypeResult) -> model.Deviation:
     """The report's entry of a deviation."""
     waiver = found.waiver(one)
     does = one.does
-    if not does and found.readout is not None and found.readout.guess:
+    if not does and one.equation == "step_size" and found.readout and found.readout.guess:
         does = f"eta = {found.readout.guess}"
     meant = should(one.equation, one.law)
     parts = [f"Computed instead: {does}." if does else "", f"Fix: {one.fix}." if one.fix else ""]
@@ -257,7 +257,7 @@ def divergence(failure: Failure, equation: str, dtype: str, policy_name: str) ->
         quantity=judgement.quantity,
         equation=EQUATIONS[equation].id,
         # What raises has no number, and no number is expected of it.
-        expected=_ANY if failure.raised else expected(judgement.exact),
+        expected=_ANY if failure.raised else expected(judgement.exact, judgement.wanted),
         got=number(judgement.got),
         error_ulp=finite(judgement.error_ulp(arithmetic)),
         error_bounds=finite(judgement.error_bounds),

@@ -28,6 +28,10 @@ FINDINGS: Mapping[str, str] = {
     "every port that keeps theta alone loses steps of less than half an ulp: with eta lambd below "
     "3e-8 and no gradient nothing decays. asgd.fast.ASGD(..., compensated=True) keeps what "
     "rounding takes (spec/kernels.md).",
+    "errors-one-sided": "The errors of a quantity are within the tolerance, and nearly all in one "
+    "direction, in independent trials: it is truncated, shifted, or lags behind. Over many steps "
+    "they add up. Of a port that errs either way in at least a quarter of the cases, at most one "
+    "verdict in 5e8 says so.",
     "layouts-refused": "The optimizer raises an error for arrays of some layouts: 0-d, of several "
     "dimensions, transposed, strided, not at the beginning of a buffer or at an odd address. These "
     "were not asked.",

@@ -14,8 +14,11 @@ def number(x: float) -> Number:
     return Number(hex=float(x).hex(), decimal=repr(float(x)))
 
 
-def expected(exact: Enclosure) -> Interval:
-    """Ends of an enclosure: rounded outward to float64 in hexadecimal, and in decimals."""
+def expected(exact: Enclosure, wanted: float | None = None) -> Interval:
+    """Ends of an enclosure, hexadecimal and decimal; or what is wanted, where not finite."""
+    if wanted is not None:
+        return Interval(*(wanted.hex(), wanted.hex(), repr(wanted), repr(wanted)))
+    # Rounded outward to float64.
     low, high = exact.bounds()
     return Interval(
         lo=_toward(low, -math.inf).hex(),

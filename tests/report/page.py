@@ -1,5 +1,6 @@
-"""The report as a page, and as a badge."""
+"""The report as a page, and as badges."""
 
+import json
 from functools import cache
 from html import escape
 from typing import Any
@@ -89,11 +90,29 @@ def _writable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def badge(report: Report) -> str:
-    """SVG badge: asgd, and the verdict; the counts are its title."""
+def _short(report: Report) -> str:
+    """Verdict on a badge."""
     text = report.says
     if report.verdict == "conforms" and report.convention and text == "conforms":
-        text = f"conforms ({report.convention})"
+        return f"conforms ({report.convention})"
+    return text
+
+
+def shields(report: Report) -> str:
+    """Badge as shields.io reads it from an endpoint."""
+    badge = {
+        "schemaVersion": 1,
+        "label": "asgd",
+        "message": _short(report),
+        "color": colour(report),
+        "isError": report.verdict == "error",
+    }
+    return json.dumps(badge) + "\n"
+
+
+def badge(report: Report) -> str:
+    """SVG badge: asgd, and the verdict; the counts are its title."""
+    text = _short(report)
     left, right = 44, 14 + 7 * len(text)
     middle = left + right / 2
     return (

@@ -79,6 +79,8 @@ def script(
     if kind not in {"torch", "numpy"} or quantity not in known or judgement.call == 0:
         return None
     low, high = judgement.exact.bounds()
+    middle = float(low) + (float(high) - float(low)) / 2
+    wanted = judgement.wanted
     case: dict[str, Any] = {
         "port": port,
         "kind": kind,
@@ -89,8 +91,8 @@ def script(
         "quantity": "grad" if quantity == "gradient" and law else quantity,
         "parameter": judgement.parameter,
         "element": judgement.element,
-        "exact": decimal(low),
-        "middle": (float(low) + (float(high) - float(low)) / 2).hex(),
+        "exact": decimal(low) if wanted is None else repr(wanted),
+        "middle": (middle if wanted is None else wanted).hex(),
         "tolerance": judgement.tolerance,
         # Reading the averages between the steps may be what disturbs theta.
         "watch": kind == "numpy" and equation == "step" and quantity == "theta" and not law,

@@ -145,13 +145,13 @@ def _result(unit: int, kind: str, dtype: str, outcome: Outcome) -> Result:
 def _failure(failure: Failure, dtype: str) -> Result:
     """Where a law broke, and the requests that show it."""
     judgement = failure.judgement
-    low, high = judgement.exact.bounds()
+    ends = judgement.exact.bounds() if judgement.wanted is None else (judgement.wanted,) * 2
     return {
         "quantity": judgement.quantity,
         "call": judgement.call,
         "parameter": judgement.parameter,
         "element": judgement.element,
-        "expected": {"lo": str(low), "hi": str(high)},
+        "expected": {"lo": str(ends[0]), "hi": str(ends[1])},
         "got": judgement.got.hex(),
         "error_bounds": float(judgement.error_bounds).hex(),
         "requests": requests(failure.scenario, dtype),

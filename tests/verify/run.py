@@ -5,36 +5,29 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from asgd.spec import EQUATIONS, FAULTS, Hyperparameters, policy
+from asgd.spec import Hyperparameters, policy
 
 from ..diagnosis.bias import biases
 from ..diagnosis.convention import find_identity
-from ..diagnosis.effective_gradient import in_gradient
 from ..diagnosis.fingerprint import Fingerprint, fingerprint, lives
-from ..diagnosis.impulse_response import read_out
-from ..diagnosis.lifecycle import interruption, lifecycle_fault
 from ..diagnosis.limits import spoiled_average, stopped_counter
 from ..diagnosis.right_form import right_form
-from ..diagnosis.root_cause import RootCause, plain, root_causes
 from ..diagnosis.series import series
-from ..diagnosis.shrink import shrink
+from ..diagnosis.signs import one_sided
 from ..laws.equations import LAWS
 from ..laws.hold import hold
-from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL, LifecycleLaw, hold_life
-from ..laws.long_run import equation_of
-from ..laws.outcome import LEVELS, Failure, Finding, Outcome, Subject, looser
+from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL, hold_life
+from ..laws.outcome import LEVELS, Finding, Outcome, Subject, looser
 from ..laws.scale import hold_equation
 from ..ports.capabilities import capabilities
 from ..ports.layouts import possible
 from ..ports.process import LimitError
 from ..ports.protocol import Hello, Port, PortError, RaisedError, greet
-from ..ports.scenario import Add, Step, drive, single
+from ..ports.scenario import drive, single
 from .coverage import without_laws
+from .deviations import named, raised_by, without_names
 from .result import Deviation, DtypeResult, Options, Result
-from .waivers import UNKNOWN
 
-NOT_LINEAR = "not-linear"
-RAISES = "raises"
 PLAIN = single(
     Hyperparameters(lr=0.5, lambd=0.25, alpha=0.75, t0=1.0, weight_decay=0.125, maximize=False),
     ((1.0, -2.0),),
@@ -189,20 +182,15 @@ def _verify_dtype(
         into.outcomes.clear()
         _verify_dtype(port, hello, into, replace(options, policy=form.name), progress)
         return
-    raised = _raised(into.outcomes, into.dtype)
+    raised = raised_by(into.outcomes, into.dtype)
     try:
-        into.deviations = [*raised, *_named(subject, into, broken, precision_only, lives, life)]
+        into.deviations = [*raised, *named(subject, into, broken, precision_only, lives, life)]
         into.findings = tuple(_findings(subject, lives, into.deviations))
     except RaisedError:
         if not raised and not broken and not any(o.failure for o in lives):
             raise
         # A port that raises while it is looked at is not looked at more closely.
-        unnamed = [_unknown(equation, failure, into.dtype) for equation, failure in broken.items()]
-        for o in lives:
-            if o.failure is not None and not o.failure.raised:
-                named = _unknown("step", o.failure, into.dtype)
-                unnamed.append(replace(named, law=o.law.key))
-        into.deviations = [*raised, *unnamed]
+        into.deviations = [*raised, *without_names(broken, lives, into.dtype)]
     if (
         broken
         and not wrong
@@ -225,64 +213,6 @@ def _fingerprint(subject: Subject) -> Fingerprint | None:
     except RaisedError:
         return None
     return fingerprint(runs, subject.convention, subject.dtype)
-
-
-def _raised(outcomes: Sequence[Outcome], dtype: str) -> list[Deviation]:
-    """What the port raised instead of answering, each thing once."""
-    found: dict[str, Deviation] = {}
-    for outcome in outcomes:
-        if outcome.raised is not None and outcome.raised.raised not in found:
-            law = outcome.law
-            home = law.name if isinstance(law, LifecycleLaw) else ""
-            title, _, fix = _say(RAISES, law.equation)
-            failure = outcome.raised
-            found[outcome.raised.raised] = Deviation(
-                RAISES,
-                law.equation,
-                dtype,
-                title,
-                _when(failure),
-                fix,
-                outcome.raised,
-                law=home,
-            )
-    return list(found.values())
-
-
-def _when(failure: Failure) -> str:
-    call = failure.judgement.call
-    return f"{failure.raised} (call {call} of step)" if call else failure.raised
-
-
-def _unknown(equation: str, failure: Failure, dtype: str) -> Deviation:
-    return Deviation(UNKNOWN, equation, dtype, *_say(UNKNOWN, equation), failure)
-
-
-def _named(
-    subject: Subject,
-    into: DtypeResult,
-    broken: dict[str, Failure],
-    precision_only: set[str],
-    lives: Sequence[Outcome],
-    life: Subject,
-) -> list[Deviation]:
-    """What deviates, by name, but for what the port raised."""
-    deviations = _broken_lives(lives, life)
-    # What differs from run to run says nothing of the equations.
-    if not any(deviation.id == "not-repeatable" for deviation in deviations):
-        assert into.identity is not None
-        named = root_causes(
-            broken, precision_only, into.identity.explanations, into.identity.parts, subject
-        )
-        ours = [_deviation(one, named, subject) for one in named]
-        if any(deviation.id == UNKNOWN for deviation in ours):
-            failures = {d.equation: d.failure for d in ours if d.id == UNKNOWN}
-            found = [one.failure.scenario for one in named if one.id == UNKNOWN]
-            into.readout = read_out(subject, failures, found)
-            if not into.readout.linear:
-                ours = _not_linear(ours)
-        deviations = [*ours, *deviations]
-    return deviations
 
 
 _T = TypeVar("_T")
@@ -323,28 +253,6 @@ def _hold_equations(
     return precision_only
 
 
-def _deviation(one: RootCause, named: Sequence[RootCause], subject: Subject) -> Deviation:
-    failure = shrink(one.failure, subject, one.equation, one.shows)
-    if one.equation == "gradient" and _eta_is_known(failure, named, subject):
-        failure = in_gradient(failure, subject)
-    return Deviation(
-        one.id,
-        one.equation,
-        subject.dtype,
-        *_say(one.id, one.equation),
-        failure,
-        coincides=one.coincides,
-    )
-
-
-def _eta_is_known(failure: Failure, named: Sequence[RootCause], subject: Subject) -> bool:
-    """Whether the gradient follows from theta: E2 holds, or eta is seen to be lr."""
-    if all(other.equation != "step_size" for other in named):
-        return True
-    hyper = failure.scenario.groups[0].hyper
-    return hyper.lambd == 0 and hyper.alpha == 0 and plain(subject) is None
-
-
 def _findings(
     subject: Subject, lives: Sequence[Outcome], deviations: Sequence[Deviation]
 ) -> list[Finding]:
@@ -362,6 +270,8 @@ def _findings(
     theta = {"gradient", "step_size", "descend", "step"}
     if not any(d.equation in theta for d in deviations):
         findings += biases(subject)
+    if not deviations:
+        findings += one_sided(subject)
     return findings
 
 
@@ -369,73 +279,3 @@ def _followed(lives: Sequence[Outcome]) -> int:
     """Steps of the longest life that was judged."""
     long = next(outcome for outcome in lives if outcome.law.key == "long")
     return long.longest
-
-
-def _not_linear(deviations: Sequence[Deviation]) -> list[Deviation]:
-    """The single deviation reported for a port that is not a linear rule."""
-    first = next(d for d in deviations if d.id == UNKNOWN)
-    title, does, fix = _say(NOT_LINEAR, first.equation)
-    said = replace(first, id=NOT_LINEAR, title=title, does=does, fix=fix)
-    return [said, *(d for d in deviations if d.id != UNKNOWN)]
-
-
-def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]:
-    """Deviations from laws of the lifecycle; each law explains its own."""
-    deviations = []
-    for outcome in lives:
-        law, failure = outcome.law, outcome.failure
-        if failure is None or failure.raised or not isinstance(law, LifecycleLaw):
-            continue
-        ident = lifecycle_fault(law.name, failure, subject)
-        equation = equation_of(failure, subject) if law.truth else "step"
-        title, does, fix = law.title, "", law.fix
-        if ident in FAULTS:
-            equation = FAULTS[ident].equation
-            title, does, fix = _say(ident, equation)
-        does = "; ".join(part for part in (does, *_circumstances(failure)) if part)
-        deviations.append(
-            Deviation(
-                ident,
-                equation,
-                subject.dtype,
-                title,
-                does,
-                fix,
-                failure,
-                law=law.name,
-                resumed=interruption(failure, subject) if law.name == "resume" else None,
-            )
-        )
-    if any(d.law == "added" for d in deviations):
-        deviations = [d for d in deviations if d.law != "resume" or not _joins(d.failure)]
-    # The others follow from it, or cannot be distinguished from it.
-    return [d for d in deviations if d.id == "not-repeatable"] or deviations
-
-
-def _joins(failure: Failure) -> bool:
-    return any(isinstance(event, Add) for event in failure.scenario.events)
-
-
-def _circumstances(failure: Failure) -> Iterator[str]:
-    """What a scenario has that its numbers do not tell."""
-    scenario, at = failure.scenario, failure.judgement.parameter
-    if at < len(scenario.layouts):
-        yield f"seen at a {scenario.layouts[at]}"
-    steps = 0
-    for event in scenario.events:
-        steps += isinstance(event, Step)
-        if isinstance(event, Add):
-            yield f"group {event.group} joins before step {steps + 1}"
-
-
-def _say(ident: str, equation: str) -> tuple[str, str, str]:
-    """What is wrong, what the port does, and how to fix it."""
-    if ident in FAULTS:
-        fault = FAULTS[ident]
-        return fault.title, fault.instead, fault.fix
-    entry = EQUATIONS[equation]
-    return (
-        f"{entry.name} does not follow {entry.id}, and no known fault fits",
-        "",
-        f"compare the code with `asgd explain {entry.id}`",
-    )

@@ -133,6 +133,7 @@ def test_what_is_not_shown_is_not_passed(ports):
     assert len(missing) == report["detectable"]["of"] - report["detectable"]["faults"]
 
 
+@pytest.mark.slow
 def test_numpy_class(ports):
     """A class with the document's interface is driven; plain SGD is named."""
     done = run(ports, "verify", "ports:Sgd", "--dtype", "float32", "--json", "n.json")

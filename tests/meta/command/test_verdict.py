@@ -154,6 +154,7 @@ def test_expired(folder):
         assert done.stdout.count("1. weight-decay-ignored") == failures
 
 
+@pytest.mark.slow
 def test_github(folder):
     """On GitHub there are annotations, and a job summary."""
     summary = folder / "summary.md"
@@ -172,7 +173,7 @@ def test_github(folder):
     assert "### asgd: ports:ASGD: deviates" in summary.read_text()
 
 
-@pytest.mark.sample(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp932", "utf-8"])
 def test_any_encoding(folder, encoding):
     """No character of a port's name or of an answer is too much for a terminal."""
@@ -190,6 +191,7 @@ def test_any_encoding(folder, encoding):
         assert done.returncode == (0 if words == ("explain",) else 2)
 
 
+@pytest.mark.slow
 def test_eighty_columns(folder):
     """The report of a port fits 80 columns, commands to paste aside."""
     done = run(folder, "asgd", "verify", "ports:ASGD", "--dtype", "float32")
@@ -198,6 +200,7 @@ def test_eighty_columns(folder):
     assert any("plain SGD: eta does not decay, lambd has no effect" in line for line in lines[:3])
 
 
+@pytest.mark.slow
 def test_interrupted(folder):
     """Ctrl-C ends with 130, and a report of what was judged."""
     (folder / "slow.py").write_text(

@@ -59,7 +59,7 @@ def test_blame(equation):
         assert equation in kills.broken(ident, dtype) <= {equation, *FOLLOW.get(equation, {"step"})}
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("name", "dtype"), list(zip(CONVENTIONS, DTYPES * 3, strict=False)))
 def test_a_convention_conforms(name, dtype):
     """A port of each convention conforms, and its convention is found."""
@@ -85,6 +85,7 @@ def test_fault_is_named(ident):
     assert (name, (ident,)) in found
 
 
+@pytest.mark.slow
 def test_two_faults_are_named():
     """One in theta and one in the average."""
     variant = combine(Variant.of(convention("torch")), "decay-missing", "average-of-old-theta")
@@ -94,7 +95,7 @@ def test_two_faults_are_named():
     assert {d.equation for d in found.deviations} == {"descend", "average"}
 
 
-@pytest.mark.sample(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["documented", "torch"])
 def test_float32_eta_is_a_deviation_of_float64_alone(name):
     """A float64 port that keeps eta in float32 deviates by that fault, and no other."""

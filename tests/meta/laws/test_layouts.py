@@ -33,6 +33,7 @@ def test_right_ports_pass(target):
     assert list(broken(target, "layouts", "added")) == []
 
 
+@pytest.mark.slow
 def test_torch_passes():
     """The port that most others are made after, which keeps eta in float32."""
     pytest.importorskip("torch")

@@ -60,7 +60,7 @@ def test_powers_meet_those_of_integers(x, alpha, precision):
     assert above <= high
 
 
-@pytest.mark.sample(12)
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("fault", [None, "eta-power-inside", "average-sum", "weight-decay-halved"])
 @pytest.mark.parametrize("dtype", formats)
 @pytest.mark.parametrize("law", LAWS)

@@ -10,6 +10,7 @@ from asgd.spec import CONVENTIONS, POLICIES, Hyperparameters
 from asgd.tests.oracle.stepwise import Rule, judge
 from asgd.tests.ports.protocol import Observation
 from asgd.tests.ports.scenario import single
+from asgd.tests.report.numbers import expected
 
 PLAIN = Hyperparameters(1.0, 0.0, 0.0, 1e6, 0.0, maximize=False)
 
@@ -54,3 +55,19 @@ def test_an_average_keeps_what_is_not_finite(got):
     assert shown(got) == []
     assert shown(1.0) == ["pass"]
     assert shown(2.0) == ["fail"]
+
+
+def test_what_is_wanted_is_shown_where_it_is_not_finite():
+    """No placeholder: an infinity of the gradient makes theta infinite, and the average with it."""
+    scenario = single(PLAIN, ((1.0, 1.0),), (((math.inf, -math.inf),),))
+    seen = Observation(((1.0, math.inf),), ((1.0, 0.5),), (None,), (None,))
+    rule = Rule(CONVENTIONS["documented"], Arithmetic(formats["float64"], POLICIES["native"]))
+    both = frozenset({"theta", "average"})
+    wrong = [j for j in judge(scenario, [seen], rule, both) if j.verdict == "fail"]
+    assert [(j.quantity, j.element, j.wanted) for j in wrong] == [
+        ("theta", 0, -math.inf),
+        ("average", 1, math.inf),
+    ]
+    assert all(j.error == math.inf for j in wrong)
+    shown = expected(wrong[0].exact, wrong[0].wanted)
+    assert (shown.lo, shown.hi_decimal) == ("-inf", "-inf")

@@ -8,6 +8,7 @@ from pathlib import Path
 import hostile_acts
 import hostile_ports
 import pytest
+from memory_peak import bounded
 
 from asgd.tests.ports.loading import load
 from asgd.tests.ports.process import Limits
@@ -163,7 +164,8 @@ def run(name, **limits):
     file = FILE if name in vars(hostile_ports) else ACTS
     port = load(f"{file}:{name}", limits=Limits(**limits))
     try:
-        seen = drive(port, LONG, "float64")
+        with bounded():
+            seen = drive(port, LONG, "float64")
     finally:
         port._child.stop()
         # The last of them is ended by the kernel in its own time.
@@ -257,3 +259,12 @@ def test_a_killed_judge_leaves_nothing(tmp_path):
     while left() and time.monotonic() < until:
         time.sleep(0.05)
     assert not left()
+
+
+def test_a_name_that_the_locale_cannot_hold_is_found(tmp_path):
+    """In an ASCII locale the command line has escapes in the place of its bytes."""
+    (tmp_path / "port.py").write_text("名前 = 7\n", encoding="utf-8")
+    name = "名前".encode().decode("ascii", "surrogateescape")
+    with pytest.raises(PortError, match="must be a class or a callable") as caught:
+        load(f"{tmp_path / 'port.py'}:{name}")
+    check_text(caught.value)

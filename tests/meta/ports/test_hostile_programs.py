@@ -5,6 +5,7 @@ import sys
 import time
 
 import pytest
+from memory_peak import bounded
 
 from asgd.tests.ports.process import Limits
 from asgd.tests.ports.program import ProgramPort
@@ -192,7 +193,7 @@ def test_no_answer_is_no_verdict(name):
     port = ProgramPort([sys.executable, "-S", "-c", BEGIN + code], limits=limits)
     start = time.monotonic()
     try:
-        with pytest.raises(PortError) as caught:
+        with bounded(), pytest.raises(PortError) as caught:
             drive(port, PLAIN, "float64")
     finally:
         port.kill()

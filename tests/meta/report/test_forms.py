@@ -14,7 +14,7 @@ from asgd.tests.report.as_json import schema, schema_text, to_json
 from asgd.tests.report.build import build
 from asgd.tests.report.junit import junit
 from asgd.tests.report.model import EXIT, WORDS
-from asgd.tests.report.page import badge, page
+from asgd.tests.report.page import badge, page, shields
 from asgd.tests.report.text import render, wrapped
 
 GREEN = "#2e7d32"
@@ -60,6 +60,11 @@ def test_all_forms_agree(result):
         assert report.headline in unescape(text)
         clean = report.verdict == "conforms" and not report.waivers.applied
         assert (f'fill="{GREEN}"' in text or f"background:{GREEN}" in text) == clean
+
+    endpoint = json.loads(shields(report))
+    assert endpoint["message"].startswith(report.says)
+    assert (endpoint["color"] == GREEN) == clean
+    assert endpoint["isError"] == (report.verdict == "error")
 
     annotations = list(github.annotations(report))
     assert sum(a.startswith("::error") for a in annotations) == (

@@ -1,0 +1,180 @@
+"""Deviations of a port: what laws found, by name where there is one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from asgd.spec import EQUATIONS, FAULTS
+
+from ..diagnosis.circumstances import arrangement, combined
+from ..diagnosis.effective_gradient import in_gradient
+from ..diagnosis.impulse_response import read_out
+from ..diagnosis.lifecycle import interruption, lifecycle_fault
+from ..diagnosis.root_cause import RootCause, plain, root_causes
+from ..diagnosis.shrink import shrink
+from ..laws.lifecycle import LifecycleLaw
+from ..laws.long_run import equation_of
+from ..laws.outcome import Failure, Outcome, Subject
+from ..ports.scenario import Add
+from .result import Deviation, DtypeResult
+from .waivers import UNKNOWN
+
+NOT_LINEAR = "not-linear"
+RAISES = "raises"
+
+
+def raised_by(outcomes: Sequence[Outcome], dtype: str) -> list[Deviation]:
+    """What the port raised instead of answering, each thing once."""
+    found: dict[str, Deviation] = {}
+    for outcome in outcomes:
+        if outcome.raised is not None and outcome.raised.raised not in found:
+            law = outcome.law
+            home = law.name if isinstance(law, LifecycleLaw) else ""
+            title, _, fix = _say(RAISES, law.equation)
+            failure = outcome.raised
+            found[outcome.raised.raised] = Deviation(
+                RAISES,
+                law.equation,
+                dtype,
+                title,
+                _when(failure),
+                fix,
+                outcome.raised,
+                law=home,
+            )
+    return list(found.values())
+
+
+def _when(failure: Failure) -> str:
+    call = failure.judgement.call
+    return f"{failure.raised} (call {call} of step)" if call else failure.raised
+
+
+def without_names(
+    broken: Mapping[str, Failure], lives: Sequence[Outcome], dtype: str
+) -> list[Deviation]:
+    """What deviates, where the port raises when it is looked at more closely."""
+    found = [_unknown(equation, failure, dtype) for equation, failure in broken.items()]
+    for outcome in lives:
+        if outcome.failure is not None and not outcome.failure.raised:
+            one = _unknown("step", outcome.failure, dtype)
+            found.append(replace(one, law=outcome.law.key))
+    return found
+
+
+def _unknown(equation: str, failure: Failure, dtype: str) -> Deviation:
+    return Deviation(UNKNOWN, equation, dtype, *_say(UNKNOWN, equation), failure)
+
+
+def named(
+    subject: Subject,
+    into: DtypeResult,
+    broken: dict[str, Failure],
+    precision_only: set[str],
+    lives: Sequence[Outcome],
+    life: Subject,
+) -> list[Deviation]:
+    """What deviates, by name, but for what the port raised."""
+    deviations = _broken_lives(lives, life)
+    # What differs from run to run says nothing of the equations.
+    if not any(deviation.id == "not-repeatable" for deviation in deviations):
+        assert into.identity is not None
+        causes = root_causes(
+            broken, precision_only, into.identity.explanations, into.identity.parts, subject
+        )
+        ours = [_deviation(one, causes, subject) for one in causes]
+        if any(deviation.id == UNKNOWN for deviation in ours):
+            failures = {d.equation: d.failure for d in ours if d.id == UNKNOWN}
+            found = [one.failure.scenario for one in causes if one.id == UNKNOWN]
+            into.readout = read_out(subject, failures, found)
+            if not into.readout.linear:
+                ours = _not_linear(ours)
+        deviations = [*ours, *deviations]
+    return deviations
+
+
+def _deviation(one: RootCause, causes: Sequence[RootCause], subject: Subject) -> Deviation:
+    failure = shrink(one.failure, subject, one.equation, one.shows)
+    if one.equation == "gradient" and _eta_is_known(failure, causes, subject):
+        failure = in_gradient(failure, subject)
+    title, does, fix = _say(one.id, one.equation)
+    if one.id == UNKNOWN and one.equation == "step":
+        does = f"wrong {combined(failure)}"
+        fix = "look at what the code does in this case; `asgd explain E6` says what must hold"
+        if len(causes) == 1:
+            title = "each equation holds alone, but not in this step, and no known fault fits"
+    return Deviation(
+        one.id,
+        one.equation,
+        subject.dtype,
+        title,
+        does,
+        fix,
+        failure,
+        coincides=one.coincides,
+    )
+
+
+def _eta_is_known(failure: Failure, causes: Sequence[RootCause], subject: Subject) -> bool:
+    """Whether the gradient follows from theta: E2 holds, or eta is seen to be lr."""
+    if all(other.equation != "step_size" for other in causes):
+        return True
+    hyper = failure.scenario.groups[0].hyper
+    return hyper.lambd == 0 and hyper.alpha == 0 and plain(subject) is None
+
+
+def _not_linear(deviations: Sequence[Deviation]) -> list[Deviation]:
+    """The single deviation reported for a port that is not a linear rule."""
+    first = next(d for d in deviations if d.id == UNKNOWN)
+    title, does, fix = _say(NOT_LINEAR, first.equation)
+    said = replace(first, id=NOT_LINEAR, title=title, does=does, fix=fix)
+    return [said, *(d for d in deviations if d.id != UNKNOWN)]
+
+
+def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]:
+    """Deviations from laws of the lifecycle; each law explains its own."""
+    deviations = []
+    for outcome in lives:
+        law, failure = outcome.law, outcome.failure
+        if failure is None or failure.raised or not isinstance(law, LifecycleLaw):
+            continue
+        ident = lifecycle_fault(law.name, failure, subject)
+        equation = equation_of(failure, subject) if law.truth else "step"
+        title, does, fix = law.title, "", law.fix
+        if ident in FAULTS:
+            equation = FAULTS[ident].equation
+            title, does, fix = _say(ident, equation)
+        does = "; ".join(part for part in (does, *arrangement(failure)) if part)
+        deviations.append(
+            Deviation(
+                ident,
+                equation,
+                subject.dtype,
+                title,
+                does,
+                fix,
+                failure,
+                law=law.name,
+                resumed=interruption(failure, subject) if law.name == "resume" else None,
+            )
+        )
+    if any(d.law == "added" for d in deviations):
+        deviations = [d for d in deviations if d.law != "resume" or not _joins(d.failure)]
+    # The others follow from it, or cannot be distinguished from it.
+    return [d for d in deviations if d.id == "not-repeatable"] or deviations
+
+
+def _joins(failure: Failure) -> bool:
+    return any(isinstance(event, Add) for event in failure.scenario.events)
+
+
+def _say(ident: str, equation: str) -> tuple[str, str, str]:
+    """What is wrong, what the port does, and how to fix it."""
+    if ident in FAULTS:
+        fault = FAULTS[ident]
+        return fault.title, fault.instead, fault.fix
+    entry = EQUATIONS[equation]
+    return (
+        f"{entry.name} does not follow {entry.id}, and no known fault fits",
+        "",
+        f"compare the code with `asgd explain {entry.id}`",
+    )
