@@ -152,8 +152,12 @@ def reproduces(
     dtype : str
         Dtype of the port.
     """
-    lives = [list(seen(*run, convention)) for run in runs]
-    found = [_of_theta(life, dtype) for life in lives]
+    found: list[dict[Program, list[Kept]]] = []
+    for run in runs:
+        found.append(_of_theta(list(seen(*run, convention)), dtype))
+        # The first life has few orders: where none is right, the many of the next need no look.
+        if not found[-1]:
+            return False
     # One program has run all lives; it takes in a penalty as it likes, where there is one.
     for kinds in set.intersection(*map(set, found)):
         chains = [each[kinds] for each in found]
