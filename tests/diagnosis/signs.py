@@ -30,7 +30,7 @@ from ..oracle.stepwise import judge
 from ..ports.protocol import Observation
 from ..ports.scenario import Scenario, rest_of, single
 
-_TRIALS, _LONGEST = 160, 20
+_TRIALS, _LONGEST = 112, 20
 _MOST = 0.75
 _CHANCE = 1e-10
 

@@ -62,8 +62,8 @@ class Query:
     got : vector
         What the port has.
     tolerance : callable
-        Error allowed, for an element's index (or a slice of all) and an upper bound of the exact
-        result's magnitude; it grows with that by the unit roundoff ``u`` at most.
+        Error allowed, for an element's index (or a slice of all), its inputs, and an upper bound of
+        the exact result's magnitude; it grows with that by the unit roundoff ``u`` at most.
     u : float
         Unit roundoff of the port's format.
     """
@@ -71,13 +71,13 @@ class Query:
     inputs: tuple[Sequence[float], Sequence[float]]
     coefficients: tuple[Ball, Ball]
     got: Sequence[float]
-    tolerance: Callable[[Any, Sizes], Sizes]
+    tolerance: Callable[[Any, Sizes, Sizes, Sizes], Sizes]
     u: float
 
 
 def alone(exact: Ball, got: float, tolerance: float) -> Query:
     """Query of a single number that is known."""
-    return Query(((1.0,), (0.0,)), (exact, NOTHING), (got,), lambda _, size: tolerance, 0.0)  # noqa: ARG005
+    return Query(((1.0,), (0.0,)), (exact, NOTHING), (got,), lambda *_: tolerance, 0.0)
 
 
 def decide(queries: Sequence[Query]) -> list[tuple[list[float], list[float]]]:
@@ -103,7 +103,7 @@ def decide(queries: Sequence[Query]) -> list[tuple[list[float], list[float]]]:
         exact = ball_sums([first, second], [one, other])
         # Upper bound of the exact result's size; a few roundings are below 2**-50 of it.
         size = (np.abs(exact.high) + np.abs(exact.low) + exact.radius) * (1 + 2.0**-50)
-        allowed = np.concatenate(_tolerances(queries, counts, size))
+        allowed = np.concatenate(_tolerances(queries, counts, (one, other, size)))
         # What the integers would allow, for the true size: less by what the sizes may differ.
         u = np.repeat([query.u for query in queries], counts)
         allowed = allowed * (1 - 2.0**-40) - 2 * u * exact.radius
@@ -123,16 +123,19 @@ def _flat(rows: Sequence[Sequence[float]]) -> Floats:
     return np.array([x for row in rows for x in row], np.float64)
 
 
-def _tolerances(queries: Sequence[Query], counts: Sequence[int], sizes: Floats) -> list[Floats]:
-    """Tolerance of each number, query by query."""
+def _tolerances(
+    queries: Sequence[Query], counts: Sequence[int], columns: tuple[Floats, Floats, Floats]
+) -> list[Floats]:
+    """Tolerance of each number, query by query, from the inputs and the sizes."""
     out = []
     at = 0
     for query, count in zip(queries, counts, strict=True):
-        here = sizes[at : at + count]
+        here = [column[at : at + count] for column in columns]
         at += count
         if count <= _FEW:
-            few = [query.tolerance(j, size) for j, size in enumerate(here.tolist())]
+            rows = zip(*(column.tolist() for column in here), strict=True)
+            few = [query.tolerance(j, *row) for j, row in enumerate(rows)]
             out.append(np.array(few, np.float64))
         else:
-            out.append(np.broadcast_to(query.tolerance(slice(None), here), here.shape))
+            out.append(np.broadcast_to(query.tolerance(slice(None), *here), here[0].shape))
     return out

@@ -237,27 +237,30 @@ class _ThetaStep:
         )
         return Block("theta", self.place, self.after, self._judge, self._enclose, query)
 
-    def _tolerance(self, j: Any, size: Any) -> Any:
-        bound = self._bound(j, size)
+    def _tolerance(self, j: Any, theta: Any, grad: Any, size: Any) -> Any:
+        bound = self._bound(theta, grad, size)
         # A finite bound: nothing overflows, so what is multiplied by 0 is 0.
-        return np.where(self._rests(j) & (bound < math.inf), 0.0, bound)
+        rests = self._rests(theta, grad) & (bound < math.inf)
+        if isinstance(j, int):
+            return 0.0 if rests else bound
+        return np.where(rests, 0.0, bound)
 
-    def _rests(self, j: Any) -> Any:
+    def _rests(self, theta: Any, grad: Any) -> Any:
         """Whether an element may not move at all (tolerance.md, "What may not move")."""
-        theta, hyper = at(self.before, j), self.hyper
+        hyper = self.hyper
         decays = hyper.lambd > 0 or hyper.weight_decay > 0
-        rests = np.asarray(self.size.size == 0) | ((at(self.grad, j) == 0) & (not decays))
+        rests = (self.size.size == 0) | ((grad == 0) & (not decays))
         if self.arithmetic.storage is not None:
             # What is stored may be divided, and a divisor of 1 take over.
             return rests & (theta == 0)
         if self.arithmetic.policy.ftz:
-            rests &= (theta == 0) | (np.abs(theta) >= self.arithmetic.fmt.smallest_normal)
+            rests &= (theta == 0) | (abs(theta) >= self.arithmetic.fmt.smallest_normal)
         return rests
 
-    def _bound(self, j: Any, size: Any) -> Any:
+    def _bound(self, theta: Any, grad: Any, size: Any) -> Any:
         return descend_tolerance(
-            at(self.before, j),
-            at(self.grad, j),
+            theta,
+            grad,
             size,
             eta=self.size.size,
             eta_error=self.size.error,
@@ -289,7 +292,7 @@ class _ThetaStep:
             return failed("theta", here, got, self._spoiled(j)) if wrong else None
         update = self._update(j)
         exact = update.enclosure(PRECISION)
-        bound = float(self._tolerance(j, exact.magnitude()))
+        bound = float(self._tolerance(j, self.before[j], self.grad[j], exact.magnitude()))
         if bound == math.inf:
             return None
         return compare("theta", here, update.enclosure, got, bound, exact)
@@ -318,22 +321,25 @@ class _AverageStep:
         if opened.is_mean and old is not None and self.number is Enclosure:
             mu = float(opened.new)
             error = averaging_weight_error(mu, opened.begin, arithmetic=self.arithmetic)
-            tolerance = partial(self._tolerance, old, mu, error)
+            tolerance = partial(self._tolerance, mu, error)
             u = self.arithmetic.fmt.u
             query = Query((old, self.theta), self.weights, self.after, tolerance, u)
         return Block("average", self.place, self.after, self._judge, self._enclose, query)
 
-    def _tolerance(self, old: Sequence[float], mu: float, error: float, j: Any, size: Any) -> Any:
-        before, theta = at(old, j), at(self.theta, j)
+    def _tolerance(
+        self, mu: float, error: float, j: Any, before: Any, theta: Any, size: Any
+    ) -> Any:
+        above: Any = math.nextafter if isinstance(j, int) else np.nextafter
+        stored = self.arithmetic.storage is not None
         return average_tolerance(
             before,
             theta,
-            np.nextafter(abs(theta - before), math.inf),
+            above(abs(theta - before), math.inf),
             size,
             mu=mu,
             mu_error=error,
             arithmetic=self.arithmetic,
-            previous=at(self.previous, j),
+            previous=at(self.previous, j) if stored else None,
         )
 
     def _term(self, j: int) -> Term | None:

@@ -57,21 +57,23 @@ class OptimizerPort:
     def _array(self, value: Any) -> NDArray[Any]:
         raise NotImplementedError
 
-    def _average(self, index: int) -> NDArray[Any] | None:
-        """Average of a parameter, or None where there is none to be seen."""
+    def _averages(self) -> list[NDArray[Any] | None]:
+        """Average of each parameter, or None where there is none to be seen."""
         averages = getattr(self._optimizer, "averages", None)
         if callable(averages):
-            return self._array(averages()[index])
-        state, parameter = getattr(self._optimizer, "state", None), self._params[index]
+            shown = averages()
+            return [self._array(shown[i]) for i in range(len(self._params))]
+        state = getattr(self._optimizer, "state", None)
         if not isinstance(state, Mapping):
-            return None
-        # A tensor has the hash of its id, and is equal to nothing in one bit.
-        keys = (parameter, id(parameter))
-        entries = [v for k, v in state.items() if k is keys[0] or (type(k) is int and k == keys[1])]
-        if entries and isinstance(entries[0], Mapping):
-            for key in AVERAGE_KEYS:
-                if entries[0].get(key) is not None:
-                    return self._array(entries[0][key])
+            return [None] * len(self._params)
+        # By identity: a tensor is equal to nothing in one bit. Some keep the id for the parameter.
+        entries = {key if type(key) is int else id(key): entry for key, entry in state.items()}
+        return [self._average(entries.get(id(parameter))) for parameter in self._params]
+
+    def _average(self, entry: Any) -> NDArray[Any] | None:
+        for key in AVERAGE_KEYS if isinstance(entry, Mapping) else ():
+            if entry.get(key) is not None:
+                return self._array(entry[key])
         return None
 
     def _scheduled(self, index: int) -> tuple[float, float] | None:  # noqa: ARG002
@@ -85,7 +87,7 @@ class OptimizerPort:
             self.trial(DTYPES[1])  # raises what went wrong
         reads = []
         self.trial(dtypes[0])
-        if self._average(0) is not None:
+        if self._averages()[0] is not None:
             reads.append("average")
         if self._scheduled(0) is not None:
             reads += ["eta", "mu"]
@@ -145,12 +147,11 @@ class OptimizerPort:
         used = [self._scheduled(i) for i in range(len(self._params))]
         self._optimizer.step()
         indices = range(len(self._params))
-        averages = [self._average(i) for i in indices]
         return {
             "theta": [flat(self._array(self._params[i].data), self._layouts[i]) for i in indices],
             "average": [
                 None if a is None else flat(a, layout)
-                for a, layout in zip(averages, self._layouts, strict=True)
+                for a, layout in zip(self._averages(), self._layouts, strict=True)
             ],
             "eta": [None if u is None else u[0] for u in used],
             "mu": [None if u is None else u[1] for u in used],

@@ -60,4 +60,4 @@ def test_the_chance_is_what_is_said():
     assert _MOST**81 <= _CHANCE < _MOST**80
     assert _fewest(80) == 81
     assert _fewest(81) == 81
-    assert 0.75 * 160 < _fewest(160) < 160
+    assert 0.75 * 112 < _fewest(112) < 112

@@ -83,7 +83,7 @@ def test_a_share_is_an_upper_bound():
         bound = exact.magnitude() * 2.0**-52 * rng.choice([1, 2, 64])
         near = float(sum(exact.bounds()) / 2)
         got = near + rng.choice([-1, 0, 1, 0.999999]) * bound
-        query = Query(((x,), (y,)), (ball(a), ball(b)), (got,), lambda _, size: bound, 2.0**-53)  # noqa: ARG005, B023
+        query = Query(((x,), (y,)), (ball(a), ball(b)), (got,), lambda *_: bound, 2.0**-53)  # noqa: B023
         [((share,), (allowed,))] = decide([query])
         error = (exact - Enclosure.of(got)).magnitude()
         assert allowed <= bound

@@ -1,0 +1,30 @@
+"""Drawn scenarios count: few of them are trivial."""
+
+import pytest
+
+from asgd.spec import CONVENTIONS, POLICIES
+from asgd.tests.laws.equations import LAWS
+from asgd.tests.laws.law import worst
+from asgd.tests.laws.outcome import Subject
+from asgd.tests.ports.importing import import_port
+from asgd.tests.ports.protocol import DTYPES, greet
+from asgd.tests.scenarios.drawing import sample
+
+_MOST = 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("seed", range(5))
+def test_few_drawn_lives_are_trivial(dtype, seed):
+    """Theta moves in at least 95 %, and numbers are judged; 10,000 draws in all."""
+    port = import_port("asgd.fast:ASGD")
+    rule, policy = CONVENTIONS["documented"], POLICIES["native"]
+    subject = Subject(port, greet(port), dtype, rule, policy)
+    law, trivial, count = LAWS["step"], 0, 1000
+    for scenario in sample(law.drawn(dtype, subject.hello.supports), count=count, seed=seed):
+        trace = subject.trace(scenario)
+        moved = any(seen.theta != scenario.params for seen in trace)
+        _, counts = worst(law.check(scenario, trace, subject.rule))
+        trivial += not (moved and counts["judged"])
+    assert trivial <= _MOST * count
