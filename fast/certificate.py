@@ -27,7 +27,7 @@ def rounded(t: int, lr: float, lambd: float, alpha: float, single: bool) -> floa
     while True:
         low, high = (round_once(end, single) for end in enclose(t, lr, lambd, alpha, digits))
         if low == high:
-            return low
+            return high  # The lower end of what rounds to 0 may be -0.
         if digits > _TIE_DIGITS:
             # Beyond the largest float32 number, rounding goes on as if there were another one.
             tie = (Fraction(low) + Fraction(min(high, 2.0**128) if single else high)) / 2

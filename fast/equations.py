@@ -12,8 +12,17 @@ from numpy.typing import NDArray
 
 from asgd.spec import Convention
 from asgd.spec import convention as find_convention
+from asgd.spec.hyperparameters import check_hyperparameter, shown
 
 from .step_size import step_size
+
+
+def _number(name: str, value: float, domain: str) -> float:
+    """``value`` as a float, if there is one."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be in {domain}, got {shown(value)}") from None
 
 
 def gradient(
@@ -38,7 +47,8 @@ def gradient(
     signed = np.negative(grad) if maximize else grad
     if weight_decay == 0:
         return signed
-    penalized: NDArray[Any] = signed + theta.dtype.type(weight_decay) * theta
+    decay = _number("weight_decay", weight_decay, "[0, inf)")
+    penalized: NDArray[Any] = signed + theta.dtype.type(decay) * theta
     return penalized
 
 
@@ -65,9 +75,10 @@ def descend(
     array
         theta - eta (gradient + lambd theta), a new array.
     """
-    number = theta.dtype.type
-    total = gradient if lambd == 0 else gradient + number(lambd) * theta
-    updated: NDArray[Any] = theta - number(eta) * total
+    number, size = theta.dtype.type, _number("eta", eta, "[0, inf)")
+    decay = _number("lambd", lambd, "[0, inf)")
+    total = gradient if decay == 0 else gradient + number(decay) * theta
+    updated: NDArray[Any] = theta - number(size) * total
     return updated
 
 
@@ -86,7 +97,16 @@ def averaging_weight(t: int, *, t0: float) -> float:
     float
         1 / max(1, t - t0), correctly rounded to float64 where t - t0 is exact.
     """
-    return 1.0 / max(1.0, t - t0)
+    return 1.0 / max(1.0, _terms(t, t0))
+
+
+def _terms(t: int, t0: float) -> float:
+    """Steps since t0, rounded once, also where t is too large for a float."""
+    begin = check_hyperparameter("t0", t0)
+    if math.isinf(begin):
+        return -begin
+    whole = int(begin)
+    return _number("t", t - whole, "(-2**1023, 2**1023)") - (begin - whole)
 
 
 def average(average: NDArray[Any], theta: NDArray[Any], *, mu: float) -> NDArray[Any]:
@@ -104,7 +124,8 @@ def average(average: NDArray[Any], theta: NDArray[Any], *, mu: float) -> NDArray
     array
         average + mu (theta - average), a new array; ``theta`` itself where mu = 1.
     """
-    return theta if mu == 1 else average + theta.dtype.type(mu) * (theta - average)
+    weight = _number("mu", mu, "[0, 1]")
+    return theta if weight == 1 else average + theta.dtype.type(weight) * (theta - average)
 
 
 def step(
@@ -149,7 +170,7 @@ def step(
     updated = descend(theta, total, eta=eta, lambd=lambd)
     if rule.divisor == "t-t0":
         return updated, _literal_average(theta, average, updated, t, t0)
-    mu = averaging_weight(t - rule.mu_lag, t0=rule.read_t0(t0))
+    mu = averaging_weight(t - rule.mu_lag, t0=rule.read_t0(check_hyperparameter("t0", t0)))
     return updated, _average(average, updated, mu=mu)
 
 
@@ -163,7 +184,7 @@ def _literal_average(before: Any, average: Any, theta: Any, t: int, t0: float) -
         return theta
     if t == t0:
         return np.full_like(theta, math.nan)
-    weight = theta.dtype.type(1 / (t - t0))
+    weight = theta.dtype.type(1 / _terms(t, t0))
     if t - 1 < t0:  # The sum's first term, with t0 between two steps.
         return weight * theta
     if t - 1 == t0:  # The sum's first two terms; the average of one is undefined.

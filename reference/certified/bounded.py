@@ -15,6 +15,8 @@ from .enclosure import PRECISION, Enclosure, TooWideError
 _BITS = 64
 _UPWARD = 1 + 2.0**-40
 _POWER_UNITS = 2**10
+# Bits between numbers that are as good as infinitely far apart.
+_FAR = 2**14
 
 
 class Approximation(Enclosure):
@@ -33,12 +35,15 @@ class Approximation(Enclosure):
 
     def __init__(self, value: Any, error: Any, precision: int) -> None:
         self.value, self.error = value, error
-        middle, exponent = _dyadic(value)
-        reach, finer = _dyadic(error)
-        unit = min(exponent, finer)
-        middle, reach = middle << exponent - unit, reach << finer - unit
-        length = max(precision, (abs(middle) + reach).bit_length())
-        super().__init__(middle - reach, middle + reach, unit, length)
+        middle, reach = _dyadic(value), _dyadic(error)
+        parts = [part for part in (middle, reach) if part[0]]
+        unit = min((exponent for _, exponent in parts), default=0)
+        # Exponents may be numbers of hundreds of digits: what is far below the rest is rounded.
+        top = max((n.bit_length() + exponent for n, exponent in parts), default=0)
+        unit = max(unit, top - precision - _FAR)
+        wide = _ceiling(reach, unit)
+        low, high = -_ceiling((-middle[0], middle[1]), unit) - wide, _ceiling(middle, unit) + wide
+        super().__init__(low, high, unit, max(precision, low.bit_length(), high.bit_length()))
         self.precision = precision
 
     @classmethod
@@ -56,10 +61,15 @@ class Approximation(Enclosure):
         if not context(precision).isfinite(value):
             raise ValueError(f"x must be finite, got {x!r}")
         exact = Fraction(x)
-        short = exact.numerator.bit_length() <= precision
         dyadic = exact.denominator & (exact.denominator - 1) == 0
+        kept = dyadic and _is(value, exact.numerator, 1 - exact.denominator.bit_length())
         # A long fraction is rounded three times.
-        return cls(value, _zero() if short and dyadic else 4 * _unit(value, precision), precision)
+        return cls(value, _zero() if kept else 4 * _unit(value, precision), precision)
+
+    def widened(self, error: float) -> "Approximation":
+        """Approximation of all numbers that are within ``error`` of those it is one of."""
+        more = real(error, self.precision)
+        return Approximation(self.value, _sum(self.error, more), self.precision)
 
     def __neg__(self) -> "Approximation":
         return Approximation(-self.value, self.error, self.precision)
@@ -72,7 +82,8 @@ class Approximation(Enclosure):
         value = real(self.value, precision) + real(other.value, precision)
         (a, i), (b, j) = _dyadic(self.value), _dyadic(other.value)
         unit = min(i, j)
-        if _is(value, (a << i - unit) + (b << j - unit), unit):
+        near = abs(i - j) <= precision + _FAR
+        if not (a and b) or (near and _is(value, (a << i - unit) + (b << j - unit), unit)):
             return Approximation(value, _sum(self.error, other.error), precision)
         return _made(value, _sum(self.error, other.error), precision)
 
@@ -153,9 +164,19 @@ def _made(value: Any, error: Any, precision: int) -> Approximation:
     return Approximation(value, _sum(error, _unit(value, precision)), precision)
 
 
+def _ceiling(number: tuple[int, int], unit: int) -> int:
+    """``number[0] * 2**number[1]`` in units of 2**unit, rounded up."""
+    mantissa, exponent = number
+    if exponent >= unit:
+        return mantissa << exponent - unit
+    return -(-mantissa >> unit - exponent)
+
+
 def _is(value: Any, mantissa: int, exponent: int) -> bool:
     """Whether an mpf is exactly ``mantissa * 2**exponent``: then nothing was rounded."""
     own, unit = _dyadic(value)
+    if abs(unit - exponent) > _FAR + mantissa.bit_length():
+        return own == mantissa == 0
     least = min(unit, exponent)
     return own << unit - least == mantissa << exponent - least
 

@@ -58,6 +58,11 @@ ENTRIES = (
         "vectors",
         package="torch",
     ),
+    Entry(
+        "PyTorch, SGD and AveragedModel",
+        "asgd.tests.ports.peers:torch_averaged_model",
+        package="torch",
+    ),
     Entry("TensorPlay", "asgd.tests.ports.peers:Tensorplay"),
     Entry(
         "scikit-learn, SGDRegressor(average=n)", "asgd.tests.ports.peers:SklearnAverage", "vectors"

@@ -11,7 +11,7 @@ from ..faults.agreement import Table
 from ..laws.hold import DesignedRuns, run_designed
 from ..laws.law import worst
 from ..laws.outcome import looser
-from ..oracle.stepwise import Rule
+from ..oracle.stepwise import Oracle, Rule
 from ..ports.protocol import Hello, Port
 from .match import Explanation, explain
 from .per_equation import Parts, parts
@@ -22,9 +22,18 @@ from .probes import probes, traced
 class Match:
     """How well one convention explains a port: laws broken by its designed scenarios."""
 
-    convention: Convention
-    policy: Policy
+    rule: Rule
     broken: frozenset[str]
+
+    @property
+    def convention(self) -> Convention:
+        """The convention."""
+        return self.rule.convention
+
+    @property
+    def policy(self) -> Policy:
+        """Policy under which it was judged."""
+        return self.rule.arithmetic.policy
 
     @property
     def fits(self) -> bool:
@@ -32,7 +41,9 @@ class Match:
         return not self.broken
 
 
-def identify(traces: DesignedRuns, dtype: str, policies: Sequence[Policy]) -> list[Match]:
+def identify(
+    traces: DesignedRuns, dtype: str, policies: Sequence[Policy], oracle: Oracle = "integers"
+) -> list[Match]:
     """Conventions, the one that explains the designed traces best first.
 
     Each trace is judged against every convention, under each policy in turn until one fits.
@@ -41,9 +52,9 @@ def identify(traces: DesignedRuns, dtype: str, policies: Sequence[Policy]) -> li
     def match(convention: Convention) -> Match:
         matches = []
         for policy in policies:
-            rule = Rule(convention, Arithmetic(formats[dtype], policy))
+            rule = Rule(convention, Arithmetic(formats[dtype], policy), oracle)
             broken = frozenset(_broken(traces, rule))
-            matches.append(Match(convention, policy, broken))
+            matches.append(Match(rule, broken))
             if not broken:
                 break
         return min(matches, key=lambda m: len(m.broken))
@@ -54,13 +65,12 @@ def identify(traces: DesignedRuns, dtype: str, policies: Sequence[Policy]) -> li
     if first[0].fits or len(first) == 1:
         return matches
     # None fits, and several come as near: the one that fewest numbers contradict is the nearest.
-    first.sort(key=lambda m: _contradictions(traces, dtype, m))
+    first.sort(key=lambda m: _contradictions(traces, m.rule))
     return [*first, *matches[len(first) :]]
 
 
-def _contradictions(traces: DesignedRuns, dtype: str, match: Match) -> int:
-    """How many numbers contradict a convention."""
-    rule = Rule(match.convention, Arithmetic(formats[dtype], match.policy))
+def _contradictions(traces: DesignedRuns, rule: Rule) -> int:
+    """How many numbers contradict a rule."""
     return sum(
         judgement.verdict == "fail"
         for law, scenario, trace in traces
@@ -101,10 +111,17 @@ class Identity:
     parts: Parts = field(default_factory=Parts)
 
 
-def find_identity(port: Port, hello: Hello, dtype: str, name: str, required: Policy) -> Identity:
+def find_identity(
+    port: Port,
+    hello: Hello,
+    dtype: str,
+    name: str,
+    required: Policy,
+    oracle: Oracle = "integers",
+) -> Identity:
     """Identity of a port, among all conventions (``auto``) or as a variant of the one named."""
     traces = run_designed(port, hello, dtype)
-    matches = identify(traces, dtype, looser(required))
+    matches = identify(traces, dtype, looser(required), oracle)
     if name != "auto":
         matches = [m for m in matches if m.convention.name == name]
     best = matches[0]

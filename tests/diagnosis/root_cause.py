@@ -23,16 +23,6 @@ from .nonfinite import hides_nonfinite
 from .per_equation import Parts
 from .precision import flushes, narrow, rounds_hyperparameters
 
-# The whole step fails whenever a part does, the average's weight cannot be seen where the average
-# itself is another one, and the penalty's law has a scenario in which theta also decays.
-MASKS = {
-    "average": {"averaging_weight", "step"},
-    "gradient": {"step"},
-    "step_size": {"step"},
-    "descend": {"gradient", "step"},
-    "averaging_weight": {"step"},
-    "step": set(),
-}
 _UNKNOWN = "unknown"
 _OF_THETA = ("gradient", "step_size", "descend")
 _THETA = frozenset({"theta"})
@@ -201,38 +191,42 @@ def blamed(broken: Mapping[str, Failure], subject: Subject) -> dict[str, Failure
     kept = dict(broken)
     if "step_size" in kept and _is_gradient(kept["step_size"], subject):
         failure = kept.pop("step_size")
-        if not {"gradient", "descend"} & set(kept):
-            kept["descend"] = failure
         direct = plain(subject)
         if direct is not None:
             kept["gradient"] = direct
-    elif "descend" in kept and "gradient" not in kept and _rests(kept["descend"], subject):
-        # Without the decay, where eta is lr: what is wrong there is the gradient's share.
-        direct = _first(_idle(kept["descend"].scenario), subject)
-        if direct is not None:
-            kept["gradient"] = direct
-            kept.pop("descend")
-    if "gradient" in kept and _direct(kept["gradient"]) and _moves(kept["gradient"], subject):
-        # Without any gradient theta moves all the same: it is the update.
-        kept.setdefault("descend", kept.pop("gradient"))
-    hidden = {name for equation in kept for name in MASKS[equation]}
-    if {"gradient", "descend"} <= set(kept) and _direct(kept["gradient"]):
-        if _rests(kept["descend"], subject):
-            hidden |= {"descend"}
-            hidden -= {"gradient"}
-        elif plain(subject) is None:
-            # What is wrong shows with a penalty alone: it is another thing than the decay.
-            hidden -= {"gradient"}
+        elif "gradient" not in kept:
+            kept.setdefault("descend", failure)
+    kept |= _of_update(kept.pop("gradient", None), kept.pop("descend", None), subject)
+    # The whole step fails whenever a part does, and the average's weight cannot be seen where the
+    # average itself is another one.
+    hidden = {"averaging_weight"} if "average" in kept else set()
+    hidden |= {"step"} if set(kept) - {"step"} else set()
     return {name: kept[name] for name in EQUATIONS if name in kept and name not in hidden}
+
+
+def _of_update(
+    gradient: Failure | None, descend: Failure | None, subject: Subject
+) -> dict[str, Failure]:
+    """Which of E1 and E3 is to blame, where the law of one or both is broken."""
+    # The law of E1 has a scenario in which theta also decays.
+    direct = gradient if gradient is not None and _hyper(gradient).lambd == 0 else None
+    if direct is not None and _moves(direct, subject):
+        # Without any gradient theta moves all the same: it is the update.
+        return {"descend": descend or direct}
+    if descend is None:
+        return {} if gradient is None else {"gradient": gradient}
+    if (gradient is None or direct is not None) and _rests(descend, subject):
+        # Without the decay, where eta is lr: what is wrong there is the gradient's share.
+        share = direct or _first(_idle(descend.scenario), subject)
+        return {"descend": descend} if share is None else {"gradient": share}
+    if direct is not None and plain(subject) is None:
+        # What is wrong shows with a penalty alone: it is another thing than the decay.
+        return {"gradient": direct, "descend": descend}
+    return {"descend": descend}
 
 
 def _hyper(failure: Failure) -> Hyperparameters:
     return failure.scenario.groups[0].hyper
-
-
-def _direct(failure: Failure) -> bool:
-    """Whether E1's law failed where E3's decay was idle."""
-    return _hyper(failure).lambd == 0
 
 
 def _holds(scenario: Scenario, subject: Subject) -> bool:

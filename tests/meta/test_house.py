@@ -34,7 +34,7 @@ LAYERS = (
     {"diagnosis"},
     {"verify", "soak"},
     {"report", "artifacts"},
-    {"command", "plugin", "test_laws", "test_lifecycle", "test_soak", "test_verdict"},
+    {"command", "kernels", "plugin", "test_laws", "test_lifecycle", "test_soak", "test_verdict"},
     {"door", "pytest_asgd"},
 )
 LAYER = {name: number for number, names in enumerate(LAYERS, 1) for name in names}

@@ -10,6 +10,7 @@ from typing import Any
 
 from asgd.reference import Enclosure
 from asgd.reference import equations as truth
+from asgd.reference.certified.bounded import Approximation
 from asgd.reference.tolerance import Arithmetic, average_tolerance, descend_tolerance
 from asgd.spec import Hyperparameters
 
@@ -19,8 +20,8 @@ from ..ports.timeline import turns
 from .blocks import Block, at, descend_balls, judged
 from .filter import Query, ball
 from .judgement import Judgement, Place, Quantity
+from .one_number import Number
 from .stepwise import Rule
-from .stepwise import judge as judge_with_the_true_scalar
 from .storage import Storages
 
 _EXACT = (0.0, 0.0)
@@ -35,10 +36,7 @@ def judge_update(
 
     It is measured at each step on an element whose theta is 0 before, and whose gradient is not:
     there theta becomes eta times the gradient's size. Steps without such an element are left out.
-    mpmath has no such measure: by it, the true step size must make them.
     """
-    if rule.oracle == "mpmath":
-        return judge_with_the_true_scalar(scenario, trace, rule, frozenset({"theta"}))
     return judged(_updates(scenario, trace, rule))
 
 
@@ -51,7 +49,7 @@ def _updates(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> It
             if grad is not None and turn is not None:
                 update = (old, grad, seen.theta[i])
                 place = Place(call, turn.t, i)
-                yield from _one_update(place, update, turn.now, storages.step(i, turn))
+                yield from _one_update(place, update, turn.now, storages.step(i, turn), rule.number)
 
 
 def _one_update(
@@ -59,6 +57,7 @@ def _one_update(
     update: tuple[Sequence[float], Sequence[float], Sequence[float]],
     hyper: Hyperparameters,
     arithmetic: Arithmetic,
+    number: Number,
 ) -> Iterator[Block]:
     theta, grad, got = update
     shows = (j for j, (x, g) in enumerate(zip(theta, grad, strict=True)) if x == 0 and g != 0)
@@ -82,15 +81,14 @@ def _one_update(
     error = allowed(theta[gauge], grad[gauge], shown / push, shown)
     if not math.isfinite(error):
         return
-    eta = _around(Enclosure.of(shown), error) / Enclosure.of(push)
+    of = number.of
+    eta = _around(of(shown), error) / of(push)
     size, middle, half = eta.magnitude(), _middle(eta), _half(eta)
-    lambd, weight_decay = Enclosure.of(hyper.lambd), Enclosure.of(hyper.weight_decay)
+    lambd, weight_decay = of(hyper.lambd), of(hyper.weight_decay)
 
     def enclose(j: int) -> Enclosure:
-        x = Enclosure.of(theta[j])
-        total = truth.gradient(
-            Enclosure.of(grad[j]), x, weight_decay=weight_decay, maximize=hyper.maximize
-        )
+        x = of(theta[j])
+        total = truth.gradient(of(grad[j]), x, weight_decay=weight_decay, maximize=hyper.maximize)
         exact = truth.descend(x, total, eta=eta, lambd=lambd)
         assert isinstance(exact, Enclosure)
         return exact
@@ -109,6 +107,9 @@ def _one_update(
         sure = slope - _COARSE * (abs(g) + abs(pull))
         return allowed(x, g, size, largest) + half * (sure * (sure > 0))
 
+    if number is not Enclosure:
+        yield Block("theta", place, got, judge, enclose)
+        return
     balls = descend_balls(middle, hyper.lambd, hyper.weight_decay, maximize=hyper.maximize)
     query = Query((theta, grad), balls, got, tolerance, arithmetic.fmt.u)
     yield Block("theta", place, got, judge, enclose, query)
@@ -121,10 +122,8 @@ def judge_average(
 
     The weight is measured on element 0 of each parameter, whose theta must be far from its average
     at every step; the other elements must follow with the same one. So a port that has the wrong
-    weight (E4) is not blamed for its average. By mpmath, the true weight must make them.
+    weight (E4) is not blamed for its average.
     """
-    if rule.oracle == "mpmath":
-        return judge_with_the_true_scalar(scenario, trace, rule, frozenset({"average"}))
     return judged(_averages(scenario, trace, rule))
 
 
@@ -145,7 +144,9 @@ def _averages(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> I
                 continue
             if all(map(math.isfinite, [*theta, *after, *old])) and theta[0] != old[0]:
                 place = Place(call, turn.t, i)
-                yield from _one_average(place, (old, theta, after), previous, arithmetic)
+                yield from _one_average(
+                    place, (old, theta, after), previous, arithmetic, rule.number
+                )
 
 
 def _one_average(
@@ -153,9 +154,11 @@ def _one_average(
     average: tuple[Sequence[float], Sequence[float], Sequence[float]],
     previous: Sequence[float],
     arithmetic: Arithmetic,
+    number: Number,
 ) -> Iterator[Block]:
     before, theta, after = average
-    old, new, got = (Enclosure.of(x[0]) for x in average)
+    of = number.of
+    old, new, got = (of(x[0]) for x in average)
     swing = new - old
     measured = ((got - old) / swing).magnitude()
     # No mean of as many terms as a scenario has steps weighs the newest less than this.
@@ -180,7 +183,7 @@ def _one_average(
     middle, half = _middle(mu), _half(mu)
 
     def enclose(j: int) -> Enclosure:
-        exact = truth.average(Enclosure.of(before[j]), Enclosure.of(theta[j]), mu=mu)
+        exact = truth.average(of(before[j]), of(theta[j]), mu=mu)
         assert isinstance(exact, Enclosure)
         return exact
 
@@ -193,6 +196,9 @@ def _one_average(
         apart = abs(y - x) * (1 - _COARSE)
         return at(bounds, j) + half * apart
 
+    if number is not Enclosure:
+        yield Block("average", place, after, judge, enclose)
+        return
     balls = (ball(1 - middle), ball(middle))
     # nan keeps the gauge, which cannot be judged by itself, out of the filter.
     query = Query((before, theta), balls, (math.nan, *after[1:]), tolerance, 0.0)
@@ -216,6 +222,9 @@ def _half(x: Enclosure) -> float:
 
 
 def _around(x: Enclosure, error: float) -> Enclosure:
+    """Interval of all that is within ``error`` of ``x``."""
+    if isinstance(x, Approximation):
+        return x.widened(error)
     return Enclosure.hull(x - Enclosure.of(error), x + Enclosure.of(error))
 
 

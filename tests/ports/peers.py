@@ -23,6 +23,8 @@ def __getattr__(name: str) -> Any:
         return functools.partial(_import("torch.optim").ASGD, **_PARTIAL[name])
     if name == "torch_compiled":
         return functools.partial(_compiled, _import("torch"))
+    if name == "torch_averaged_model":
+        return functools.partial(_AveragedModel, _import("torch"))
     raise AttributeError(f"there is no peer {name}")
 
 
@@ -157,6 +159,43 @@ class _Numpy:
         groups = entries if isinstance(entries[0], dict) else [{"params": entries}]
         self.param_groups = [{**common, **group} for group in groups]
         self.state: dict[Any, dict[str, Any]] = {}
+
+
+class _AveragedModel(_Numpy):
+    """`torch.optim.SGD`, told E2's step size, and `AveragedModel`, which counts from t0 on."""
+
+    def __init__(self, torch: Any, params: Any, **hyper: Any) -> None:
+        super().__init__(params, **hyper)
+        averaged = _import("torch.optim.swa_utils").AveragedModel
+        for group in self.param_groups:
+            for p in group["params"]:
+                model = torch.nn.ParameterList([p])
+                sgd = torch.optim.SGD([p], lr=group["lr"])
+                self.state[p] = {"t": 0, "model": model, "sgd": sgd, "mean": averaged(model)}
+
+    def averages(self) -> list[Any]:
+        """Averages in order."""
+        means = [state["mean"].module for state in self.state.values()]
+        return [next(module.parameters()).detach() for module in means]
+
+    def step(self) -> None:
+        """Take one step."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    self._one(group, self.state[p])
+
+    @staticmethod
+    def _one(group: dict[str, Any], state: dict[str, Any]) -> None:
+        t = state["t"] = state["t"] + 1
+        [sgd] = state["sgd"].param_groups
+        lr, lambd = group["lr"], group["lambd"]
+        sgd["lr"] = lr / (1 + lambd * lr * t) ** group["alpha"]
+        sgd["weight_decay"] = lambd + group["weight_decay"]
+        state["sgd"].step()
+        if t <= group["t0"]:
+            state["mean"].n_averaged.zero_()
+        state["mean"].update_parameters(state["model"])
 
 
 class LucidEngine(_Numpy):

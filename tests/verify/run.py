@@ -153,7 +153,9 @@ def _verify_dtype(
     progress("convention", 0.0)
     # A port that cannot do this is not judged; one that can, and raises later, breaks a law.
     drive(port, PLAIN, into.dtype)
-    into.identity = find_identity(port, hello, into.dtype, options.convention, required)
+    into.identity = find_identity(
+        port, hello, into.dtype, options.convention, required, options.oracle
+    )
     convention = into.identity.convention
     subject = Subject(port, hello, into.dtype, convention, required, options.oracle)
     examples = LEVELS[options.level]

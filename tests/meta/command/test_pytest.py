@@ -30,6 +30,14 @@ def laws(folder, *words):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
+def test_the_kernels_of_fast_are_tested_alone(folder):
+    """Where another port is given, they are not collected (three processes)."""
+    words = ("--collect-only", "-q", "--pyargs", "asgd.tests")
+    assert "kernels/test_step_size.py" in laws(folder, *words).stdout
+    assert "kernels" not in laws(folder, *words, "--asgd-port", "mine:ASGD").stdout
+
+
 def test_plain_sgd_on_workers(folder):
     """A few failures, each a few lines; one diagnosis, in the words of `asgd verify`."""
     done = laws(folder, "-q", "-n", "2", *LAWS, "mine:ASGD")

@@ -10,7 +10,9 @@ from independent_faults import CATALOGUED, UNCATALOGUED, Plain
 from asgd.spec import POLICIES
 from asgd.tests.diagnosis.convention import find_identity
 from asgd.tests.ports.protocol import DTYPES, greet
-from asgd.tests.verify.result import Deviation, Options
+from asgd.tests.report.build import build
+from asgd.tests.report.text import conventions
+from asgd.tests.verify.result import Deviation, Options, Result
 from asgd.tests.verify.run import verify
 
 KNOWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -73,18 +75,24 @@ def test_known_part_is_named(known: str, unknown: str, dtype: str) -> None:
     assert known in {ident for ids in identity.parts.faults.values() for ident in ids}
 
 
+def _verified(known: str, unknown: str) -> Result:
+    return verify(both(known, unknown), "two", Options(dtypes=("float64",)))
+
+
 def _said(known: str, unknown: str) -> list[Deviation]:
-    result = verify(both(known, unknown), "two", Options(dtypes=("float64",)))
-    return result.dtypes[0].deviations
+    return _verified(known, unknown).dtypes[0].deviations
 
 
 def test_verdict_names_one_half_and_not_the_other() -> None:
     """In the equations' order, each with a failure of its own."""
-    said = _said("averaging-from-start", "eta-alpha-times")
-    assert [(d.id, d.equation) for d in said] == [
+    result = _verified("averaging-from-start", "eta-alpha-times")
+    assert [(d.id, d.equation) for d in result.deviations] == [
         ("unknown", "step_size"),
         ("averaging-from-start", "averaging_weight"),
     ]
+    # The convention of the part that fits is printed.
+    [(_, text)] = conventions(build(result))
+    assert text.endswith("(theta: no convention fits; average: documented)")
     said = _said("eta-power-inside", "mu-root")
     assert [(d.id, d.equation) for d in said] == [
         ("eta-power-inside", "step_size"),

@@ -3,32 +3,26 @@
 from dataclasses import replace
 from fractions import Fraction
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from asgd.fast import averaging_weight, descend, gradient, step_size
-from asgd.fast.equations import average as fast_average
-from asgd.reference import Enclosure, equations, formats, real
+from asgd.reference import Enclosure, formats
 from asgd.reference.certified.bounded import Approximation
-from asgd.reference.tolerance import (
-    Arithmetic,
-    average_tolerance,
-    averaging_weight_error,
-    descend_tolerance,
-    rounding_error,
-)
 from asgd.spec import CONVENTIONS, POLICIES
 from asgd.tests.faults.catalogue import combine
 from asgd.tests.faults.port import VariantPort
 from asgd.tests.faults.variant import Variant
 from asgd.tests.laws.equations import LAWS
+from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS
 from asgd.tests.laws.outcome import Subject
-from asgd.tests.oracle.stepwise import exact_step_size, judge
+from asgd.tests.oracle.stepwise import judge
 from asgd.tests.ports.protocol import greet
+from asgd.tests.scenarios.drawing import sample
 
 DOCUMENTED = Variant.of(CONVENTIONS["documented"])
+LARGEST = 20_000
+"""Numbers of a scenario, at most, that mpmath judges within a minute."""
 ALL = frozenset({"eta", "theta", "mu", "average"})
 reals = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -60,6 +54,16 @@ def test_powers_meet_those_of_integers(x, alpha, precision):
     assert above <= high
 
 
+def alike(scenario, subject):
+    """Check that the two oracles say the same of every number, and that their intervals meet."""
+    trace = subject.trace(scenario)
+    other = replace(subject, oracle="mpmath")
+    ours, theirs = (judge(scenario, trace, one.rule, ALL) for one in (subject, other))
+    for one, two in zip(ours, theirs, strict=True):
+        assert (one.quantity, one.place, one.verdict) == (two.quantity, two.place, two.verdict)
+        assert meets(one.exact, two.exact)
+
+
 @pytest.mark.sample(6)
 @pytest.mark.parametrize("fault", [None, "eta-power-inside", "average-sum", "weight-decay-halved"])
 @pytest.mark.parametrize("dtype", formats)
@@ -68,98 +72,21 @@ def test_every_scenario_of_a_law_is_judged_alike(law, dtype, fault):
     """Of right and of wrong ports; the intervals of the two oracles meet."""
     port = VariantPort(DOCUMENTED if fault is None else combine(DOCUMENTED, fault))
     subject = Subject(port, greet(port), dtype, CONVENTIONS["documented"], POLICIES["native"])
-    other = replace(subject, oracle="mpmath")
     for scenario in LAWS[law].designed(subject.hello.supports):
-        trace = subject.trace(scenario)
-        ours = judge(scenario, trace, subject.rule, ALL)
-        for one, two in zip(ours, judge(scenario, trace, other.rule, ALL), strict=True):
-            assert (one.quantity, one.place, one.verdict) == (two.quantity, two.place, two.verdict)
-            assert meets(one.exact, two.exact)
+        alike(scenario, subject)
 
 
-# The kernels of `fast` against mpmath, equation by equation.
-
-positive = st.floats(0, 1e6)
-
-
-def near(got, exact, tolerance):
-    """Whether a number is within its tolerance of an exact one."""
-    return (exact - Approximation.of(float(got), 256)).magnitude() <= tolerance
-
-
-def of(x):
-    return Approximation.of(float(x), 256)
-
-
-@settings(max_examples=60)
-@given(st.integers(0, 2**60), reals.map(abs), reals.map(abs), st.floats(0, 100))
-def test_step_size(t, lr, lambd, alpha):
-    """E2, over the whole domain: within half an ulp of mpmath's interval."""
-    for dtype, fmt in formats.items():
-        exact = exact_step_size(t, lr, lambd, alpha, 256, Approximation)
-        low, high = exact.candidates(fmt)
-        assert low <= float(step_size(t, lr=lr, lambd=lambd, alpha=alpha, dtype=dtype)) <= high
-
-
+@pytest.mark.slow
+@pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize("dtype", formats)
-@given(
-    st.floats(-(2.0**60), 2.0**60, width=32),
-    st.floats(-(2.0**60), 2.0**60, width=32),
-    positive,
-    positive,
-    positive,
-    st.booleans(),
-)
-def test_update(dtype, theta, grad, eta, lambd, decay, maximize):
-    """E1 and E3."""
-    fmt = formats[dtype]
-    x, g = np.array([theta], dtype), np.array([grad], dtype)
-    total = gradient(g, x, weight_decay=decay, maximize=maximize)
-    got = descend(x, total, eta=eta, lambd=lambd)[0]
-    exact = equations.descend(
-        of(x[0]),
-        equations.gradient(of(g[0]), of(x[0]), weight_decay=of(decay), maximize=maximize),
-        eta=of(eta),
-        lambd=of(lambd),
-    )
-    bound = descend_tolerance(
-        float(x[0]),
-        float(g[0]),
-        exact.magnitude(),
-        eta=eta,
-        eta_error=(rounding_error(eta, fmt), 0.0),
-        lambd=lambd,
-        weight_decay=decay,
-        arithmetic=Arithmetic(fmt, POLICIES["native"]),
-    )
-    assert near(got, exact, bound)
-
-
-@pytest.mark.parametrize("dtype", formats)
-@given(
-    st.floats(-(2.0**100), 2.0**100, width=32),
-    st.floats(-(2.0**100), 2.0**100, width=32),
-    st.integers(1, 2**24),
-    st.integers(0, 2**20),
-)
-def test_average(dtype, average, theta, t, t0):
-    """E4 and E5."""
-    arithmetic = Arithmetic(formats[dtype], POLICIES["native"])
-    mu = averaging_weight(t, t0=float(t0))
-    # The difference is an integer; the quotient is rounded once.
-    weight = real(equations.averaging_weight(t, t0=real(t0)))
-    true = Approximation(weight, weight * 2.0**-255, 256)
-    assert near(mu, true, 2.0**-53 * mu)
-    a, x = np.array([average], dtype), np.array([theta], dtype)
-    got = fast_average(a, x, mu=mu)[0]
-    exact = equations.average(of(a[0]), of(x[0]), mu=true)
-    bound = average_tolerance(
-        float(a[0]),
-        float(x[0]),
-        (of(x[0]) - of(a[0])).magnitude(),
-        exact.magnitude(),
-        mu=mu,
-        mu_error=averaging_weight_error(mu, float(t0), arithmetic=arithmetic),
-        arithmetic=arithmetic,
-    )
-    assert near(got, exact, bound)
+@pytest.mark.parametrize("law", [*LAWS, *LIFECYCLE_LAWS])
+def test_every_kind_of_scenario_is_judged_alike(law, dtype, convention):
+    """Designed and covering ones, drawn ones, and those of the lifecycle (a minute each)."""
+    port = VariantPort(Variant.of(CONVENTIONS[convention]))
+    subject = Subject(port, greet(port), dtype, CONVENTIONS[convention], POLICIES["native"])
+    supports = subject.hello.supports
+    held = LAWS[law] if law in LAWS else LIFECYCLE_LAWS[law]
+    drawn = sample(held.drawn(dtype, supports), count=10, seed=5)
+    for scenario in (*held.designed(supports), *drawn):
+        if scenario.steps * sum(map(len, scenario.params)) <= LARGEST:
+            alike(scenario, subject)
