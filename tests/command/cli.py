@@ -1,6 +1,5 @@
 """The ``asgd`` command line."""
 
-import shutil
 import sys
 from collections.abc import Sequence
 from importlib import resources
@@ -8,9 +7,11 @@ from pathlib import Path
 
 import click
 
+from ..ports.text import printable
 from ..report.compare import compare
 from ..report.explain import explain, nearest, overview
 from ..report.from_json import UnusableError, load
+from . import files
 from .bench import bench_command
 from .doctor import doctor_command
 from .exit_codes import NO_VERDICT
@@ -19,6 +20,8 @@ from .output import accept_any_text, complain
 from .site import site_command
 from .soak import soak
 from .verify import verify_command
+
+_BEGIN = 20  # bytes by which a frozen vector is known
 
 
 def split_program(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
@@ -86,12 +89,19 @@ def compare_command(old: Path, new: Path) -> None:
 def vectors_command(folder: Path) -> None:
     """Copy the frozen vectors, their schema and their description to DIR."""
     source = Path(str(resources.files("asgd.spec")))
-    files = [*sorted((source / "vectors").glob("*.json"))]
-    files += [source / "vectors.schema.json", source / "vectors.md"]
+    names = [*sorted((source / "vectors").glob("*.json"))]
+    names += [source / "vectors.schema.json", source / "vectors.md"]
+    made = {folder / path.name: path.read_bytes() for path in names}
     try:
+        for path, content in made.items():
+            # An older version of the same file begins alike.
+            if path.exists() and path.read_bytes()[:_BEGIN] != content[:_BEGIN]:
+                complain(f"cannot write {path}: it is no file of asgd; name another folder")
+                sys.exit(NO_VERDICT)
         folder.mkdir(parents=True, exist_ok=True)
-        for path in files:
-            click.echo(shutil.copyfile(path, folder / path.name))
+        for path, content in made.items():
+            files.write(path, content)
+            click.echo(printable(path))
     except OSError as error:
         complain(f"cannot write {folder}: {error.strerror}")
         sys.exit(NO_VERDICT)

@@ -135,7 +135,7 @@ def find_identity(
     laws = [law.key for law, _, _ in traces]
     runs = [(scenario, trace) for _, scenario, trace in traces]
     runs += traced(port, probes(hello, dtype), dtype)
-    table = Table(dtype, runs)
+    table = Table(dtype, runs, flushes=required.ftz)
     found = tuple(explain(table, conventions))
     if best.fits:
         return Identity(best.convention, fits=True, also=also, explanations=found)

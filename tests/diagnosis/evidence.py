@@ -32,6 +32,7 @@ class Evidence:
 
     runs: tuple[tuple[Scenario, Any], ...]
     dtype: str
+    flushes: bool = False
 
     @classmethod
     def of(cls, subject: Subject, broken: Mapping[str, Failure]) -> "Evidence":
@@ -43,12 +44,12 @@ class Evidence:
                 scenarios += law.designed(subject.hello.supports)
         scenarios += probes(subject.hello, subject.dtype)
         runs = traced(subject.port, dict.fromkeys(scenarios), subject.dtype)
-        return cls(tuple(runs), subject.dtype)
+        return cls(tuple(runs), subject.dtype, subject.policy.ftz)
 
     @cached_property
     def table(self) -> Table:
         """All of it as rows."""
-        return Table(self.dtype, self.runs)
+        return Table(self.dtype, self.runs, flushes=self.flushes)
 
     def witness(self, found: Explanation, ident: str, subject: Subject) -> Failure | None:
         """First failure that is explained by a fault, and not by the others of its port."""
@@ -102,7 +103,7 @@ def shows_fault(
     trace: Sequence[Any],
 ) -> bool:
     """Whether a failure shows a fault: the port's rule explains it, and not without the fault."""
-    table = Table(subject.dtype, [(scenario, trace)])
+    table = Table(subject.dtype, [(scenario, trace)], flushes=subject.policy.ftz)
     if not table.agrees(found.variant):
         return False
     wrong = {

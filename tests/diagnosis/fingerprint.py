@@ -389,7 +389,10 @@ def _kept(
             for theta in iterates[-n:]:
                 total = total + theta.astype(kind)
             yield f"sum of the window in {kind}, divided by n", (total / total.dtype.type(n))
-            yield f"sum of the window in {kind}, times 1 / n", total * (1 / total.dtype.type(n))
+            yield (
+                f"sum of the window in {kind}, multiplied by 1 / n",
+                total * (1 / total.dtype.type(n)),
+            )
         columns = np.array(iterates[-n:]).T.tolist()
         if np.isfinite(columns).all():
             sums = [sum(map(Fraction, column), Fraction(0)) for column in columns]

@@ -73,11 +73,21 @@ class Table:
         What it was asked, and what it showed.
     counts : sequence of int, optional
         Steps that the parameters had taken before; none by default.
+    flushes : bool
+        Whether the port may flush subnormal numbers to zero.
     """
 
-    def __init__(self, dtype: str, runs: Runs, counts: Sequence[int] | None = None) -> None:
+    def __init__(
+        self,
+        dtype: str,
+        runs: Runs,
+        counts: Sequence[int] | None = None,
+        *,
+        flushes: bool = False,
+    ) -> None:
         self.dtype = dtype
-        self._u, self._tiny = formats[dtype].u, formats[dtype].tiny
+        fmt = formats[dtype]
+        self._u, self._tiny = fmt.u, fmt.smallest_normal if flushes else fmt.tiny
         steps = list(_steps(runs, counts))
         moments = [step.moment for step in steps]
         sizes = [len(step.after) for step in steps]

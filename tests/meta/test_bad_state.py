@@ -4,6 +4,8 @@ import copy
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import asgd.fast
 import asgd.reference
@@ -118,3 +120,42 @@ def test_a_huge_integer_gets_the_usual_message(huge):
     assert len(str(caught.value)) < 200
     for package in PACKAGES:
         assert "never averages" in repr(package.ASGD([package.Parameter(np.ones(2))], t0=huge))
+
+
+JUNK = [None, True, -1, 0, 2.5, 10**400, "x", "0x1p0", [], {}, [[1.0]], float("nan"), object()]
+
+
+def _damaged(content, steps, junk):
+    """A copy of which one part, found by numbers, is another thing or is gone."""
+    here = out = copy.deepcopy(content)
+    for step in steps:
+        keys = list(here) if isinstance(here, dict) else range(len(here))
+        if not keys:
+            break
+        key = keys[step % len(keys)]
+        if step is not steps[-1] and isinstance(here[key], dict | list):
+            here = here[key]
+            continue
+        if junk == "remove":
+            del here[key]
+        else:
+            here[key] = junk
+        break
+    return out
+
+
+@BOTH
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=5), st.sampled_from([*JUNK, "remove"]))
+def test_any_damage_is_refused_or_harmless(package, steps, junk):
+    """A damaged state is refused and changes nothing, or is loaded and can be stepped."""
+    parameter, optimizer = _make(package)
+    _walk(parameter, optimizer, GRADS[:4])
+    before, said = optimizer.state_dict(), ""
+    try:
+        optimizer.load_state_dict(_damaged(before, steps, junk))
+        _walk(parameter, optimizer, GRADS[4:6])
+    except (ValueError, TypeError) as error:
+        said = str(error)
+    assert len(said) < 500
+    assert not said or optimizer.state_dict() == before

@@ -374,7 +374,8 @@ def _coefficients(
     clock: int, scheduled: Rates, lambd: float, weight_decay: float, maximize: bool
 ) -> tuple[Ball, Ball]:
     """What theta and the gradient are multiplied by in a step."""
-    eta = exact_step_size(clock, *scheduled, PRECISION)
+    # As `StepSize` asks for it, so that it is computed once.
+    eta = exact_step_size(clock, *scheduled, PRECISION, Enclosure)
     return descend_balls(eta, lambd, weight_decay, maximize=maximize)
 
 

@@ -370,7 +370,7 @@ class ProgramPort:
             yield
         except wire.BreachError as error:
             request = self.transcript[-1]
-            lines = [str(error), f"  request: {_shorten(request)}"]
+            lines = [printable(error), f"  request: {_shorten(request)}"]
             if raw is not None:
                 lines.append(f"  answer: {_shorten(raw)}")
             process = self._process

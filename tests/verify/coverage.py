@@ -110,7 +110,7 @@ _MISSING: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "the operation add_group": (
         "no group can be added to the port",
         {
-            "python": "add a method add_param_group(group)",
+            "python": "let a method add_param_group(group) take another group",
             "functional": "",
             "program": 'list "add_group" in "supports" of hello, and answer add_group',
             "": 'list "add_group" in supports of hello(), and add a method add_group(group)',

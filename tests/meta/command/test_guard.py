@@ -6,7 +6,9 @@ import sys
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from asgd.tests.command.cli import cli
 from asgd.tests.command.files import check_writable, write
 from asgd.tests.command.guard import guarded
 from asgd.tests.ports.interruption import Interrupted
@@ -152,3 +154,15 @@ def test_what_cannot_be_written_is_known_before(tmp_path):
     assert "too long" in check_writable(tmp_path / ("a" * 300))
     assert "null" in check_writable(tmp_path / "\0")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_vectors_replace_nothing_else(tmp_path):
+    """Frozen vectors are renewed; another file of such a name is left alone, and named."""
+    for _ in range(2):
+        assert CliRunner().invoke(cli, ["vectors", str(tmp_path / "v")]).exit_code == 0
+    notes = tmp_path / "v" / "vectors.md"
+    notes.write_text("precious")
+    done = CliRunner().invoke(cli, ["vectors", str(tmp_path / "v")])
+    assert done.exit_code == 2
+    assert "vectors.md: it is no file of asgd" in done.output
+    assert notes.read_text() == "precious"
