@@ -311,7 +311,7 @@ class Report:
     def counts(self) -> str:
         """Coverage in numbers."""
         laws, faults = self.coverage.laws, self.detectable
-        # Of a port that deviates, "7 of 15 laws" would read as if it broke seven.
+        # Of a port that deviates, "7 of 17 laws" would read as if it broke seven.
         seen = "" if self.verdict == "conforms" else " observed"
         return (
             f"{laws.observed} of {laws.of} laws{seen}, "
