@@ -38,6 +38,7 @@ def test_the_kernels_of_fast_are_tested_alone(folder):
     assert "kernels" not in laws(folder, *words, "--asgd-port", "mine:ASGD").stdout
 
 
+@pytest.mark.slow
 def test_plain_sgd_on_workers(folder):
     """A few failures, each a few lines; one diagnosis, in the words of `asgd verify`."""
     done = laws(folder, "-q", "-n", "2", *LAWS, "mine:ASGD")

@@ -236,6 +236,7 @@ def test_compare(folder):
     assert run(folder, "asgd", "compare", "fast.json", "ports.py").returncode == 2
 
 
+@pytest.mark.slow
 def test_doctor(folder):
     """A Python port is walked through too; each kind of wrong answer is told once."""
     done = run(folder, "asgd", "doctor", "ports:ASGD")

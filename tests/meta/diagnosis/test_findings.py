@@ -123,6 +123,7 @@ def test_guess(formula, says):
     assert guess([formula(t) for t in range(1, 9)], 0.5, 0.25, "float64") == says
 
 
+@pytest.mark.slow
 def test_bias_of_a_rounded_decay():
     """Theta (1 - lambd eta) is within every bound, and biased; theta - eta lambd theta is not."""
 
@@ -169,6 +170,7 @@ class _Resumes(VariantPort):
         self._walk, self._average = copy.deepcopy(state)
 
 
+@pytest.mark.slow
 def test_spoiled_average():
     """Computing average + 1 (theta - average) keeps an infinity for good; copying does not."""
     found = _verify(_Resumes(DOCUMENTED), "float32")
@@ -195,6 +197,7 @@ class _Counts(VariantPort):
         self.count = np.float32(state["count"])
 
 
+@pytest.mark.slow
 def test_stopped_counter():
     """A counter in float32 stands still at 2^24; ours goes on."""
     ids = [f.id for f in _verify(_Counts(DOCUMENTED), "float64").findings]
@@ -202,6 +205,7 @@ def test_stopped_counter():
     assert _verify(load(DEFAULT), "float64").findings == ()
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("name", "says"),
     [

@@ -63,7 +63,7 @@ def both(known: str, unknown: str) -> Plain:
     return Plain(**{**replaced(CATALOGUED[known]), **replaced(UNCATALOGUED[unknown])})
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("known", "unknown", "dtype"), [(*pair, DTYPES[k // 2 % 2]) for k, pair in enumerate(PAIRS)]
 )
@@ -83,6 +83,7 @@ def _said(known: str, unknown: str) -> list[Deviation]:
     return _verified(known, unknown).dtypes[0].deviations
 
 
+@pytest.mark.slow
 def test_verdict_names_one_half_and_not_the_other() -> None:
     """In the equations' order, each with a failure of its own."""
     result = _verified("averaging-from-start", "eta-alpha-times")
@@ -100,6 +101,7 @@ def test_verdict_names_one_half_and_not_the_other() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_step_size_and_update_are_told_apart() -> None:
     """Though both make theta."""
     said = _said("decay-missing", "eta-alpha-times")
@@ -114,6 +116,7 @@ def test_step_size_and_update_are_told_apart() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_what_is_not_linear_hides_no_known_average() -> None:
     """Clipping leaves the average as it is."""
     said = _said("average-exponential", "clip-by-value")

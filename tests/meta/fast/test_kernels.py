@@ -90,6 +90,7 @@ def _iterates(kind, dtype):
     return kinds[kind].astype(dtype)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("kind", ["noisy", "converging", "noise"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_average_does_not_drift(dtype, kind):

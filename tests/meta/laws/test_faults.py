@@ -59,7 +59,7 @@ def test_blame(equation):
         assert equation in kills.broken(ident, dtype) <= {equation, *FOLLOW.get(equation, {"step"})}
 
 
-@pytest.mark.sample(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "dtype"), list(zip(CONVENTIONS, DTYPES * 3, strict=False)))
 def test_a_convention_conforms(name, dtype):
     """A port of each convention conforms, and its convention is found."""

@@ -24,6 +24,7 @@ def test_environment():
     assert not [check for check in environment.environment() if check.status == "wrong"]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_are_well(name):
     """Every operation of an example is found to be right."""

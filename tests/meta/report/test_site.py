@@ -63,6 +63,7 @@ def test_reports_of_one_port_are_its_history():
     assert found == ["2026-03", "2026-02", "2026-01"]
 
 
+@pytest.mark.slow
 def test_the_command_writes_and_replaces(tmp_path):
     """A site is replaced whole; a folder that holds anything else is refused and left alone."""
     source, folder = tmp_path / "a.json", tmp_path / "deep" / "site"
