@@ -5,7 +5,7 @@ import pytest
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Leave all but a few cases of a test marked `sample` to `.ci/run`, as slow ones.
+    """Mark all but a few cases of a test marked `sample` as slow, or as what its `rest` says.
 
     The few are spread evenly, so that each kind in an ordered list keeps one.
     """
@@ -13,9 +13,10 @@ def pytest_collection_modifyitems(items):
     for item in items:
         mark = item.get_closest_marker("sample")
         if mark:
-            cases.setdefault((item.path, item.originalname), (mark.args[0], []))[1].append(item)
-    for count, similar in cases.values():
+            cases.setdefault((item.path, item.originalname), (mark, []))[1].append(item)
+    for mark, similar in cases.values():
+        (count,) = mark.args
         kept = {len(similar) * k // count for k in range(count)}
         for i, item in enumerate(similar):
             if i not in kept:
-                item.add_marker(pytest.mark.slow)
+                item.add_marker(mark.kwargs.get("rest", "slow"))

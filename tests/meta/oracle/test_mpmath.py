@@ -64,7 +64,7 @@ def alike(scenario, subject):
         assert meets(one.exact, two.exact)
 
 
-@pytest.mark.sample(6)
+@pytest.mark.sample(6, rest="nightly")
 @pytest.mark.parametrize("fault", [None, "eta-power-inside", "average-sum", "weight-decay-halved"])
 @pytest.mark.parametrize("dtype", formats)
 @pytest.mark.parametrize("law", LAWS)
@@ -76,7 +76,7 @@ def test_every_scenario_of_a_law_is_judged_alike(law, dtype, fault):
         alike(scenario, subject)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize("dtype", formats)
 @pytest.mark.parametrize("law", [*LAWS, *LIFECYCLE_LAWS])

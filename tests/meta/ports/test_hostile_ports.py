@@ -186,7 +186,7 @@ def test_every_port_is_tried():
     assert made - {"Hostile"} == {*ENDS, *RAISES, *JUDGED}
 
 
-@pytest.mark.sample(6)
+@pytest.mark.sample(6, rest="nightly")
 @pytest.mark.parametrize("name", ENDS)
 def test_no_answer_is_no_verdict(name):
     """Whatever is no answer is told, within the time that it may take."""
@@ -200,7 +200,7 @@ def test_no_answer_is_no_verdict(name):
     assert time.monotonic() - start < 60
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(3, rest="nightly")
 @pytest.mark.parametrize("name", RAISES)
 def test_an_exception_is_told(name):
     """An exception is no end: the port can be opened afresh, and it is said at which step."""
@@ -210,14 +210,14 @@ def test_an_exception_is_told(name):
     assert caught.value.call > 0
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(3, rest="nightly")
 @pytest.mark.parametrize("name", JUDGED)
 def test_bad_manners_cost_no_verdict(name):
     """A right port is seen in full, whatever else it does."""
     assert len(run(name, timeout=20.0)) == LONG.steps
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(4, rest="nightly")
 @pytest.mark.parametrize("name", hostile_acts.MODULES)
 def test_a_file_that_cannot_be_a_port_is_told(name, tmp_path):
     """Whatever its import does, there is one message, in time."""

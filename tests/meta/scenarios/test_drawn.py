@@ -13,7 +13,7 @@ from asgd.tests.scenarios.drawing import sample
 _MOST = 0.05
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("seed", range(5))
 def test_few_drawn_lives_are_trivial(dtype, seed):

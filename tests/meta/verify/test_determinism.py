@@ -8,7 +8,7 @@ import sys
 import pytest
 
 # Ten seconds for each way of running: all of them must say the same.
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 PORT = """
 class Wrong:
