@@ -1,5 +1,6 @@
 """Deviations of a port: what laws found, by name where there is one."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from .waivers import UNKNOWN
 
 NOT_LINEAR = "not-linear"
 RAISES = "raises"
+_WRAPS = "counter-wraps"
 
 
 def raised_by(outcomes: Sequence[Outcome], dtype: str) -> list[Deviation]:
@@ -159,6 +161,9 @@ def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]
         )
     if any(d.law == "added" for d in deviations):
         deviations = [d for d in deviations if d.law != "resume" or not _joins(d.failure)]
+    wraps = next((d.failure.judgement.t for d in deviations if d.id == _WRAPS), math.inf)
+    # What is wrong from the step on at which the counter wraps, follows from it.
+    deviations = [d for d in deviations if d.id != UNKNOWN or d.failure.judgement.t < wraps]
     # The others follow from it, or cannot be distinguished from it.
     return [d for d in deviations if d.id == "not-repeatable"] or deviations
 

@@ -32,16 +32,22 @@ C = {
         "p->theta[i] = updated",
         "if (i < p->size / 8 * 8 || p->size < 8) p->theta[i] = updated",
     ),
-    "inf-spoils": ("p->average[i] = mu == 1 ? updated : moved", "p->average[i] = moved"),
 }
 
 
-def verdict(argv):
+def judged(argv):
     port = ProgramPort(argv)
     try:
-        return verify(port, "faulty", Options()).verdict
+        return verify(port, "faulty", Options())
     finally:
         port.kill()
+
+
+def compiled(folder, right, wrong):
+    source, binary = folder / "faulty.c", folder / "faulty"
+    source.write_text(mutate("asgd.c", right, wrong), encoding="utf-8")
+    subprocess.run(["gcc", "-std=c99", "-O2", "-o", binary, source, "-lm"], check=True)
+    return [str(binary)]
 
 
 def mutate(name, right, wrong):
@@ -56,15 +62,21 @@ def test_javascript(fault, tmp_path):
     """A wrong line in the example for Node is seen."""
     path = tmp_path / "faulty.mjs"
     path.write_text(mutate("asgd.mjs", *JAVASCRIPT[fault]), encoding="utf-8")
-    assert verdict(["node", str(path)]) == "deviates"
+    assert judged(["node", str(path)]).verdict == "deviates"
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 @pytest.mark.parametrize("fault", C)
 def test_c(fault, tmp_path):
     """A wrong line in the example in C is seen."""
-    path = tmp_path / "faulty.c"
-    path.write_text(mutate("asgd.c", *C[fault]), encoding="utf-8")
-    binary = tmp_path / "faulty"
-    subprocess.run(["gcc", "-std=c99", "-O2", "-o", binary, path, "-lm"], check=True)
-    assert verdict([str(binary)]) == "deviates"
+    assert judged(compiled(tmp_path, *C[fault])).verdict == "deviates"
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+def test_a_passing_infinity_is_a_finding(tmp_path):
+    """The form average + 1 (theta - average) makes nan of it: right (E5), and worth knowing."""
+    change = ("p->average[i] = mu == 1 ? updated : moved", "p->average[i] = moved")
+    result = judged(compiled(tmp_path, *change))
+    assert result.verdict == "conforms"
+    for found in result.dtypes:
+        assert "average-infinity-to-nan" in {finding.id for finding in found.findings}

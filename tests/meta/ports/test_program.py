@@ -70,7 +70,7 @@ def test_examples_conform(name):
     for dtype in result.dtypes:
         assert dtype.convention is not None
         assert dtype.convention.name == "documented"
-        assert list(dtype.unobserved) == ["twins", "gradients"]
+        assert list(dtype.unobserved) == ["layouts", "twins", "gradients"]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from asgd.tests.ports import loading
+from asgd.tests.ports.capabilities import capabilities
 from asgd.tests.report.reproduce import script
 from asgd.tests.verify.result import Options
 from asgd.tests.verify.run import verify
@@ -106,9 +107,8 @@ def test_script(name, tmp_path):
     first = found.deviations[0]
     judgement = first.failure.judgement
     assert (first.id, judgement.quantity) == EXPECTED_DIAGNOSES[name]
-    text = script(
-        first.failure, first.equation, "float64", f"{path}:{name}", port.kind, law=first.law
-    )
+    kind = capabilities(port).kind
+    text = script(first.failure, first.equation, "float64", f"{path}:{name}", kind, law=first.law)
     assert "asgd" not in text.replace(str(path), "")
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
     exact, got = done.stdout.splitlines()[:2]
