@@ -134,7 +134,7 @@ def test_examples_read_the_vectors(name):
         assert "of 42 cases passed" in run.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_stale_vectors_are_named(tmp_path):
     """What is missing, changed or too much is found."""
     vectors.write(tmp_path)
@@ -145,7 +145,7 @@ def test_stale_vectors_are_named(tmp_path):
     assert vectors.stale(tmp_path) == ["bottou.json", "mine.json", "torch.json"]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_command(tmp_path):
     """The maintainer's command says whether the files are stale."""
     command = [sys.executable, "-m", "asgd.tests.artifacts", "vectors", "--check", "--folder"]

@@ -206,7 +206,7 @@ def shown(made, steps):
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("dtype", formats)
 @pytest.mark.parametrize("life", [LIFE, PENALIZED], ids=["one decay", "two"])
 def test_no_order_of_scaled_storage_is_accused(life, dtype):

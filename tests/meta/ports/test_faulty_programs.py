@@ -10,7 +10,7 @@ from asgd.tests.ports.program import ProgramPort
 from asgd.tests.verify.result import Options
 from asgd.tests.verify.run import verify
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 JAVASCRIPT = {
     "power-inside": ("(1 + lambd * lr * t) ** alpha", "(1 + lambd * lr * t ** alpha)"),

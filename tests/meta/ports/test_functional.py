@@ -52,7 +52,7 @@ def test_what_is_no_optimizer_is_told_where_to_begin():
         adapt(lambda lr: lr, "test:nothing")
 
 
-@pytest.mark.slow  # JAX compiles every operation.
+@pytest.mark.nightly  # JAX compiles every operation.
 @pytest.mark.parametrize(("name", "said"), [("asgd", set()), ("undecayed", {"decay-missing"})])
 def test_jax_arrays_are_judged(name, said):
     """Beside what XLA does to subnormal numbers, which the policy allows."""

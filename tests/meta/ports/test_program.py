@@ -60,7 +60,7 @@ def stub(tmp_path, *answers, end=""):
     return [sys.executable, str(path)]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_conform(name):
     """Each example conforms to `documented`; only what no program can show is left unobserved."""

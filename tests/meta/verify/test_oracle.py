@@ -62,7 +62,7 @@ def test_a_wrong_step_size_breaks_the_same_laws(dtype):
     assert broken[0] == broken[1] == {"step_size", "step"}
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_the_convention_is_found_by_mpmath(convention):
     """And no other."""
