@@ -73,6 +73,12 @@ def save_copy(port: Any) -> Any:
         return copy.deepcopy(port.save())
 
 
+def warnings_of(port: Any) -> list[str]:
+    """What Python has warned of in the process of a port that has its own, each once."""
+    found: list[str] = port.warnings() if capabilities(port).remote else []
+    return found
+
+
 def watch(
     port: Any, dtype: str, grads: Sequence[Sequence[float] | None], sizes: Sequence[int]
 ) -> tuple[tuple[float, ...], ...]:

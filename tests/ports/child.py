@@ -20,7 +20,7 @@ from .layouts import LAYOUTS
 from .process import PATIENCE, Limits, Process
 from .protocol import DTYPES, READS, SUPPORTS, Observation, PortError, RaisedError, RefusalError
 from .scenario import Set, Step
-from .server import INTERVAL
+from .server import INTERVAL, WARNINGS
 from .text import printable
 
 _ASKED = {"start": "import", "play": "step"}
@@ -188,6 +188,12 @@ class ChildPort:
         """What the port in the child can do."""
         self._child.start()
         return self._child.capabilities
+
+    def warnings(self) -> list[str]:
+        """What Python has warned of in the port's process, each once."""
+        answer, _ = self._child.ask({"op": "warnings"})
+        found = answer.get("warnings")
+        return [printable(one, 200) for one in found[:WARNINGS]] if isinstance(found, list) else []
 
     def hello(self) -> dict[str, Any]:
         """Ask the port what it is."""

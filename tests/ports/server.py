@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -21,6 +22,8 @@ from .protocol import Port, PortError, RaisedError, RefusalError, asking, descri
 INTERVAL = 1.0
 """Seconds after which what is known of a scenario is sent, before the rest is gone through."""
 _LARGEST = 1 << 20  # bytes of observations that are sent at once
+WARNINGS = 20
+"""Warnings of different words that are kept."""
 
 Answer = tuple[dict[str, Any], bytes]
 
@@ -40,6 +43,7 @@ class Server:
         self._ports: list[_Opened] = []
         self._states: dict[int, Any] = {}
         self._saved = 0
+        self._warned: dict[str, None] = {}
 
     def answers(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:
         """Answers to a request: one, or several to a scenario."""
@@ -59,6 +63,7 @@ class Server:
     def _start(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
         # What the judge can import, the port can, behind what is installed here.
         sys.path += [entry for entry in header["path"] if entry not in sys.path]
+        warnings.showwarning = self._note
         with np.errstate(all="ignore"):
             port = import_port(header["how"], header["device"])
         self._ports = [_Opened(port)]
@@ -160,6 +165,13 @@ class Server:
         if other is not None:
             self._ports[1:] = [_Opened(other)]
         yield {"ok": True, "made": other is not None}, b""
+
+    def _note(self, message: Any, category: type[Warning], *where: Any, **more: Any) -> None:  # noqa: ARG002
+        if len(self._warned) < WARNINGS:
+            self._warned[f"{category.__name__}: {message}"[:200]] = None
+
+    def _warnings(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+        yield {"ok": True, "warnings": list(self._warned)}, b""
 
     def _close(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
         with asking("close"):

@@ -35,6 +35,8 @@ FINDINGS: Mapping[str, str] = {
     "layouts-refused": "The optimizer raises an error for arrays of some layouts: 0-d, of several "
     "dimensions, transposed, strided, not at the beginning of a buffer or at an odd address. These "
     "were not asked.",
+    "port-warns": "The port issues Python warnings; each is shown once. What a port prints "
+    "otherwise is not shown, unless the port breaks down.",
     "bad-input-accepted": "The port accepts hyperparameters outside their domains. A program must "
     "refuse them; for a Python port this is a finding.",
 }

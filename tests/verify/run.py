@@ -19,7 +19,7 @@ from ..laws.hold import hold
 from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL, hold_life
 from ..laws.outcome import LEVELS, Finding, Outcome, Subject, looser
 from ..laws.scale import hold_equation
-from ..ports.capabilities import capabilities
+from ..ports.capabilities import capabilities, warnings_of
 from ..ports.layouts import possible
 from ..ports.process import LimitError
 from ..ports.protocol import Hello, Port, PortError, RaisedError, greet
@@ -268,6 +268,8 @@ def _findings(
     if known.arranges and refused:
         text = f"the port raises for arrays of these layouts: {', '.join(refused)}"
         findings.append(Finding("layouts-refused", text, {}))
+    if warned := warnings_of(subject.port):
+        findings.append(Finding("port-warns", f"the port warns: {'; '.join(warned)}", {}))
     # Where theta's laws are broken, a bias of the decay has no meaning.
     theta = {"gradient", "step_size", "descend", "step"}
     if not any(d.equation in theta for d in deviations):

@@ -9,6 +9,7 @@ import asgd
 from asgd.tests.report.build import build
 from asgd.tests.report.law_tests import Judged
 from asgd.tests.report.snippet import snippet
+from asgd.tests.report.text import render
 from asgd.tests.verify.interface import options_of
 
 SGD = """
@@ -84,6 +85,28 @@ def test_bad_options(options, error, says):
     with pytest.raises(error) as caught:
         asgd.verify("asgd.fast:ASGD", **options)
     assert says in str(caught.value)
+
+
+WARNS = """
+import warnings
+
+class Port(ASGD):
+    def step(self):
+        warnings.warn("eta is deprecated")
+        print("a step")
+        super().step()
+"""
+
+
+@pytest.mark.slow
+def test_warnings_are_shown_once(tmp_path):
+    """Whatever a port warns of at every step is one finding; what it prints is not shown."""
+    (tmp_path / "warns.py").write_text(SGD + WARNS)
+    result = asgd.verify(f"{tmp_path}/warns.py:Port", dtype="float32")
+    said = "\n".join(line.text for line in render(build(result)))
+    assert said.count("eta is deprecated") == 1
+    assert "port-warns: the port warns: UserWarning: eta is deprecated" in said
+    assert "a step\n" not in said
 
 
 def test_dtypes_keep_their_order(port):
