@@ -4,7 +4,8 @@ import copy
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import asgd.fast
@@ -145,7 +146,7 @@ def _damaged(content, steps, junk):
 
 
 @BOTH
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=5), st.sampled_from([*JUNK, "remove"]))
 def test_any_damage_is_refused_or_harmless(package, steps, junk):
     """A damaged state is refused and changes nothing, or is loaded and can be stepped."""

@@ -2,7 +2,8 @@
 
 import json
 
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asgd.tests.ports import wire
@@ -26,7 +27,7 @@ ANSWERS = st.dictionaries(st.sampled_from(KEYS), JSON, max_size=9)
 LINES = st.binary(max_size=200) | ANSWERS.map(lambda x: json.dumps(x).encode())
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(LINES)
 def test_lines_of_programs(raw):
     """An answer of a program."""
@@ -42,7 +43,7 @@ def test_lines_of_programs(raw):
             continue
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(LINES)
 def test_frames_of_ports(raw):
     """Header and body of what a child sends, and what a supervisor says."""
@@ -59,7 +60,7 @@ def test_frames_of_ports(raw):
     assert in_words(raw).isprintable()
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.text(st.characters()) | st.text(st.sampled_from("\x1b\n\r\u202e\ud800\u2028:#[ x")))
 def test_foreign_text(text):
     """On one line, printable, short, and no command; once is enough."""

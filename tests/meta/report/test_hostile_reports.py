@@ -5,7 +5,8 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_results import results
 
@@ -110,7 +111,7 @@ def test_what_is_no_report_is_refused(name, tmp_path):
     assert all(line.isprintable() for line in done.output.splitlines())
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(results(), PATHS, st.sampled_from([*JUNK, "remove", "add"]))
 def test_any_field_of_a_report_is_checked(tmp_path_factory, result, steps, junk):
     """A damaged report is a report all the same, or is refused in one line."""
@@ -126,7 +127,7 @@ def test_any_field_of_a_report_is_checked(tmp_path_factory, result, steps, junk)
     assert lines == ()
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(PATHS, st.sampled_from([*JUNK, "remove", "add"]))
 def test_any_field_of_bench_results_is_checked(tmp_path_factory, steps, junk):
     """Damaged results are shown all the same, or refused in one line."""
@@ -168,7 +169,7 @@ def test_a_reason_is_made_printable(tmp_path):
     assert waiver.reason == "a\\x1b[31m : :error::b"
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.binary(max_size=200) | st.text().map(lambda s: s.encode("utf-8", "surrogatepass")))
 def test_any_bytes_are_parsed_or_refused(tmp_path_factory, data):
     """No parser of files raises anything but what it says."""

@@ -4,7 +4,8 @@ import copy
 import json
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asgd.tests.ports.text import printable
@@ -183,7 +184,7 @@ def test_contradicting_files_are_refused(tmp_path):
         merge(paths)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(data=st.binary(max_size=200) | st.text().map(str.encode))
 def test_any_bytes_are_read_or_refused(data, tmp_path_factory):
     """Whatever a file holds, it is results or is refused, with no other error."""
@@ -203,7 +204,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(key=st.sampled_from([*ROW, "more"]), value=JSON)
 def test_any_field_is_checked(key, value, tmp_path_factory):
     """A row with any value in any field is a row, or is refused."""
