@@ -11,7 +11,7 @@ from typing import Any
 from ..numbers import context, real
 from .enclosure import PRECISION, Enclosure, TooWideError
 
-# Errors are added up in so many bits; this factor covers their own roundings.
+# Precision of the error bounds; the factor covers their own roundings.
 _BITS = 64
 _UPWARD = 1 + 2.0**-40
 _POWER_UNITS = 2**10

@@ -46,7 +46,7 @@ def accept_any_text() -> None:
 
 
 def complain(text: object) -> None:
-    """Say on standard error, in printable lines, what is the matter."""
+    """Print to standard error, in printable lines, what is wrong."""
     click.echo(escaped(f"asgd: {text}"), err=True)
 
 

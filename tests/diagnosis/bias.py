@@ -7,7 +7,7 @@ reported as a finding with its size, apart from deviations.
 
 A correctly rounded step does not define what is right: where it takes few ulps from theta, or less
 than one, it is biased itself (kernels.md, "The update"). So both ratios are given, and it is a
-finding only where they differ beyond chance, and the port's is the one farther from what is due.
+finding only where they differ beyond chance, and the port is further off.
 
 *Chance.* The start values of the elements are drawn independently. What an element errs, in the
 mean of all its steps, against correctly rounded steps from the port's own numbers, is a number of
@@ -53,7 +53,7 @@ def biases(subject: Subject) -> list[Finding]:
 
 @dataclass(frozen=True)
 class _Decay:
-    """A decay: errors in ulp a step, and what was taken over what is due."""
+    """A decay: errors in ulp a step, and the decay taken over the exact one."""
 
     mean: float
     limit: float

@@ -21,7 +21,7 @@ from ..ports.scenario import Group, Scenario
 from ..scenarios.designed import averaging_weight, step_size
 
 _FORMATS = {"half": (11, 2.0**-6), "float32": (24, 2.0**-20)}
-"""Significant bits, and how near what is due numbers kept in so many must be, relatively."""
+"""Significant bits, and the largest relative error of numbers that are kept in them."""
 _OF = {"step_size": "eta", "averaging_weight": "mu", "average": "average", "descend": "theta"}
 
 
@@ -54,7 +54,7 @@ def narrow(subject: Subject, equation: str) -> str | None:
 
 
 def _wrong(subject: Subject, name: str, share: float) -> Iterator[tuple[float, bool]]:
-    """Wrong numbers of a quantity, and whether each is near what is due."""
+    """Wrong numbers of a quantity, and whether each is near the right result."""
     if name == "eta":
         yield from _etas(subject, share)
     elif name == "mu":

@@ -100,7 +100,7 @@ class Moment:
 
 
 class Narrow(NamedTuple):
-    """A quantity with too few bits: stored in so many, or computed from numbers that were."""
+    """A quantity with too few bits: stored in them, or computed from numbers that were."""
 
     quantity: str
     bits: int

@@ -103,7 +103,7 @@ def _deviation(one: RootCause, causes: Sequence[RootCause], subject: Subject) ->
         does = f"wrong {combined(failure)}"
         fix = "look at what the code does in this case; `asgd explain E6` says what must hold"
         if len(causes) == 1:
-            title = "each equation holds alone, but not in this step, and no known fault fits"
+            title = "no equation was seen to be wrong alone, but this step is; no known fault fits"
     return Deviation(
         one.id,
         one.equation,

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from plain_sgd import SGD
 
 from asgd.tests.report.from_json import load
 from asgd.tests.soak.rows import read
@@ -22,15 +23,6 @@ pytestmark = [
 
 COUNT = int(os.environ.get("ASGD_INTERRUPTIONS", "50"))
 """How many interruptions there are of each command."""
-PORT = """
-class ASGD:
-    def __init__(self, params, lr=0.01, lambd=1e-4, alpha=0.75, t0=1e6, weight_decay=0):
-        self.param_groups = [{"params": list(params), "lr": lr}]
-
-    def step(self):
-        for p in self.param_groups[0]["params"]:
-            p.data = p.data - self.param_groups[0]["lr"] * p.grad
-"""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
 
@@ -87,7 +79,7 @@ def interrupted(folder, seed, longest, *words):
 @pytest.mark.parametrize("seed", range(COUNT))
 def test_verify(seed, tmp_path):
     """The exit code is the signal's, and the report says so."""
-    (tmp_path / "port.py").write_text(PORT)
+    (tmp_path / "port.py").write_text(SGD)
     words = ("verify", "port.py:ASGD", "--quiet", "--json", "r.json")
     code, _, err, number = interrupted(tmp_path, seed, 9.0, *words)
     path = tmp_path / "r.json"

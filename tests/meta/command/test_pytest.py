@@ -4,16 +4,8 @@ import subprocess
 import sys
 
 import pytest
+from plain_sgd import SGD
 
-SGD = """
-class ASGD:
-    def __init__(self, params, lr=0.01, lambd=1e-4, alpha=0.75, t0=1e6, weight_decay=0):
-        self.param_groups = [{"params": list(params), "lr": lr}]
-
-    def step(self):
-        for p in self.param_groups[0]["params"]:
-            p.data = p.data - self.param_groups[0]["lr"] * p.grad
-"""
 LAWS = ("--pyargs", "asgd.tests", "--asgd-port")
 
 

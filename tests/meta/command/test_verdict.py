@@ -8,6 +8,7 @@ import sys
 from xml.etree import ElementTree as ET
 
 import pytest
+from plain_sgd import SGD
 
 PORTS = """
 from asgd.spec import CONVENTIONS
@@ -29,14 +30,6 @@ class Silent(VariantPort):
 class Dies(VariantPort):
     def __init__(self): super().__init__(documented)
     def step(self, grads): raise MemoryError("out of beans")
-
-class ASGD:
-    def __init__(self, params, lr=0.01, lambd=1e-4, alpha=0.75, t0=1e6, weight_decay=0):
-        self.param_groups = [{"params": list(params), "lr": lr}]
-
-    def step(self):
-        for p in self.param_groups[0]["params"]:
-            p.data = p.data - self.param_groups[0]["lr"] * p.grad
 """
 WAIVER = '[[waive]]\nid = "weight-decay-ignored"\nreason = "known"\n'
 GREEN, QUALIFIED, RED, NONE = "#2e7d32", "#9a6700", "#c62828", "#9e6a03"
@@ -76,7 +69,7 @@ CASES = {
 def folder(tmp_path_factory):
     """A folder with a module of ports, and a file of waivers."""
     path = tmp_path_factory.mktemp("verdict")
-    (path / "ports.py").write_text(PORTS)
+    (path / "ports.py").write_text(PORTS + SGD)
     (path / "w.toml").write_text(WAIVER)
     return path
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 
 import pytest
+from plain_sgd import SGD
 
 import asgd
 from asgd.tests.report.build import build
@@ -11,16 +12,6 @@ from asgd.tests.report.law_tests import Judged
 from asgd.tests.report.snippet import snippet
 from asgd.tests.report.text import render
 from asgd.tests.verify.interface import options_of
-
-SGD = """
-class ASGD:
-    def __init__(self, params, lr=0.01, lambd=1e-4, alpha=0.75, t0=1e6, weight_decay=0):
-        self.param_groups = [{"params": list(params), "lr": lr}]
-
-    def step(self):
-        for p in self.param_groups[0]["params"]:
-            p.data = p.data - self.param_groups[0]["lr"] * p.grad
-"""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Decay that float32 takes over the decay that is due, plain and compensated, without gradients.
+"""Decay that float32 takes over the exact decay, plain and compensated, without gradients.
 
 Run: python tests/meta/studies/decay.py
 """
