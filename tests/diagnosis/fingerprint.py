@@ -42,7 +42,9 @@ Decays = tuple[bool, bool]
 Place = tuple[int, int]
 """Run and call, from 1."""
 
-_STEPS, _SIZE = 8, 16
+STEPS = 8
+"""Steps of each of the two lives: what is said of an order is said of these."""
+_SIZE = 16
 _SINGLE = Numbers("float32", stored=False)
 
 
@@ -196,8 +198,8 @@ def lives() -> tuple[Scenario, ...]:
     out = []
     for weight_decay in (0.0, 0.15):
         hyper = Hyperparameters(0.3, 0.7, 0.75, 2.0, weight_decay, maximize=False)
-        rows = rng.standard_normal((_STEPS + 1, _SIZE)).astype(np.float32).astype(float).tolist()
-        gauges = np.eye(_STEPS + 1, _STEPS, -1).tolist()
+        rows = rng.standard_normal((STEPS + 1, _SIZE)).astype(np.float32).astype(float).tolist()
+        gauges = np.eye(STEPS + 1, STEPS, -1).tolist()
         start, *grads = (tuple(row + gauge) for row, gauge in zip(rows, gauges, strict=True))
         out.append(single(hyper, (start,), tuple((grad,) for grad in grads)))
     return tuple(out)

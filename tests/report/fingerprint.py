@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..diagnosis.fingerprint import Summary
+from ..diagnosis.fingerprint import STEPS, Summary
 from .numbers import finite
 
 
@@ -30,7 +30,7 @@ def fields(found: Summary) -> dict[str, Any]:
 
 def lines(dtype: str, found: Mapping[str, Any]) -> Iterator[str]:
     """The fingerprint of a dtype in words, a line for each quantity."""
-    yield f"evaluation order, {dtype}:"
+    yield f"evaluation order, {dtype}, in two runs of {STEPS} steps:"
     error = found["eta"]["error_ulp"]
     if error == 0:
         yield "  eta      correctly rounded"
