@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from unittest import SkipTest
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.database import InMemoryExampleDatabase
+from hypothesis.errors import HypothesisException
 
 from ..ports.protocol import Hello, Observation, Port, RaisedError
 from ..ports.scenario import Scenario, drive
@@ -110,8 +112,9 @@ def _search(
     try:
         feed(run, count=examples, seed=seed)
     except _BrokenError:
-        with suppress(_BrokenError):
-            run()  # Hypothesis has kept what failed, and shrinks it.
+        # Hypothesis has kept what failed, and shrinks it; where it cannot, it skips or complains.
+        with suppress(_BrokenError, SkipTest, HypothesisException):
+            run()
         # It ends by running the simplest failure once more.
         return simplest[-1]
     return None
