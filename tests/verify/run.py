@@ -13,7 +13,7 @@ from ..diagnosis.fingerprint import Fingerprint, fingerprint, lives
 from ..diagnosis.limits import spoiled_average, stopped_counter
 from ..diagnosis.right_form import right_form
 from ..diagnosis.series import series
-from ..diagnosis.signs import one_sided
+from ..diagnosis.signs import inexact, one_sided
 from ..laws.equations import LAWS
 from ..laws.hold import hold
 from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL, hold_life
@@ -275,7 +275,7 @@ def _findings(
     if not any(d.equation in theta for d in deviations):
         findings += biases(subject)
     if not deviations:
-        findings += one_sided(subject)
+        findings += [*one_sided(subject), *inexact(subject)]
     return findings
 
 
