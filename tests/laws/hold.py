@@ -62,7 +62,10 @@ def hold(
     if outcome.not_observable:
         return outcome
     for scenario in (*first, *law.designed(subject.hello.supports)):
-        outcome.failure = outcome.failure or _attempt(law, subject, scenario, outcome, outcome.seen)
+        # The rest of an equation's scenarios say what else would show.
+        if outcome.failure is None or not law.name:
+            failure = _attempt(law, subject, scenario, outcome, outcome.seen)
+            outcome.failure = outcome.failure or failure
     if outcome.failure is None and examples:
         outcome.failure = _search(law, subject, outcome, examples, seed)
     outcome.failure = outcome.failure or outcome.raised

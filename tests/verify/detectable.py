@@ -69,12 +69,17 @@ def detectable_over(found: Mapping[str, Detectable]) -> Detectable:
 
 class _Run:
     def __init__(self, found: DtypeResult, hello: Hello, auto: bool) -> None:
-        self.dtype, self.policy, self.hello, self.auto = found.dtype, found.policy, hello, auto
+        self.dtype, self.policy, self.hello = found.dtype, found.policy, hello
         self.convention = found.identity.convention.name if found.identity else ""
+        # A port that is of no convention is not taken for one.
+        self.auto = auto and found.identity is not None and found.identity.fits
         self.outcomes = {o.law.key: o for o in found.outcomes}
+        self.named = {deviation.id for deviation in found.deviations}
 
     def why_not(self, fault: Fault) -> str:
         """Why a fault would not have been found; "" where it would have been."""
+        if fault.id in self.named:
+            return ""
         lacking = sorted(set(fault.needs) - self.hello.supports)
         if lacking:
             return f"the port does not support {lacking[0]}"
@@ -107,7 +112,7 @@ class _Run:
         if outcome is None or status(outcome) in {"not observable", "skipped"}:
             return f"law {law} was not observed"
         if outcome.failure is not None:
-            return f"law {law} is broken, and judged only up to there"
+            return f"law {law} is broken"
         return ""
 
     def _form(self, name: str, form: Form) -> str:

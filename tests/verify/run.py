@@ -248,6 +248,7 @@ def _hold_equations(
         )
         outcome.scenarios += second.scenarios
         outcome.judged += second.judged
+        outcome.seen.take(second.seen)
         if second.failure is None or second.failure.raised:
             precision_only.add(law.equation)
         else:
