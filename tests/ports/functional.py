@@ -99,7 +99,7 @@ class FunctionalPort:
             averages = [None] * len(grads)
         return {"theta": list(self._theta), "average": averages}
 
-    def set(self, group: int, **hyper: float) -> None:  # noqa: ARG002 - there is one group
+    def set(self, _group: int, **hyper: float) -> None:
         """Change hyperparameters that the state holds."""
         held = self._hyperparameters()
         if held is None:

@@ -120,7 +120,7 @@ def _changes(name: str, value: float) -> Scenario:
     return Scenario((Group(STRONG, (_THETA,)),), tuple(events))
 
 
-def long(supports: Supports) -> list[Scenario]:  # noqa: ARG001 - one signature
+def long(_supports: Supports) -> list[Scenario]:
     """Beyond what a counter of 8 bits holds, and one in float16."""
     return [alternating(2100)]
 
@@ -132,7 +132,7 @@ def alternating(steps: int) -> Scenario:
     return single(hyper, ((1.0, -0.75),), tuple(turns[t % 2] for t in range(steps)))
 
 
-def sizes(supports: Supports) -> list[Scenario]:  # noqa: ARG001 - one signature
+def sizes(_supports: Supports) -> list[Scenario]:
     """Parameters of each size, empty ones between others; each element repeats one of a few."""
     empty = single(STRONG, ((), _THETA, (), _THETA[:2]), (((), _GRAD, (), _GRAD[1:]),) * 2)
     # Large ones alone: a line of the protocol need not be longer than it must.

@@ -33,7 +33,7 @@ def gradient(draw: Any, dtype: str, supports: Supports) -> Scenario:
 
 
 @st.composite
-def step_size(draw: Any, dtype: str, supports: Supports) -> Scenario:  # noqa: ARG001
+def step_size(draw: Any, dtype: str, _supports: Supports) -> Scenario:
     """E2: impulses from theta = 0, at every step or, for a longer life, at every seventh."""
     lr, lambd, alpha = draw(codes(3))
     hyper = _PLAIN._replace(
@@ -49,7 +49,7 @@ def step_size(draw: Any, dtype: str, supports: Supports) -> Scenario:  # noqa: A
 
 
 @st.composite
-def descend(draw: Any, dtype: str, supports: Supports) -> Scenario:  # noqa: ARG001
+def descend(draw: Any, dtype: str, _supports: Supports) -> Scenario:
     """E3: weight_decay = 0; eta is measured."""
     lr, lambd, alpha = draw(codes(3))
     hyper = _PLAIN._replace(
@@ -73,7 +73,7 @@ def _rows(drawn: Sequence[int], sizes: Sequence[int], dtype: str) -> list[Vector
 
 
 @st.composite
-def averaging_weight(draw: Any, dtype: str, supports: Supports) -> Scenario:  # noqa: ARG001
+def averaging_weight(draw: Any, _dtype: str, _supports: Supports) -> Scenario:
     """E4: one 1 wanders through the elements."""
     (t0,) = draw(codes(1))
     hyper = _PLAIN._replace(lr=1.0, t0=start(t0))
@@ -86,7 +86,7 @@ def averaging_weight(draw: Any, dtype: str, supports: Supports) -> Scenario:  # 
 
 
 @st.composite
-def average(draw: Any, dtype: str, supports: Supports) -> Scenario:  # noqa: ARG001
+def average(draw: Any, dtype: str, _supports: Supports) -> Scenario:
     """E5: element 0 swings more widely than any other."""
     size, steps = draw(st.integers(1, 3)), draw(st.integers(1, 8))
     t0, *drawn = draw(codes(1 + size * (steps + 1)))
