@@ -136,7 +136,8 @@ def step(supports: frozenset[str]) -> list[Scenario]:
         # The other two, each where it matters: eta has decayed, and the window is open.
         events = [Step((_GRAD,)) for _ in range(8)]
         events.insert(3, Set(0, {"alpha": 2.0}))
-        events.insert(5, Set(0, {"t0": 1.0}))
+        # A t0 that is past is outside the domain (E6); these two are to come.
+        events.insert(5, Set(0, {"t0": 5.0}))
         events.insert(8, Set(0, {"t0": 8.0}))
         scenarios.append(Scenario((Group(strong, (_THETA,)),), tuple(events)))
     return scenarios

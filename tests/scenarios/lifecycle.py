@@ -70,7 +70,8 @@ def windows(supports: Supports) -> list[Scenario]:
         ]  # the second group comes late
         lives.append(Scenario((Group(STRONG, (_THETA,)), Group(_OTHER, ((2.0, -1.0),))), (*late,)))
     if "set" in supports:
-        lives += [_changes(name, value) for name, value in _OTHER._asdict().items()][:5]
+        others = _OTHER._replace(t0=5.0)._asdict()  # 1 would be past (E6)
+        lives += [_changes(name, value) for name, value in others.items()][:5]
     # Without decay, an element without gradient may not move; nor may any where lr is 0.
     still = STRONG._replace(lambd=0.0, weight_decay=0.0)
     rows = tuple(((0.0, *wave(t, 2)) if t % 2 else (*wave(t, 2), 0.0),) for t in range(6))

@@ -156,7 +156,7 @@ def test_state_continues_bit_for_bit(dtype, compensated, convention):
         for i, parameter in enumerate(parameters):
             parameter.grad = None if (t, i) == (5, 1) else grads[t, i].copy()
         if t == 7:
-            optimizer.param_groups[0].update(t0=5.5, lr=0.25)
+            optimizer.param_groups[0].update(t0=8.5, lr=0.25)
         optimizer.step()
 
     for cut in range(1, 12):
