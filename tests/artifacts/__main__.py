@@ -24,7 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     ports.add_argument("names", nargs="*", help="ports to verify; default: all that are installed")
     commands.add_parser("truth", help="time certified trajectories beside mpmath")
     commands.add_parser("separations", help="measure how reliably known faults are distinguished")
-    commands.add_parser("detection", help="find where each known fault shows; --check compares")
+    commands.add_parser(
+        "detection", help="find where each known fault shows; FAULT ...: of these alone"
+    )
     given, rest = parser.parse_known_args(argv)
     if rest and given.command not in {"separations", "detection"}:
         parser.error(f"unknown arguments: {' '.join(rest)}")

@@ -105,7 +105,7 @@ class FunctionalPort:
             shown = [self._flat(i, row) for i, row in enumerate(averages)]
         return {"theta": list(self._theta), "average": shown}
 
-    def set(self, group: int, **hyper: float) -> None:  # noqa: ARG002 - there is one group
+    def set(self, _group: int, **hyper: float) -> None:
         """Change hyperparameters that the state holds."""
         held = self._hyperparameters()
         if held is None:

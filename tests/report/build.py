@@ -7,7 +7,7 @@ from typing import Any
 
 from asgd.reference.rounding import formats
 from asgd.reference.tolerance import Arithmetic
-from asgd.spec import EQUATIONS, FAULTS, policy
+from asgd.spec import EQUATIONS, FAULTS, EquationName, policy
 
 from ..diagnosis import in_words
 from ..diagnosis.impulse_response import Readout
@@ -122,7 +122,7 @@ def _worst(dtypes: Iterable[model.DtypeReport]) -> model.DtypeReport | None:
 
 
 def _dtype(found: DtypeResult, result: Result) -> model.DtypeReport:
-    laws = {o.law.key: _law(o, found) for o in found.outcomes}
+    laws: dict[str, model.Law] = {o.law.key: _law(o, found) for o in found.outcomes}
     seen = {key for key, law in laws.items() if law.status not in {"not observable", "skipped"}}
     identity, known = found.identity, found.convention
     # What was not observed is never stated as a property of the port.
@@ -243,7 +243,9 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, model.Number]:
     return {name: number(float(value)) for name, value in values.items()}
 
 
-def divergence(failure: Failure, equation: str, dtype: str, policy_name: str) -> model.Divergence:
+def divergence(
+    failure: Failure, equation: EquationName, dtype: str, policy_name: str
+) -> model.Divergence:
     """Where a failure shows: step, parameter, element, quantity; expected and got."""
     judgement = failure.judgement
     arithmetic = Arithmetic(formats[dtype], policy(policy_name))
@@ -325,7 +327,7 @@ def _law_count(found: Sequence[DtypeResult]) -> model.LawCount:
     for one in found:
         reached = {o.law.key for o in one.outcomes}
         hidden |= {key: _NOT_REACHED for key in LAW_NAMES if key not in reached}
-        hidden |= one.unobserved
+        hidden.update(one.unobserved.items())
     if not found:
         hidden = dict.fromkeys(LAW_NAMES, _NOT_REACHED)
     hidden = {key: hidden[key] for key in LAW_NAMES if key in hidden}
@@ -382,7 +384,7 @@ def _error(result: Result) -> str:
         return result.error
     if result.broke_down or not result.dtypes:
         return "the run was interrupted"
-    missing: dict[str, str] = {}
+    missing: dict[EquationName, str] = {}
     for found in result.dtypes:
         missing |= found.missing
     if missing:
@@ -394,7 +396,7 @@ def _error(result: Result) -> str:
     return f"fewer {short.dtype} checks ran than the {short.floor} that a verdict needs"
 
 
-def _unobserved(missing: Mapping[str, str]) -> str:
+def _unobserved(missing: Mapping[EquationName, str]) -> str:
     ids = [EQUATIONS[name].id for name in missing]
     lines = [f"{' and '.join(ids)} {'were' if len(ids) > 1 else 'was'} not observed"]
     lines += [f"to show: {why}" for why in dict.fromkeys(missing.values())]

@@ -5,7 +5,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping
 
-from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
+from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES, EquationName, equation_name
 
 from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL
 from ..verify.waivers import UNKNOWN
@@ -104,12 +104,11 @@ def nearest(ident: str) -> list[str]:
 
 
 def _parts(ident: str) -> Iterator[Iterator[str]]:
-    by_id = {entry.id.lower(): name for name, entry in EQUATIONS.items()}
-    name = by_id.get(ident.lower(), ident)
-    if name in EQUATIONS:
-        yield _equation(name)
-    law = {law.name: law for law in (*LIFECYCLE_LAWS.values(), REFUSAL)}.get(name)
-    if law is not None:
+    equation = equation_name(ident)
+    if equation is not None:
+        yield _equation(equation)
+    name: str = equation or ident
+    for law in (law for law in (*LIFECYCLE_LAWS.values(), REFUSAL) if law.key == name):
         rows = {"must hold": LAWS.get(name, ""), "broken means": law.title, "look at": law.fix}
         yield _rows(f"{name} (law of the lifecycle, E6)", rows)
     if name in FAULTS:
@@ -150,7 +149,7 @@ def _parts(ident: str) -> Iterator[Iterator[str]]:
         yield _rows(f"{name} (policy): {policy.summary}", rows)
 
 
-def _equation(name: str) -> Iterator[str]:
+def _equation(name: EquationName) -> Iterator[str]:
     entry = EQUATIONS[name]
     yield f"{entry.id} {entry.name} (equation, and the law of that name)"
     yield ""

@@ -3,18 +3,19 @@
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from asgd.spec import EQUATIONS
+from asgd.spec import EQUATIONS, EquationName, equation_name
 
+from ..laws.law import LawName
 from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL
 from ..laws.outcome import Outcome
 
 Status = Literal["holds", "broken", "undecided", "not observable", "skipped"]
 
-LAW_NAMES = (*EQUATIONS, *LIFECYCLE_LAWS, REFUSAL.name)
+LAW_NAMES: tuple[LawName, ...] = (*EQUATIONS, *LIFECYCLE_LAWS, REFUSAL.key)
 """Names of all laws: those of the equations, in the order of the spec, and the lifecycle's."""
 
 # What a port that shows no average cannot show.
-_OF_AVERAGES = ("averaging_weight", "average")
+_OF_AVERAGES: tuple[LawName, ...] = ("averaging_weight", "average")
 # Marks of `Outcome.not_observable`, as `laws` gives them.
 _EQUATIONS_HOLD = "equations that hold"
 _PYTHON = ("numpy", "torch", "functional")
@@ -24,7 +25,7 @@ class WithoutError(ValueError):
     """`--without` names something that is not a law."""
 
 
-def without_laws(names: Iterable[str]) -> frozenset[str]:
+def without_laws(names: Iterable[str]) -> frozenset[LawName]:
     """Names of the laws whose absence is accepted.
 
     Parameters
@@ -37,14 +38,13 @@ def without_laws(names: Iterable[str]) -> frozenset[str]:
     WithoutError
         If a name is none of these.
     """
-    by_id = {entry.id.lower(): name for name, entry in EQUATIONS.items()}
-    accepted: set[str] = set()
+    accepted: set[LawName] = set()
     for given in names:
-        name = by_id.get(given.lower(), given)
-        if name == "average" and given == name:
+        law = next((law for law in LAW_NAMES if law == given), equation_name(given))
+        if given == "average":
             accepted.update(_OF_AVERAGES)
-        elif name in LAW_NAMES:
-            accepted.add(name)
+        elif law is not None:
+            accepted.add(law)
         else:
             ids = ", ".join(entry.id for entry in EQUATIONS.values())
             raise WithoutError(
@@ -63,7 +63,7 @@ def status(outcome: Outcome) -> Status:
     return "undecided" if outcome.undecided else "holds"
 
 
-def reason(outcome: Outcome, broken: Iterable[str], kind: str) -> str:
+def reason(outcome: Outcome, broken: Iterable[EquationName], kind: str) -> str:
     """Why a law says nothing, and how an author can change that; "" where it says something.
 
     Parameters

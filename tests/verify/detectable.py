@@ -73,7 +73,7 @@ class _Run:
         self.convention = found.identity.convention.name if found.identity else ""
         # A port that is of no convention is not taken for one.
         self.auto = auto and found.identity is not None and found.identity.fits
-        self.outcomes = {o.law.key: o for o in found.outcomes}
+        self.outcomes = {str(o.law.key): o for o in found.outcomes}
         self.named = {deviation.id for deviation in found.deviations}
 
     def why_not(self, fault: Fault) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from asgd.spec import Hyperparameters, policy
+from asgd.spec import EquationName, Hyperparameters, policy
 
 from ..diagnosis.bias import biases
 from ..diagnosis.convention import find_identity
@@ -228,7 +228,7 @@ def _spread(parts: Sequence[_T], low: float, high: float) -> Iterator[tuple[_T, 
 
 def _hold_equations(
     subject: Subject, examples: int, seed: int, into: DtypeResult, progress: Progress
-) -> set[str]:
+) -> set[EquationName]:
     """Hold a port to the equations' laws; those that hold but for eta's precision."""
     precision_only = set()
     loose = looser(subject.policy)[-1]

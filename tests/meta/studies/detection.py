@@ -1,6 +1,6 @@
 """Where each known fault shows in the designed scenarios; run it to renew ``detection.json``.
 
-    python -m asgd.tests.artifacts detection
+    python -m asgd.tests.artifacts detection [FAULT ...]
 
 A port of each convention with each form of each fault goes through the designed scenarios of the
 equations' laws. The first number that breaks a law stands at a place up to which the port is as
@@ -10,7 +10,7 @@ right as any; so its error can be compared with the tolerance that any port has 
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import combinations, permutations
 from pathlib import Path
@@ -175,9 +175,13 @@ def _all(names: Iterable[str], every: list[str]) -> list[str] | str:
     return "*" if sorted(names) == every else sorted(names)
 
 
-def table() -> dict[str, Any]:
-    """The whole table; a form that is right in every convention is no fault."""
-    found = {name: sightings(name, maker) for name, maker in forms()}
+def table(idents: Sequence[str] = ()) -> dict[str, Any]:
+    """The table, of these faults renewed, or all; what is right in each convention is none."""
+    old = json.loads(PATH.read_text(encoding="utf-8")) if idents else {}
+    found = {}
+    for name, maker in forms():
+        asked = not idents or name.partition("/")[0] in idents
+        found[name] = sightings(name, maker) if asked else old.get(name, {"places": []})
     return {name: rows for name, rows in found.items() if rows["places"]}
 
 
@@ -191,7 +195,4 @@ def encoded(found: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    made = encoded(table())
-    if sys.argv[1:] == ["--check"]:
-        sys.exit(PATH.read_text(encoding="utf-8") != made)
-    PATH.write_text(made, encoding="utf-8")
+    PATH.write_text(encoded(table(sys.argv[1:])), encoding="utf-8")
