@@ -147,7 +147,7 @@ LIFECYCLE_LAWS: dict[LawName, LifecycleLaw] = {
         _law(
             "repeat",
             oracle.replays_equal,
-            designed=scenarios.paused,
+            designed=scenarios.repeatable,
             run=repeated,
             share=0.2,
             title="the same calls give different numbers the second time",
@@ -156,7 +156,7 @@ LIFECYCLE_LAWS: dict[LawName, LifecycleLaw] = {
         _law(
             "twins",
             oracle.replays_equal,
-            designed=scenarios.paused,
+            designed=scenarios.repeatable,
             run=twinned,
             share=0.2,
             title="two optimizers affect each other",

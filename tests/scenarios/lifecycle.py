@@ -259,7 +259,22 @@ def specials(supports: Supports) -> list[Scenario]:
 
 
 def paused(supports: Supports) -> list[Scenario]:
-    """Lives with a pause at each step: before the window, at its opening, inside."""
+    """Lives with a pause at each event: before the window, at its opening, inside."""
+    first, *others = unpaused(supports)
+    # A save by an optimizer that was loaded itself; and one beyond what a count of 8 bits holds.
+    pauses = [replace(first, pause=pause) for pause in range(len(first.events))]
+    twice = replace(pauses[-1], earlier=2)
+    return [*pauses, twice, *others, _saved_late(300)]
+
+
+def repeatable(supports: Supports) -> list[Scenario]:
+    """The same lives, each once, and a longer one: they are run again without a pause."""
+    lives = {(life.groups, life.events): life for life in unpaused(supports)}
+    return [*lives.values(), _saved_late(45)]
+
+
+def unpaused(supports: Supports) -> list[PausedScenario]:
+    """Lives of groups, skips, changes and layouts that a port supports."""
     groups = [Group(STRONG._replace(t0=2.0), (_THETA, (2.0, -1.0)))]
     if "groups" in supports:
         groups.append(Group(_OTHER, ((0.5,),)))
@@ -271,15 +286,12 @@ def paused(supports: Supports) -> list[Scenario]:
     ]
     if "set" in supports:
         events.insert(2, Set(0, {"lr": 0.125, "lambd": 0.25}))
-    lives = [PausedScenario(tuple(groups), tuple(events), pause) for pause in range(len(events))]
-    # A save by an optimizer that was loaded itself; and one beyond what a count of 8 bits holds.
-    lives.append(replace(lives[-1], earlier=2))
+    lives = [PausedScenario(tuple(groups), tuple(events))]
     if "add_group" in supports:
         run = joined(_two(supports), 3)
         lives += [PausedScenario(run.groups, run.events, pause) for pause in (2, 6)]
     chosen = _taken(supports)
-    lives += [_arranged(chosen, supports)] if chosen else []
-    return [*lives, _saved_late(300)]
+    return [*lives, _arranged(chosen, supports)] if chosen else lives
 
 
 def _saved_late(steps: int) -> PausedScenario:
