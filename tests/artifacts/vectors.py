@@ -137,7 +137,7 @@ def cases() -> dict[str, tuple[str, Scenario]]:
         ),
         "changed-t0": (
             "a changed t0 takes effect at another step than it must (E6)",
-            _changed(t0=4.0),
+            _changed(t0=5.0),
         ),
         "nine": (
             "arrays of nine elements: the tail of a loop by eight or four is wrong",

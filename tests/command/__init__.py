@@ -6,7 +6,7 @@ import sys
 from types import FrameType
 
 
-def _early(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+def _early(number: int, _frame: FrameType | None) -> None:
     """End while nothing has begun yet."""
     os.write(2, b"asgd: interrupted\n")
     os._exit(128 + number)

@@ -8,6 +8,7 @@ import numpy as np
 
 from asgd.spec import POLICIES
 
+from ..laws.law import LawName
 from ..laws.metamorphic import copied, resumed
 from ..laws.outcome import Failure, Subject
 from ..oracle.lifecycle import replays_equal
@@ -35,7 +36,7 @@ _SHARE = 2.0**-6
 _UNKNOWN = "unknown"
 
 
-def lifecycle_fault(law: str, failure: Failure, subject: Subject) -> str:
+def lifecycle_fault(law: LawName, failure: Failure, subject: Subject) -> str:
     """Id of what broke a law of life, or "unknown".
 
     Parameters

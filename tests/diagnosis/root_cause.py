@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from asgd.spec import EQUATIONS, FAULTS, Hyperparameters
+from asgd.spec import EQUATIONS, FAULTS, EquationName, Hyperparameters
 
 from ..laws.outcome import Failure, Subject
 from ..oracle.stepwise import judge
@@ -24,7 +24,7 @@ from .per_equation import Parts
 from .precision import flushes, narrow, rounds_hyperparameters
 
 _UNKNOWN = "unknown"
-_OF_THETA = ("gradient", "step_size", "descend")
+_OF_THETA: tuple[EquationName, ...] = ("gradient", "step_size", "descend")
 _THETA = frozenset({"theta"})
 # A decay that is off by so many roundoffs of theta is beyond every bound.
 _VISIBLE = 2.0**6
@@ -49,15 +49,15 @@ class RootCause:
     """
 
     id: str
-    equation: str
+    equation: EquationName
     failure: Failure
     coincides: tuple[str, ...] = ()
     shows: Shows | None = None
 
 
 def root_causes(
-    broken: Mapping[str, Failure],
-    precision_only: set[str],
+    broken: Mapping[EquationName, Failure],
+    precision_only: set[EquationName],
     explanations: Sequence[Explanation],
     parts: Parts,
     subject: Subject,
@@ -101,7 +101,7 @@ def root_causes(
 
 def _named(
     fitting: Sequence[Explanation],
-    broken: Mapping[str, Failure],
+    broken: Mapping[EquationName, Failure],
     evidence: Evidence,
     subject: Subject,
 ) -> Iterator[RootCause]:
@@ -126,7 +126,7 @@ def _named(
         yield RootCause("eta-misreported", "step_size", misread)
 
 
-def _precision(subject: Subject, equation: str) -> str | None:
+def _precision(subject: Subject, equation: EquationName) -> str | None:
     """Id of a fault of precision, if that is what breaks the equation's law."""
     ident = narrow(subject, equation)
     if ident is None and equation == "step_size" and rounds_hyperparameters(subject):
@@ -135,10 +135,13 @@ def _precision(subject: Subject, equation: str) -> str | None:
 
 
 def _unexplained(
-    broken: Mapping[str, Failure], precision_only: set[str], parts: Parts, subject: Subject
+    broken: Mapping[EquationName, Failure],
+    precision_only: set[EquationName],
+    parts: Parts,
+    subject: Subject,
 ) -> list[RootCause]:
     """Names of the broken equations, one by one, where no rule explains the whole port."""
-    found: dict[tuple[str, str], RootCause] = {}
+    found: dict[tuple[str, EquationName], RootCause] = {}
     theta = set(broken) & set(_OF_THETA)
     rounded = narrow(subject, "descend") if theta - precision_only else None
     if rounded is not None:
@@ -161,7 +164,9 @@ def _unexplained(
     return sorted(found.values(), key=lambda one: order.index(one.equation))
 
 
-def _names_of(equation: str, failure: Failure, parts: Parts, subject: Subject) -> tuple[str, ...]:
+def _names_of(
+    equation: EquationName, failure: Failure, parts: Parts, subject: Subject
+) -> tuple[str, ...]:
     if equation == "step_size" and _misreported(failure, subject):
         return ("eta-misreported",)
     precise = _precision(subject, equation)
@@ -173,7 +178,7 @@ def _names_of(equation: str, failure: Failure, parts: Parts, subject: Subject) -
     return ("nonfinite-hidden",) if hides_nonfinite(failure) else (_UNKNOWN,)
 
 
-def blamed(broken: Mapping[str, Failure], subject: Subject) -> dict[str, Failure]:
+def blamed(broken: Mapping[EquationName, Failure], subject: Subject) -> dict[EquationName, Failure]:
     """The broken laws that are not broken as a consequence of another's fault.
 
     Parameters
@@ -206,7 +211,7 @@ def blamed(broken: Mapping[str, Failure], subject: Subject) -> dict[str, Failure
 
 def _of_update(
     gradient: Failure | None, descend: Failure | None, subject: Subject
-) -> dict[str, Failure]:
+) -> dict[EquationName, Failure]:
     """Which of E1 and E3 is to blame, where the law of one or both is broken."""
     # The law of E1 has a scenario in which theta also decays.
     direct = gradient if gradient is not None and _hyper(gradient).lambd == 0 else None

@@ -18,7 +18,7 @@ Change = Callable[[Variant], dict[str, Any]]
 
 
 def _set(**parts: Any) -> Change:
-    return lambda variant: parts  # noqa: ARG005 - these parts do not depend on the convention
+    return lambda _variant: parts
 
 
 # E6: counting and hyperparameters.

@@ -57,10 +57,10 @@ class Storage:
 Growth = Callable[[Any, Any, Any], Any]
 
 _GROWTHS: tuple[Growth, ...] = (
-    lambda b, mu, n: b / (1 - mu),  # noqa: ARG005
-    lambda b, mu, n: b * (1 / (1 - mu)),  # noqa: ARG005
-    lambda b, mu, n: b * n / (n - 1),  # noqa: ARG005
-    lambda b, mu, n: b * (n / (n - 1)),  # noqa: ARG005
+    lambda b, mu, _n: b / (1 - mu),
+    lambda b, mu, _n: b * (1 / (1 - mu)),
+    lambda b, _mu, n: b * n / (n - 1),
+    lambda b, _mu, n: b * (n / (n - 1)),
 )
 
 

@@ -24,7 +24,7 @@ from ..ports.scenario import Group, Scenario, drive
 from ..scenarios import covering
 from ..scenarios import lifecycle as scenarios
 from .hold import hold
-from .law import Law
+from .law import Law, LawName
 from .long_run import hold_long_run
 from .metamorphic import repeated, resumed, twinned, watched
 from .outcome import LEVELS, Failure, Outcome, Run, Subject
@@ -61,7 +61,7 @@ class LifecycleLaw(Law):
     share: float = 0.0
 
 
-def _law(name: str, check: Any, **more: Any) -> LifecycleLaw:
+def _law(name: LawName, check: Any, **more: Any) -> LifecycleLaw:
     return LifecycleLaw(
         equation="step",
         needs=_NOTHING,
@@ -73,8 +73,8 @@ def _law(name: str, check: Any, **more: Any) -> LifecycleLaw:
     )
 
 
-LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
-    law.name: law
+LIFECYCLE_LAWS: dict[LawName, LifecycleLaw] = {
+    law.key: law
     for law in (
         _law(
             "window",

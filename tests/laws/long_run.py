@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from asgd.spec import EquationName
+
 from ..oracle.one_number import true_step_size
 from ..oracle.stepwise import judge
 from ..oracle.window import window
@@ -49,6 +51,8 @@ def hold_long_run(law: Any, subject: Subject, *, full: bool = False) -> Outcome:
         scenario, call = outcome.failure.scenario, outcome.failure.judgement.call
         shorter = replace(scenario, events=scenario.events[:call])
         outcome.failure = replace(outcome.failure, scenario=shorter)
+    else:
+        outcome.followed = outcome.longest
     saves = "save" in subject.hello.supports
     for width in _WIDTHS:
         if outcome.failure:
@@ -57,6 +61,8 @@ def hold_long_run(law: Any, subject: Subject, *, full: bool = False) -> Outcome:
         unseen = reached is None and full and width == _WIDTHS[-1]
         if unseen or reached not in {None, width + 2}:
             outcome.failure = _last_steps(subject, alternating(width + 2), outcome)
+        if outcome.failure is None and (unseen or reached is not None):
+            outcome.followed = width + 2
     return outcome
 
 
@@ -79,14 +85,14 @@ def _last_steps(subject: Subject, scenario: Scenario, outcome: Outcome) -> Failu
     return None
 
 
-def equation_of(failure: Failure, subject: Subject) -> str:
+def equation_of(failure: Failure, subject: Subject) -> EquationName:
     """Name of the equation that a failure of a long life blames; "step" for a short one.
 
     The elements of a parameter show a step size each (E3 solved for eta), and a weight (E5 solved
     for mu): where two are wrong alike, it is E2 or E4; where they are not, E3 or E5.
     """
     judgement, scenario = failure.judgement, failure.scenario
-    scalars = {"eta": "step_size", "mu": "averaging_weight"}
+    scalars: dict[str, EquationName] = {"eta": "step_size", "mu": "averaging_weight"}
     if scenario.steps < _LONG or missing(LAWS["step"], subject.hello):
         return "step"
     if judgement.quantity not in {"theta", "average"}:

@@ -28,7 +28,7 @@ def all_quantities(
 def replays_equal(
     scenario: Scenario,
     trace: Sequence[Observation],
-    rule: Rule,  # noqa: ARG001
+    _rule: Rule,
 ) -> Iterator[Judgement]:
     """What comes after the first life must be its end once more."""
     first, second = trace[: scenario.steps], trace[scenario.steps :]
@@ -102,7 +102,7 @@ def special(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Ite
 def gradients_unchanged(
     scenario: Scenario,
     trace: Sequence[Observation],
-    rule: Rule,  # noqa: ARG001
+    _rule: Rule,
 ) -> Iterator[Judgement]:
     """The gradients, which stand in the place of theta, must be those that were given."""
     steps = [event for event in scenario.events if isinstance(event, Step)]

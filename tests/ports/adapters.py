@@ -76,7 +76,7 @@ class OptimizerPort:
                 return self._array(entry[key])
         return None
 
-    def _scheduled(self, index: int) -> tuple[float, float] | None:  # noqa: ARG002
+    def _scheduled(self, _index: int) -> tuple[float, float] | None:
         """Eta and mu that the next step of a parameter will use, where they can be seen."""
         return None
 

@@ -74,7 +74,7 @@ class Server:
         except BaseException as error:  # noqa: BLE001 - whatever a foreign port raises
             yield {"broken": f"{header['op']} ended with {describe(error)}"}, b""
 
-    def _start(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+    def _start(self, header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         # What the judge can import, the port can, behind what is installed here.
         sys.path += [entry for entry in header["path"] if entry not in sys.path]
         warnings.showwarning = self._note
@@ -83,7 +83,7 @@ class Server:
         self._ports = [_Opened(port)]
         yield {"ok": True, "capabilities": asdict(capabilities(port))}, b""
 
-    def _hello(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+    def _hello(self, _header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         hello = greet(self._ports[0].port)
         lists = {k: sorted(getattr(hello, k)) for k in ("dtypes", "reads", "supports")}
         yield {"ok": True, "name": hello.name, "version": hello.version, **lists}, b""
@@ -155,12 +155,12 @@ class Server:
         kept = [np.array(g) for g in watch(opened.port, opened.dtype, grads, opened.sizes)]
         yield {"ok": True, "sizes": [g.size for g in kept]}, pack(kept, "float64")
 
-    def _set(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+    def _set(self, header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         with asking("set"):
             self._ports[header["port"]].port.set(header["group"], **header["hyper"])
         yield {"ok": True}, b""
 
-    def _save(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+    def _save(self, header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         port = self._ports[header["port"]].port
         with asking("save"):
             state = save_copy(port) if header["copy"] else port.save()
@@ -168,31 +168,31 @@ class Server:
         self._states[self._saved] = state
         yield {"ok": True, "token": self._saved}, b""
 
-    def _load(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+    def _load(self, header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         with asking("load"):
             self._ports[header["port"]].port.load(self._states[header["token"]])
         yield {"ok": True}, b""
 
-    def _count(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+    def _count(self, header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         port = self._ports[header["port"]].port
         reached = count_beyond(port, header["dtype"], header["edge"])
         yield {"ok": True, "reached": None if reached is None else float(reached).hex()}, b""
 
-    def _twin(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+    def _twin(self, _header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         with asking("twin"):
             other = twin(self._ports[0].port)
         if other is not None:
             self._ports[1:] = [_Opened(other)]
         yield {"ok": True, "made": other is not None}, b""
 
-    def _note(self, message: Any, category: type[Warning], *where: Any, **more: Any) -> None:  # noqa: ARG002
+    def _note(self, message: Any, category: type[Warning], *_where: Any, **_more: Any) -> None:
         if len(self._warned) < WARNINGS:
             self._warned[f"{category.__name__}: {message}"[:200]] = None
 
-    def _warnings(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+    def _warnings(self, _header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         yield {"ok": True, "warnings": list(self._warned)}, b""
 
-    def _close(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+    def _close(self, header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         with asking("close"):
             self._ports[header["port"]].port.close()
         yield {"ok": True}, b""

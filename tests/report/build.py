@@ -7,7 +7,7 @@ from typing import Any
 
 from asgd.reference.rounding import formats
 from asgd.reference.tolerance import Arithmetic
-from asgd.spec import EQUATIONS, FAULTS, policy
+from asgd.spec import EQUATIONS, FAULTS, EquationName, policy
 
 from ..diagnosis import in_words
 from ..diagnosis.impulse_response import Readout
@@ -18,14 +18,12 @@ from ..ports.text import escaped
 from ..verify import result as results
 from ..verify.coverage import (
     LAW_NAMES,
-    Detectable,
     Status,
-    detectable_in,
-    detectable_over,
     reason,
     status,
     without_laws,
 )
+from ..verify.detectable import Detectable, detectable_in, detectable_over
 from ..verify.result import DtypeResult, Result, versions
 from ..verify.waivers import Waiver
 from . import fingerprint, model
@@ -124,7 +122,7 @@ def _worst(dtypes: Iterable[model.DtypeReport]) -> model.DtypeReport | None:
 
 
 def _dtype(found: DtypeResult, result: Result) -> model.DtypeReport:
-    laws = {o.law.key: _law(o, found) for o in found.outcomes}
+    laws: dict[str, model.Law] = {o.law.key: _law(o, found) for o in found.outcomes}
     seen = {key for key, law in laws.items() if law.status not in {"not observable", "skipped"}}
     identity, known = found.identity, found.convention
     # What was not observed is never stated as a property of the port.
@@ -136,7 +134,7 @@ def _dtype(found: DtypeResult, result: Result) -> model.DtypeReport:
     if identity is not None and known is None:
         theta, average = identity.parts.theta, identity.parts.average
     hidden = found.unobserved
-    detectable = detectable_in(found.dtype, found.outcomes, result.hello)
+    detectable = _found_in(found, result)
     return model.DtypeReport(
         verdict=found.verdict,
         convention=name if whole else None,
@@ -245,7 +243,9 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, model.Number]:
     return {name: number(float(value)) for name, value in values.items()}
 
 
-def divergence(failure: Failure, equation: str, dtype: str, policy_name: str) -> model.Divergence:
+def divergence(
+    failure: Failure, equation: EquationName, dtype: str, policy_name: str
+) -> model.Divergence:
     """Where a failure shows: step, parameter, element, quantity; expected and got."""
     judgement = failure.judgement
     arithmetic = Arithmetic(formats[dtype], policy(policy_name))
@@ -327,7 +327,7 @@ def _law_count(found: Sequence[DtypeResult]) -> model.LawCount:
     for one in found:
         reached = {o.law.key for o in one.outcomes}
         hidden |= {key: _NOT_REACHED for key in LAW_NAMES if key not in reached}
-        hidden |= one.unobserved
+        hidden.update(one.unobserved.items())
     if not found:
         hidden = dict.fromkeys(LAW_NAMES, _NOT_REACHED)
     hidden = {key: hidden[key] for key in LAW_NAMES if key in hidden}
@@ -340,15 +340,17 @@ def _coverage(result: Result) -> model.Coverage:
 
 
 def _detectable(result: Result) -> model.Detectable:
-    found = detectable_over(
-        {d.dtype: detectable_in(d.dtype, d.outcomes, result.hello) for d in result.dtypes}
-    )
-    return _faults(found, "")
+    return _faults(detectable_over({d.dtype: _found_in(d, result) for d in result.dtypes}), "")
+
+
+def _found_in(found: DtypeResult, result: Result) -> Detectable:
+    return detectable_in(found, result.hello, auto=result.options.convention == "auto")
 
 
 def _faults(found: Detectable, dtype: str) -> model.Detectable:
     known = [i for i, fault in FAULTS.items() if not dtype or fault.dtype in {"", dtype}]
-    return model.Detectable(found.faults, found.of, found.missing, by_law(known, found.missing))
+    grouped = by_law(known, found.missing)
+    return model.Detectable(found.faults, found.of, found.missing, grouped, found.reasons)
 
 
 def _checks(result: Result) -> model.Checks:
@@ -382,7 +384,7 @@ def _error(result: Result) -> str:
         return result.error
     if result.broke_down or not result.dtypes:
         return "the run was interrupted"
-    missing: dict[str, str] = {}
+    missing: dict[EquationName, str] = {}
     for found in result.dtypes:
         missing |= found.missing
     if missing:
@@ -394,7 +396,7 @@ def _error(result: Result) -> str:
     return f"fewer {short.dtype} checks ran than the {short.floor} that a verdict needs"
 
 
-def _unobserved(missing: Mapping[str, str]) -> str:
+def _unobserved(missing: Mapping[EquationName, str]) -> str:
     ids = [EQUATIONS[name].id for name in missing]
     lines = [f"{' and '.join(ids)} {'were' if len(ids) > 1 else 'was'} not observed"]
     lines += [f"to show: {why}" for why in dict.fromkeys(missing.values())]

@@ -70,7 +70,8 @@ def windows(supports: Supports) -> list[Scenario]:
         ]  # the second group comes late
         lives.append(Scenario((Group(STRONG, (_THETA,)), Group(_OTHER, ((2.0, -1.0),))), (*late,)))
     if "set" in supports:
-        lives += [_changes(name, value) for name, value in _OTHER._asdict().items()][:5]
+        others = _OTHER._replace(t0=5.0)._asdict()  # 1 would be past (E6)
+        lives += [_changes(name, value) for name, value in others.items()][:5]
     # Without decay, an element without gradient may not move; nor may any where lr is 0.
     still = STRONG._replace(lambd=0.0, weight_decay=0.0)
     rows = tuple(((0.0, *wave(t, 2)) if t % 2 else (*wave(t, 2), 0.0),) for t in range(6))
@@ -119,7 +120,7 @@ def _changes(name: str, value: float) -> Scenario:
     return Scenario((Group(STRONG, (_THETA,)),), tuple(events))
 
 
-def long(supports: Supports) -> list[Scenario]:  # noqa: ARG001 - one signature
+def long(_supports: Supports) -> list[Scenario]:
     """Beyond what a counter of 8 bits holds, and one in float16."""
     return [alternating(2100)]
 
@@ -131,7 +132,7 @@ def alternating(steps: int) -> Scenario:
     return single(hyper, ((1.0, -0.75),), tuple(turns[t % 2] for t in range(steps)))
 
 
-def sizes(supports: Supports) -> list[Scenario]:  # noqa: ARG001 - one signature
+def sizes(_supports: Supports) -> list[Scenario]:
     """Parameters of each size, empty ones between others; each element repeats one of a few."""
     empty = single(STRONG, ((), _THETA, (), _THETA[:2]), (((), _GRAD, (), _GRAD[1:]),) * 2)
     # Large ones alone: a line of the protocol need not be longer than it must.

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from asgd.spec import EQUATIONS, FAULTS
+from asgd.spec import EQUATIONS, FAULTS, EquationName
 
 from ..diagnosis.circumstances import arrangement, combined
 from ..diagnosis.effective_gradient import in_gradient
@@ -52,7 +52,7 @@ def _when(failure: Failure) -> str:
 
 
 def without_names(
-    broken: Mapping[str, Failure], lives: Sequence[Outcome], dtype: str
+    broken: Mapping[EquationName, Failure], lives: Sequence[Outcome], dtype: str
 ) -> list[Deviation]:
     """What deviates, where the port raises when it is looked at more closely."""
     found = [_unknown(equation, failure, dtype) for equation, failure in broken.items()]
@@ -63,15 +63,15 @@ def without_names(
     return found
 
 
-def _unknown(equation: str, failure: Failure, dtype: str) -> Deviation:
+def _unknown(equation: EquationName, failure: Failure, dtype: str) -> Deviation:
     return Deviation(UNKNOWN, equation, dtype, *_say(UNKNOWN, equation), failure)
 
 
 def named(
     subject: Subject,
     into: DtypeResult,
-    broken: dict[str, Failure],
-    precision_only: set[str],
+    broken: dict[EquationName, Failure],
+    precision_only: set[EquationName],
     lives: Sequence[Outcome],
     life: Subject,
 ) -> list[Deviation]:
@@ -139,8 +139,8 @@ def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]
         law, failure = outcome.law, outcome.failure
         if failure is None or failure.raised or not isinstance(law, LifecycleLaw):
             continue
-        ident = lifecycle_fault(law.name, failure, subject)
-        equation = equation_of(failure, subject) if law.truth else "step"
+        ident = lifecycle_fault(law.key, failure, subject)
+        equation: EquationName = equation_of(failure, subject) if law.truth else "step"
         title, does, fix = law.title, "", law.fix
         if ident in FAULTS:
             equation = FAULTS[ident].equation
@@ -172,7 +172,7 @@ def _joins(failure: Failure) -> bool:
     return any(isinstance(event, Add) for event in failure.scenario.events)
 
 
-def _say(ident: str, equation: str) -> tuple[str, str, str]:
+def _say(ident: str, equation: EquationName) -> tuple[str, str, str]:
     """What is wrong, what the port does, and how to fix it."""
     if ident in FAULTS:
         fault = FAULTS[ident]
