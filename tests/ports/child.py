@@ -223,8 +223,12 @@ class ChildPort:
             for group in groups
         ]
         request = {"op": operation, "port": self._number, "dtype": self._dtype, "groups": told}
-        self._child.ask({**request, "sizes": sizes}, pack(arrays, self._dtype))
+        self._child.ask({**request, "sizes": sizes}, pack(arrays, self._dtype), self._patience())
         self._sizes += [n for each in sizes for n in each]
+
+    def _patience(self) -> float:
+        """Timeouts of a request: until the first step a library may start a device, or compile."""
+        return 1 if self._dtype in self._child.warm else PATIENCE
 
     def play(self, events: Sequence[Step | Set]) -> list[Observation]:
         """Go through events; what is seen after each step."""
@@ -254,9 +258,8 @@ class ChildPort:
                 raise PortError(f"its answer lacks {left - steps} steps")
             return steps * codec.bytes
 
-        cold = self._dtype not in self._child.warm
         request = {"op": "play", "port": self._number, "events": told}
-        timeouts = PATIENCE if cold else 1
+        timeouts = self._patience()
         header, body = self._child.ask(request, pack(arrays, self._dtype), timeouts, size)
         seen = codec.unpack(body)
         left -= header["steps"]
