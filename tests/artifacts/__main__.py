@@ -9,7 +9,7 @@ from pathlib import Path
 from ..bench.truth import print_truth
 from . import ledger, vectors
 
-_SEPARATIONS = Path("tests/meta/studies/separations.py")
+_STUDIES = Path("tests/meta/studies")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,8 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     ports.add_argument("names", nargs="*", help="ports to verify; default: all that are installed")
     commands.add_parser("truth", help="time certified trajectories beside mpmath")
     commands.add_parser("separations", help="measure how reliably known faults are distinguished")
+    commands.add_parser(
+        "detection", help="find where each known fault shows; FAULT ...: of these alone"
+    )
     given, rest = parser.parse_known_args(argv)
-    if rest and given.command != "separations":
+    if rest and given.command not in {"separations", "detection"}:
         parser.error(f"unknown arguments: {' '.join(rest)}")
     return _run(given, rest)
 
@@ -38,12 +41,18 @@ def _run(given: argparse.Namespace, rest: Sequence[str]) -> int:
             _say(line)
     elif given.command == "truth":
         print_truth()
-    elif not _SEPARATIONS.is_file():
-        _say(f"{_SEPARATIONS} is missing: run this from the root of a checkout")
-        return 2
     else:
-        sys.argv = [str(_SEPARATIONS), *rest]
-        runpy.run_path(str(_SEPARATIONS), run_name="__main__")
+        return _study(_STUDIES / f"{given.command}.py", rest)
+    return 0
+
+
+def _study(script: Path, rest: Sequence[str]) -> int:
+    if not script.is_file():
+        _say(f"{script} is missing: run this from the root of a checkout")
+        return 2
+    sys.argv = [str(script), *rest]
+    sys.path[:0] = [str(script.parent), str(_STUDIES.parent / "fixtures")]
+    runpy.run_path(str(script), run_name="__main__")
     return 0
 
 

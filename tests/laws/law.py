@@ -70,9 +70,10 @@ class Law:
 
 def worst(judgements: Iterator[Judgement]) -> tuple[Judgement | None, dict[str, Any]]:
     """First failure, and what was counted: judged, undecided, and the largest error in bounds."""
-    counts = {"judged": 0, "undecided": 0, "largest": 0.0}
+    counts: dict[str, Any] = {"judged": 0, "undecided": 0, "largest": 0.0, "quantities": set()}
     for judgement in judgements:
         counts["judged"] += 1
+        counts["quantities"].add(judgement.quantity)
         if judgement.verdict == "fail":
             return judgement, counts
         if judgement.verdict == "undecided":

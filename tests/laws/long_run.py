@@ -51,6 +51,8 @@ def hold_long_run(law: Any, subject: Subject, *, full: bool = False) -> Outcome:
         scenario, call = outcome.failure.scenario, outcome.failure.judgement.call
         shorter = replace(scenario, events=scenario.events[:call])
         outcome.failure = replace(outcome.failure, scenario=shorter)
+    else:
+        outcome.followed = outcome.longest
     saves = "save" in subject.hello.supports
     for width in _WIDTHS:
         if outcome.failure:
@@ -59,6 +61,8 @@ def hold_long_run(law: Any, subject: Subject, *, full: bool = False) -> Outcome:
         unseen = reached is None and full and width == _WIDTHS[-1]
         if unseen or reached not in {None, width + 2}:
             outcome.failure = _last_steps(subject, alternating(width + 2), outcome)
+        if outcome.failure is None and (unseen or reached is not None):
+            outcome.followed = width + 2
     return outcome
 
 

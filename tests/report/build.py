@@ -18,14 +18,12 @@ from ..ports.text import escaped
 from ..verify import result as results
 from ..verify.coverage import (
     LAW_NAMES,
-    Detectable,
     Status,
-    detectable_in,
-    detectable_over,
     reason,
     status,
     without_laws,
 )
+from ..verify.detectable import Detectable, detectable_in, detectable_over
 from ..verify.result import DtypeResult, Result, versions
 from ..verify.waivers import Waiver
 from . import fingerprint, model
@@ -136,7 +134,7 @@ def _dtype(found: DtypeResult, result: Result) -> model.DtypeReport:
     if identity is not None and known is None:
         theta, average = identity.parts.theta, identity.parts.average
     hidden = found.unobserved
-    detectable = detectable_in(found.dtype, found.outcomes, result.hello)
+    detectable = _found_in(found, result)
     return model.DtypeReport(
         verdict=found.verdict,
         convention=name if whole else None,
@@ -342,15 +340,17 @@ def _coverage(result: Result) -> model.Coverage:
 
 
 def _detectable(result: Result) -> model.Detectable:
-    found = detectable_over(
-        {d.dtype: detectable_in(d.dtype, d.outcomes, result.hello) for d in result.dtypes}
-    )
-    return _faults(found, "")
+    return _faults(detectable_over({d.dtype: _found_in(d, result) for d in result.dtypes}), "")
+
+
+def _found_in(found: DtypeResult, result: Result) -> Detectable:
+    return detectable_in(found, result.hello, auto=result.options.convention == "auto")
 
 
 def _faults(found: Detectable, dtype: str) -> model.Detectable:
     known = [i for i, fault in FAULTS.items() if not dtype or fault.dtype in {"", dtype}]
-    return model.Detectable(found.faults, found.of, found.missing, by_law(known, found.missing))
+    grouped = by_law(known, found.missing)
+    return model.Detectable(found.faults, found.of, found.missing, grouped, found.reasons)
 
 
 def _checks(result: Result) -> model.Checks:

@@ -32,6 +32,9 @@ FINDINGS: Mapping[str, str] = {
     "direction, in independent trials: it is truncated, shifted, or lags behind. Over many steps "
     "they add up. Of a port that errs either way in at least a quarter of the cases, at most one "
     "verdict in 5e8 says so.",
+    "errors-where-exact": "The errors of a quantity are within the tolerance, but the numbers are "
+    "so simple that every order of evaluation is exact: something adds or takes what no rounding "
+    'does. A port that only rounds is never said to (spec/tolerance.md, "Where nothing rounds").',
     "layouts-refused": "The optimizer raises an error for arrays of some layouts: 0-d, of several "
     "dimensions, transposed, strided, not at the beginning of a buffer or at an odd address. These "
     "were not asked.",

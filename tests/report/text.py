@@ -59,6 +59,7 @@ def render(report: Report, width: int = WIDTH) -> Iterator[Line]:
     for dtypes, text in conventions(report):
         yield from map(Line, wrapped(f"{', '.join(dtypes)}: {text}", width=width))
     yield from _hidden(report, width)
+    yield from _undetectable(report, width)
     for number, one in enumerate(merged(report.deviations), 1):
         yield Line("")
         head, *rest = deviation(one, width)
@@ -106,6 +107,20 @@ def ending(report: Report, width: int = WIDTH) -> Iterator[Line]:
 
 def _line(text: str) -> str:
     return " ".join(text.splitlines())
+
+
+_FEW = 3
+
+
+def _undetectable(report: Report, width: int) -> Iterator[Line]:
+    """Known faults that the run would not have found, by the reason."""
+    by_reason: dict[str, list[str]] = {}
+    for ident, why in report.detectable.reasons.items():
+        by_reason.setdefault(why, []).append(ident)
+    for why, ids in by_reason.items():
+        more = f" and {len(ids) - _FEW} more" if len(ids) > _FEW + 1 else ""
+        named = ", ".join(ids[:_FEW] if more else ids)
+        yield from map(Line, wrapped(f"not detectable: {named}{more}: {why}", width=width))
 
 
 # Laws.

@@ -1,15 +1,13 @@
 """What a run observed of a port, what it did not, and how an author can show it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
-from asgd.spec import EQUATIONS, FAULTS, EquationName, equation_name
+from asgd.spec import EQUATIONS, EquationName, equation_name
 
 from ..laws.law import LawName
 from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL
 from ..laws.outcome import Outcome
-from ..ports.protocol import Hello
 
 Status = Literal["holds", "broken", "undecided", "not observable", "skipped"]
 
@@ -149,49 +147,3 @@ _MISSING: Mapping[str, tuple[str, Mapping[str, str]]] = {
         {"": 'raise an error for them (asgd.md, "Bad input")'},
     ),
 }
-
-
-@dataclass(frozen=True)
-class Detectable:
-    """Known faults that a run can reveal.
-
-    Attributes
-    ----------
-    faults, of : int
-        How many it can reveal, of how many that are known.
-    missing : tuple of str
-        Ids of the others.
-    """
-
-    faults: int
-    of: int
-    missing: tuple[str, ...]
-
-
-def detectable_in(dtype: str, outcomes: Iterable[Outcome], hello: Hello) -> Detectable:
-    """Known faults that a run in one dtype can reveal.
-
-    A fault shows in its equation's law, or in the one that it names, where the port shows what that
-    law needs, and supports what the fault needs to come to light.
-    """
-    judged = {o.law.key for o in outcomes if status(o) not in {"not observable", "skipped"}}
-    known = [fault for fault in FAULTS.values() if fault.dtype in {"", dtype}]
-    missing = tuple(
-        fault.id
-        for fault in known
-        if (fault.law or fault.equation) not in judged or not set(fault.needs) <= hello.supports
-    )
-    return Detectable(len(known) - len(missing), len(known), missing)
-
-
-def detectable_over(found: Mapping[str, Detectable]) -> Detectable:
-    """Known faults that a run can reveal in some dtype."""
-    missing = tuple(
-        fault.id
-        for fault in FAULTS.values()
-        if all(
-            fault.dtype not in {"", dtype} or fault.id in one.missing
-            for dtype, one in found.items()
-        )
-    )
-    return Detectable(len(FAULTS) - len(missing), len(FAULTS), missing)

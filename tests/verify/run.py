@@ -13,7 +13,7 @@ from ..diagnosis.fingerprint import Fingerprint, fingerprint, lives
 from ..diagnosis.limits import spoiled_average, stopped_counter
 from ..diagnosis.right_form import right_form
 from ..diagnosis.series import series
-from ..diagnosis.signs import one_sided
+from ..diagnosis.signs import inexact, one_sided
 from ..laws.equations import LAWS
 from ..laws.hold import hold
 from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL, hold_life
@@ -248,6 +248,7 @@ def _hold_equations(
         )
         outcome.scenarios += second.scenarios
         outcome.judged += second.judged
+        outcome.seen.take(second.seen)
         if second.failure is None or second.failure.raised:
             precision_only.add(law.equation)
         else:
@@ -275,7 +276,7 @@ def _findings(
     if not any(d.equation in theta for d in deviations):
         findings += biases(subject)
     if not deviations:
-        findings += one_sided(subject)
+        findings += [*one_sided(subject), *inexact(subject)]
     return findings
 
 

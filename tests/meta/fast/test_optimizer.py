@@ -48,6 +48,7 @@ def _same(left, right):
 _HELD = [(law, c) for law in LAWS for c in CONVENTIONS if (law, c) != ("average", "literal")]
 
 
+@pytest.mark.sample(40)
 @pytest.mark.parametrize(("law", "convention"), _HELD)
 @pytest.mark.parametrize("compensated", [False, True])
 @pytest.mark.parametrize("dtype", DTYPES)
