@@ -18,6 +18,10 @@ extensions = ["myst_parser", "sphinx_click", "sphinx.ext.autodoc", "sphinx.ext.n
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 napoleon_google_docstring = False
+autodoc_typehints = "none"  # the docstrings name them
+# Words of numpydoc's types, the standard library, and fields that have no page here.
+_WORDS = "optional|callable|array_like|float32|float64|object|datetime|Limits|Hello|Waiver"
+nitpick_ignore_regex = [("py:class", _WORDS)]
 
 
 def _math(display):

@@ -370,7 +370,7 @@ class _AverageStep:
         return compare("average", here, found.enclosure, got, found.tolerance)
 
 
-# A long life has thousands of step sizes and weights, the same ones in both dtypes.
+# A long run has thousands of step sizes and weights, the same ones in both dtypes.
 @lru_cache(maxsize=1 << 15)
 def _coefficients(
     clock: int, scheduled: Rates, lambd: float, weight_decay: float, maximize: bool

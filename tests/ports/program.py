@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from . import wire
 from .capabilities import Capabilities
 from .interruption import check
-from .process import PATIENCE, TIMEOUT, UNSTARTED, Limits, Supervised, end, in_words
+from .process import PATIENCE, TIMEOUT, UNSTARTED, LimitError, Limits, Supervised, end, in_words
 from .protocol import PortError, RaisedError, RefusalError
 from .text import block, printable
 
@@ -323,7 +323,8 @@ class ProgramPort:
             left = self.limits.deadline(timeouts) - time.monotonic()
             raw = self._process.answers.get(timeout=max(left, 0.0))
         except queue.Empty:
-            raise wire.BreachError(str(self.limits.overrun(timeouts))) from None
+            overrun = self.limits.overrun(timeouts)
+            raise wire.BreachError(str(overrun)) from overrun
         if len(raw) > longest:
             raise wire.BreachError(f"the answer is longer than {longest} bytes")
         if raw.endswith(b"\n"):
@@ -381,7 +382,8 @@ class ProgramPort:
                     lines.append("  end of standard error:")
                     lines += [f"    {line}" for line in block(words)]
             self._process = None
-            raise PortError("\n".join(lines)) from error
+            kind = LimitError if isinstance(error.__cause__, LimitError) else PortError
+            raise kind("\n".join(lines)) from error
 
 
 def _shorten(raw: bytes) -> str:

@@ -8,16 +8,27 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .capabilities import capabilities, save_copy, twin, watch
 from .counter import count_beyond
-from .frames import LENGTHS, Observations, exactly, frame, pack, unpack
+from .frames import LENGTHS, Observations, frame, pack, unpack
 from .importing import import_port
 from .layouts import Layout
-from .protocol import Port, PortError, RaisedError, RefusalError, asking, describe, greet, take_step
+from .protocol import (
+    Port,
+    PortError,
+    RaisedError,
+    RefusalError,
+    Shown,
+    asking,
+    describe,
+    greet,
+    take_step,
+)
 
 INTERVAL = 1.0
 """Seconds after which what is known of a scenario is sent, before the rest is gone through."""
@@ -46,11 +57,14 @@ class Server:
         self._warned: dict[str, None] = {}
 
     def answers(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:
-        """Answers to a request: one, or several to a scenario."""
+        """Answers to a request: one, or several to a scenario; and to what comes ``then``."""
         for token in header.get("drop", ()):
             self._states.pop(token, None)
         try:
-            yield from getattr(self, f"_{header['op']}")(header, body)
+            while header:
+                end = header.get("bytes", len(body))
+                yield from getattr(self, f"_{header['op']}")(header, body[:end])
+                header, body = header.get("then", {}), body[end:]
         except RefusalError as error:
             yield {"raised": describe(error), "refused": True}, b""
         except RaisedError as error:
@@ -95,8 +109,11 @@ class Server:
         yield {"ok": True}, b""
 
     def _play(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:
-        """Go through events: a text of 0 and 1, one a gradient, is a step, all else a change."""
-        opened = self._ports[header["port"]]
+        """Go through events: a text of 0 and 1, one a gradient, is a step, all else a change.
+
+        Where there are two ports, they take turns, and the first one is shown.
+        """
+        opened, *others = (self._ports[number] for number in header["ports"])
         codec = Observations(opened.dtype, opened.sizes)
         given = [
             n
@@ -106,26 +123,28 @@ class Server:
             if there == "1"
         ]
         rest = iter(unpack(body, opened.dtype, given))
-        parts: list[bytes] = []
         sent, call = time.monotonic(), 1
         for event in header["events"]:
             try:
                 if isinstance(event, str):
-                    grads = [next(rest).copy() if there == "1" else None for there in event]
-                    shown = take_step(opened.port, grads, opened.dtype, opened.sizes)
-                    parts.append(codec.pack(shown))
+                    grads = [next(rest) if there == "1" else None for there in event]
+                    shown = _step(opened, grads)
+                    codec.add(shown)
+                    for other in others:
+                        _step(other, grads)
                     call += 1
                 else:
                     with asking("set"):
-                        opened.port.set(event[0], **event[1])
+                        for each in (opened, *others):
+                            each.port.set(event[0], **event[1])
             except RaisedError as error:
                 error.call = call
                 raise
             now = time.monotonic()
-            if now - sent > INTERVAL or len(parts) * codec.bytes > _LARGEST:
-                yield {"ok": True, "steps": len(parts), "more": True}, b"".join(parts)
-                parts, sent = [], now
-        yield {"ok": True, "steps": len(parts), "more": False}, b"".join(parts)
+            if now - sent > INTERVAL or codec.steps * codec.bytes > _LARGEST:
+                yield {"ok": True, "steps": codec.steps, "more": True}, codec.pack()
+                sent = now
+        yield {"ok": True, "steps": codec.steps, "more": False}, codec.pack()
 
     def _watch(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:
         opened = self._ports[header["port"]]
@@ -179,6 +198,12 @@ class Server:
         yield {"ok": True}, b""
 
 
+def _step(opened: _Opened, grads: list[NDArray[Any] | None]) -> Shown:
+    """Take a step with copies of the gradients."""
+    given = [None if grad is None else grad.copy() for grad in grads]
+    return take_step(opened.port, given, opened.dtype, opened.sizes)
+
+
 def _groups(header: dict[str, Any], body: bytes) -> tuple[list[int], list[dict[str, Any]]]:
     """Sizes of the parameters, and the groups."""
     sizes = [n for each in header["sizes"] for n in each]
@@ -192,13 +217,14 @@ def _groups(header: dict[str, Any], body: bytes) -> tuple[list[int], list[dict[s
     return sizes, groups
 
 
-def _receive(link: socket.socket) -> tuple[bytes, bytes] | None:
+def _receive(pipe: BinaryIO) -> tuple[bytes, bytes] | None:
     """Header and body of a request, or None once the judge has gone."""
-    lengths = exactly(link, LENGTHS.size)
-    if lengths is None:
+    head = pipe.read(LENGTHS.size)
+    if len(head) < LENGTHS.size:
         return None
-    header, body = (exactly(link, n) for n in LENGTHS.unpack(lengths))
-    return None if header is None or body is None else (header, body)
+    lengths = LENGTHS.unpack(head)
+    header, body = (pipe.read(n) for n in lengths)
+    return None if len(body) < lengths[1] else (header, body)
 
 
 def main() -> None:
@@ -207,8 +233,8 @@ def main() -> None:
     sys.argv[1:] = []
     # What the port starts does not hold the pipe.
     link.set_inheritable(False)
-    server, here = Server(), os.getpid()
-    while (request := _receive(link)) is not None:
+    server, here, pipe = Server(), os.getpid(), link.makefile("rb")
+    while (request := _receive(pipe)) is not None:
         header = json.loads(request[0])
         for answer in server.answers(header, request[1]):
             if os.getpid() != here:  # A copy that the port made, and that came back from its step.

@@ -1,4 +1,4 @@
-"""Scenarios for the laws of an optimizer's life: designed ones, and Hypothesis strategies.
+"""Scenarios for the laws of the lifecycle: designed ones, and Hypothesis strategies.
 
 As in `designed`, hyperparameters are strong, so that a wrong step shows at once.
 """
@@ -126,7 +126,7 @@ def long(_supports: Supports) -> list[Scenario]:
 
 
 def alternating(steps: int) -> Scenario:
-    """A long life in which eta, mu and theta go on changing: the gradient's sign does."""
+    """A long run in which eta, mu and theta go on changing: the gradient's sign does."""
     hyper = STRONG._replace(lr=0.25, lambd=2.0**-6, weight_decay=0.0, t0=12.0)
     turns = (((1.0, -0.5),), ((-1.0, 0.75),))
     return single(hyper, ((1.0, -0.75),), tuple(turns[t % 2] for t in range(steps)))
@@ -304,7 +304,7 @@ def _saved_late(steps: int) -> PausedScenario:
 
 @st.composite
 def life(draw: Any, dtype: str, supports: Supports) -> Scenario:
-    """Any life that the port supports, with a pause somewhere."""
+    """Any run that the port supports, with a pause somewhere."""
     scenario: Scenario = draw(strategies.life(dtype, supports))
     pause = draw(st.integers(0, len(scenario.events) - 1))
     return PausedScenario(scenario.groups, scenario.events, pause)

@@ -86,6 +86,7 @@ SGD = (
 )
 
 
+@pytest.mark.sample(4)
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device")  # noqa: PTH110
 @pytest.mark.parametrize(
     ("words", "said"),
@@ -133,6 +134,35 @@ def test_a_file_is_whole_or_as_before(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
     write(path, "\ud800 new")
     assert path.read_text() == "\\ud800 new"
+
+
+KILLS = {
+    "while it is filled": "os.fsync = die",
+    "before it is replaced": "Path.replace = die",
+    "where every file has a name": "files._UNNAMED = 0; os.fsync = die",
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="there are no files without a name")
+@pytest.mark.parametrize("moment", KILLS)
+def test_a_killed_writer_leaves_little(moment, tmp_path):
+    """What a killed writer leaves is nothing, or a file that is removed by the next one."""
+    path = tmp_path / "report.json"
+    path.write_text("old")
+    code = (
+        "import os, signal\nfrom pathlib import Path\nfrom asgd.tests.command import files\n"
+        "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"{KILLS[moment]}\nfiles.write(Path({str(path)!r}), 'new')\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert path.read_text() == "old"
+    left = set(tmp_path.iterdir()) - {path}
+    assert len(left) == (moment != "while it is filled")
+    for each in left:
+        os.utime(each, (0, 0))
+    write(path, "newer")
+    assert path.read_text() == "newer"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_links_and_devices_stay(tmp_path):

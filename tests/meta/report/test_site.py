@@ -10,6 +10,7 @@ import sys
 from html import unescape
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_results import results
@@ -34,7 +35,7 @@ def run(*words):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@settings(deadline=None, max_examples=25, derandomize=True)
+@settings(examples(10), derandomize=True)
 @given(st.lists(results(), min_size=1, max_size=4))
 def test_the_site_says_what_its_reports_say(found):
     """Every report has a page, and the newest of each port its verdict in the index."""
@@ -82,6 +83,7 @@ def test_the_command_writes_and_replaces(tmp_path):
     assert [path.name for path in folder.parent.iterdir()] == ["site"]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "content",
     ["", "[]", "{}", '{"schema": "asgd-report/1"}', '{"tests": []}', "\xff", None, "damaged"],
