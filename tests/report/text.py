@@ -109,15 +109,21 @@ def _line(text: str) -> str:
     return " ".join(text.splitlines())
 
 
+def by_reason(reasons: Mapping[str, str], ids: Iterable[str]) -> dict[str, list[str]]:
+    """Faults that the run would not have found, by the reason."""
+    grouped: dict[str, list[str]] = {}
+    for ident in ids:
+        grouped.setdefault(reasons.get(ident, ""), []).append(ident)
+    return grouped
+
+
 _FEW = 3
 
 
 def _undetectable(report: Report, width: int) -> Iterator[Line]:
     """Known faults that the run would not have found, by the reason."""
-    by_reason: dict[str, list[str]] = {}
-    for ident, why in report.detectable.reasons.items():
-        by_reason.setdefault(why, []).append(ident)
-    for why, ids in by_reason.items():
+    reasons = report.detectable.reasons
+    for why, ids in by_reason(reasons, reasons).items():
         more = f" and {len(ids) - _FEW} more" if len(ids) > _FEW + 1 else ""
         named = ", ".join(ids[:_FEW] if more else ids)
         yield from map(Line, wrapped(f"not detectable: {named}{more}: {why}", width=width))
