@@ -43,7 +43,7 @@ Place = tuple[int, int]
 """Run and call, from 1."""
 
 STEPS = 8
-"""Steps of each of the two lives: what is said of an order is said of these."""
+"""Steps of each of the two runs: what is said of an order is said of these."""
 _SIZE = 16
 _SINGLE = Numbers("float32", stored=False)
 
@@ -189,8 +189,8 @@ class Fingerprint:
         return POLICIES["log-step-size"] if known and families == {LOGARITHMIC} else None
 
 
-def lives() -> tuple[Scenario, ...]:
-    """Lives of dense numbers, with one decay and with two: few orders share all their bits.
+def dense_runs() -> tuple[Scenario, ...]:
+    """Runs of dense numbers, with one decay and with two: few orders share all their bits.
 
     Behind the dense elements, one for each step is 0 until its gradient, 1.
     """
@@ -213,7 +213,7 @@ def fingerprint(
     Parameters
     ----------
     runs : iterable of (Scenario, trace)
-        `lives`, and what was seen in them.
+        `dense_runs`, and what was seen in them.
     convention : Convention
         Reading of ASGD.
     dtype : str

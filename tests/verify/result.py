@@ -323,8 +323,8 @@ def laws_of(waiver: Waiver, dtype: str) -> set[str]:
     """Laws in which a waived deviation shows in a dtype."""
     fault = FAULTS.get(waiver.id)
     if fault is None:
-        lives = set(LAW_NAMES) - set(EQUATIONS) if waiver.equation == "step" else set()
-        return {waiver.equation} | lives
+        lifecycle = set(LAW_NAMES) - set(EQUATIONS) if waiver.equation == "step" else set()
+        return {waiver.equation} | lifecycle
     return {fault.law or fault.equation} if fault.dtype in {"", dtype} else set()
 
 
