@@ -1,10 +1,12 @@
 """The documentation: it builds without a warning or a network, and its tutorials run."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import example_notebook
 import pytest
 import tutorials
 
@@ -44,3 +46,19 @@ def test_documentation_builds(tmp_path):
     loads = re.compile(r"<(?:script|img|link)\b[^>]*?(?:src|href)=\"https?://[^\"]*")
     for page in tmp_path.rglob("*.html"):
         assert loads.findall(page.read_text()) == [], page.name
+
+
+@pytest.mark.nightly
+def test_the_notebook_runs():
+    """It shows what it shows now; ``python tests/meta/studies/example_notebook.py`` renews it."""
+    kept = json.loads(example_notebook.PATH.read_text(encoding="utf-8"))
+    now = [cell for cell in example_notebook.executed().cells if cell.cell_type == "code"]
+    then = [cell for cell in kept["cells"] if cell["cell_type"] == "code"]
+    shown = [[_plain(output) for output in cell["outputs"]] for cell in then]
+    assert [[_plain(output) for output in cell["outputs"]] for cell in now] == shown
+    assert sum("text/html" in o.get("data", {}) for cell in now for o in cell["outputs"]) == 1
+
+
+def _plain(output):
+    text = output.get("text") or output["data"]["text/plain"]
+    return "".join(text).rstrip()

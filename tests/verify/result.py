@@ -197,7 +197,7 @@ class DtypeResult:
         return "error" if self.missing or self.undecided or self.short else "conforms"
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
     """What became of a run.
 
@@ -248,6 +248,11 @@ class Result:
         self.interrupted |= other.interrupted
         if not self.error:
             self.error, self.transcript = other.error, other.transcript
+
+    def __repr__(self) -> str:
+        ids = [d.id for one in self.dtypes for d in one.deviations]
+        found = "".join(f", {ident}" for ident in dict.fromkeys(ids))
+        return f"Result({self.port}: {self.verdict}{found})"
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows; None leaves it to the plain text."""
