@@ -11,6 +11,7 @@ import pytest
 import tutorials
 
 DOCS = Path(__file__).parents[2] / "spec" / "docs"
+KNOWN = re.compile(r"\d+ of \d+ known")
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,9 @@ DOCS = Path(__file__).parents[2] / "spec" / "docs"
 def test_a_tutorial_shows_what_is_printed(tmp_path, name):
     """A newcomer sees what the page shows; ``python tests/meta/studies/tutorials.py`` renews it."""
     text = (DOCS / "tutorials" / f"{name}.md").read_text(encoding="utf-8")
-    assert tutorials.played(text, tmp_path) == text
+    # How many faults are catalogued changes with every new one.
+    shown, now = (KNOWN.sub("N of N known", x) for x in (text, tutorials.played(text, tmp_path)))
+    assert now == shown
 
 
 def test_every_tutorial_runs():
