@@ -6,7 +6,7 @@ from docutils import nodes
 from latex2mathml.converter import convert
 
 project = "asgd"
-author = "The asgd authors"
+author = copyright = "The asgd authors"  # noqa: A001 - Sphinx calls it so
 release = metadata.version("asgd")
 html_title = f"asgd {release}"
 html_theme = "furo"

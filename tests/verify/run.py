@@ -9,8 +9,10 @@ from asgd.spec import EquationName, Hyperparameters, policy
 
 from ..diagnosis.bias import biases
 from ..diagnosis.convention import find_identity
-from ..diagnosis.fingerprint import Fingerprint, dense_runs, fingerprint
+from ..diagnosis.dense_runs import dense_runs
+from ..diagnosis.fingerprint import fingerprint
 from ..diagnosis.limits import spoiled_average, stopped_counter
+from ..diagnosis.orders import Fingerprint
 from ..diagnosis.right_form import right_form
 from ..diagnosis.series import series
 from ..diagnosis.signs import inexact, one_sided

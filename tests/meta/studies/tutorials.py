@@ -25,6 +25,13 @@ _BLOCK = re.compile(
 )
 
 
+def saved(text: str, folder: Path) -> None:
+    """Save the files of a page."""
+    for _, caption, body in _BLOCK.findall(text):
+        if caption:
+            (folder / caption).write_text(body, encoding="utf-8")
+
+
 def played(text: str, folder: Path) -> str:
     """The page as it reads after its blocks were run in ``folder``, with what they print now."""
     last, printed = "", ""
