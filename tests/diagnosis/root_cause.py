@@ -247,16 +247,20 @@ def _first(scenario: Scenario, subject: Subject) -> Failure | None:
     return None
 
 
-def _decays(subject: Subject, hyper: Hyperparameters) -> bool:
-    """Whether theta decays rightly where there is no gradient: then eta and the decay are right."""
+def _decays(subject: Subject, failure: Failure) -> bool:
+    """Whether theta decays rightly where there is no gradient: then eta and the decay are right.
+
+    Up to the step that failed: an eta may be wrong only from there on.
+    """
+    hyper, steps = _hyper(failure), max(_STEPS, failure.judgement.t)
     strong = hyper._replace(weight_decay=0.0, lambd=hyper.lambd or 0.5, alpha=hyper.alpha or 0.75)
     still = ((0.0,) * len(_START),)
-    return _holds(single(strong, (_START,), (still,) * _STEPS), subject)
+    return _holds(single(strong, (_START,), (still,) * steps), subject)
 
 
 def _rests(failure: Failure, subject: Subject) -> bool:
     """Whether theta is right where there is no gradient."""
-    return not _moves(failure, subject) and _decays(subject, _hyper(failure))
+    return not _moves(failure, subject) and _decays(subject, failure)
 
 
 def _moves(failure: Failure, subject: Subject) -> bool:
@@ -287,7 +291,7 @@ def _is_gradient(failure: Failure, subject: Subject) -> bool:
     if hyper.lr == 0 or failure.judgement.quantity != "theta":
         return False
     if hyper.weight_decay == 0:
-        return _would_show(failure, subject) and _decays(subject, hyper)
+        return _would_show(failure, subject) and _decays(subject, failure)
     # E2's law holds without a penalty: does the penalty change eta, or scale the gradient? With
     # alpha = 0 every bracket is 1.
     first = next(event for event in failure.scenario.events if isinstance(event, Step))
