@@ -31,7 +31,7 @@ prove:
 
 # The pages of spec/docs/, in build/docs; a warning fails.
 docs: .venv/dev
-	$(BIN)/python -m sphinx -b html -W --keep-going -q spec/docs build/docs
+	$(BIN)/python -m sphinx -b html -nW --keep-going -q spec/docs build/docs
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

@@ -6,7 +6,7 @@ from docutils import nodes
 from latex2mathml.converter import convert
 
 project = "asgd"
-author = "The asgd authors"
+author = copyright = "The asgd authors"  # noqa: A001 - Sphinx calls it so
 release = metadata.version("asgd")
 html_title = f"asgd {release}"
 html_theme = "furo"
@@ -18,6 +18,10 @@ extensions = ["myst_parser", "sphinx_click", "sphinx.ext.autodoc", "sphinx.ext.n
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 napoleon_google_docstring = False
+autodoc_typehints = "none"  # the docstrings name them
+# Words of numpydoc's types, the standard library, and fields that have no page here.
+_WORDS = "optional|callable|array_like|float32|float64|object|datetime|Limits|Hello|Waiver"
+nitpick_ignore_regex = [("py:class", _WORDS)]
 
 
 def _math(display):

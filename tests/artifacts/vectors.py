@@ -1,4 +1,4 @@
-"""The frozen vectors of ``spec/vectors/``: made of designed lives and their certified trajectories.
+"""The frozen vectors of ``spec/vectors/``: made of designed runs and their certified trajectories.
 
 ``spec/vectors.md`` says what they mean to a port and what may change in them.
 """

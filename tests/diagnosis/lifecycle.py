@@ -1,4 +1,4 @@
-"""Names for what goes wrong in the life of an optimizer, where what is seen pins the kind."""
+"""Classify lifecycle failures when the evidence identifies one."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -37,7 +37,7 @@ _UNKNOWN = "unknown"
 
 
 def lifecycle_fault(law: LawName, failure: Failure, subject: Subject) -> str:
-    """Id of what broke a law of life, or "unknown".
+    """Id of what broke a law of the lifecycle, or "unknown".
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ class ChildPort:
 
     def open(self, dtype: str, groups: Sequence[Mapping[str, Any]]) -> None:
         """Make a new optimizer; whatever the port raises is a refusal."""
-        self._child.ask(*self._opening(dtype, groups))
+        self._child.ask(*self._opening(dtype, groups), self._patience())
 
     def _opening(
         self, dtype: str, groups: Sequence[Mapping[str, Any]]
@@ -80,7 +80,7 @@ class ChildPort:
 
     def add_group(self, group: Mapping[str, Any]) -> None:
         """Let another group join."""
-        self._child.ask(*self._with_groups("add_group", [group]))
+        self._child.ask(*self._with_groups("add_group", [group]), self._patience())
 
     def _with_groups(
         self, operation: str, groups: Sequence[Mapping[str, Any]]
@@ -104,7 +104,7 @@ class ChildPort:
         playing = _Playing(events, dtype, self._sizes, [self.number])
         then = {"then": playing.request, "bytes": len(body)}
         self._child.tell({**opening, **then}, body + playing.body)
-        self._child.answer("open")
+        self._child.answer("open", self._patience())
         return self._played(playing)
 
     def play(
@@ -117,11 +117,15 @@ class ChildPort:
         return self._played(playing)
 
     def _played(self, playing: "_Playing") -> list[Observation]:
-        warm = self._dtype in self._child.warm
+        patience = self._patience()
         while playing.more:
-            playing.take(*self._child.answer("play", 1 if warm else PATIENCE, playing.size))
+            playing.take(*self._child.answer("play", patience, playing.size))
         self._child.warm.add(self._dtype)
         return playing.seen
+
+    def _patience(self) -> float:
+        """Timeouts of a request: until the first step a library may start a device, or compile."""
+        return 1 if self._dtype in self._child.warm else PATIENCE
 
     def step(self, grads: Sequence[NDArray[Any] | None]) -> dict[str, Any]:
         """Take one step."""

@@ -36,7 +36,7 @@ class Limits:
     Attributes
     ----------
     timeout : float
-        Seconds for a request; ten times that for importing, and for the first step.
+        Seconds for a request; ten times that until the first step of a dtype.
     seconds : float or None
         Seconds for the whole run, from now on.
     memory : int or None
@@ -66,7 +66,7 @@ class Limits:
         """What to say once a deadline has passed."""
         if self.seconds is not None and time.monotonic() >= self.begun + self.seconds:
             return LimitError(f"the run reached its limit of {self.seconds:g} s")
-        return PortError(f"no answer within {self.timeout * timeouts:g} s")
+        return PortError(f"no answer within {self.timeout * timeouts:g} s (--timeout allows more)")
 
 
 class LimitError(PortError):

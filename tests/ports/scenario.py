@@ -225,7 +225,7 @@ class PausedScenario(Scenario):
     earlier: int | None = None
 
     def other(self) -> Scenario:
-        """A different life of the same length and the same shapes."""
+        """A different run of the same length and the same shapes."""
         groups = tuple(
             Group(g.hyper._replace(lr=g.hyper.lr / 2, t0=0.0), tuple(map(_halved, g.params)))
             for g in self.groups

@@ -56,12 +56,12 @@ _UNKNOWN = (
 
 def ids() -> dict[str, dict[str, str]]:
     """A line about every id, by kind."""
-    lives = (*LIFECYCLE_LAWS.values(), REFUSAL)
+    laws = (*LIFECYCLE_LAWS.values(), REFUSAL)
     return {
         "equations, and the laws that hold a port to them": {
             e.id: f"{name}: {should(name)}" for name, e in EQUATIONS.items()
         },
-        "laws of the lifecycle": {law.name: LAWS.get(law.name, law.title) for law in lives},
+        "laws of the lifecycle": {law.name: LAWS.get(law.name, law.title) for law in laws},
         "conventions": {name: entry.summary for name, entry in CONVENTIONS.items()},
         "faults": {
             **{name: entry.title for name, entry in FAULTS.items()},

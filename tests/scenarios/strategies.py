@@ -16,7 +16,7 @@ Supports = frozenset[str]
 _PLAIN = Hyperparameters(lr=0.5, lambd=0.0, alpha=0.0, t0=1e6, weight_decay=0.0, maximize=False)
 # Codes, out of 64, of a rate that is 0.
 _SELDOM, _OFTEN = 2, 16
-# Long lives have the gradients of their first steps over again: drawing is dear.
+# Long runs have the gradients of their first steps over again: drawing is dear.
 _FRESH = 6
 
 
@@ -34,7 +34,7 @@ def gradient(draw: Any, dtype: str, supports: Supports) -> Scenario:
 
 @st.composite
 def step_size(draw: Any, dtype: str, _supports: Supports) -> Scenario:
-    """E2: impulses from theta = 0, at every step or, for a longer life, at every seventh."""
+    """E2: impulses from theta = 0, at every step or, for a longer run, at every seventh."""
     lr, lambd, alpha = draw(codes(3))
     hyper = _PLAIN._replace(
         lr=rate(dtype, lr), lambd=rate(dtype, lambd, zeros=_SELDOM), alpha=power(alpha)

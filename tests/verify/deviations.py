@@ -52,11 +52,11 @@ def _when(failure: Failure) -> str:
 
 
 def without_names(
-    broken: Mapping[EquationName, Failure], lives: Sequence[Outcome], dtype: str
+    broken: Mapping[EquationName, Failure], lifecycle: Sequence[Outcome], dtype: str
 ) -> list[Deviation]:
     """What deviates, where the port raises when it is looked at more closely."""
     found = [_unknown(equation, failure, dtype) for equation, failure in broken.items()]
-    for outcome in lives:
+    for outcome in lifecycle:
         if outcome.failure is not None and not outcome.failure.raised:
             one = _unknown("step", outcome.failure, dtype)
             found.append(replace(one, law=outcome.law.key))
@@ -72,11 +72,11 @@ def named(
     into: DtypeResult,
     broken: dict[EquationName, Failure],
     precision_only: set[EquationName],
-    lives: Sequence[Outcome],
-    life: Subject,
+    lifecycle: Sequence[Outcome],
+    relaxed: Subject,
 ) -> list[Deviation]:
     """What deviates, by name, but for what the port raised."""
-    deviations = _broken_lives(lives, life)
+    deviations = _broken_lifecycle(lifecycle, relaxed)
     # What differs from run to run says nothing of the equations.
     if not any(deviation.id == "not-repeatable" for deviation in deviations):
         assert into.identity is not None
@@ -132,10 +132,10 @@ def _not_linear(deviations: Sequence[Deviation]) -> list[Deviation]:
     return [said, *(d for d in deviations if d.id != UNKNOWN)]
 
 
-def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]:
+def _broken_lifecycle(lifecycle: Sequence[Outcome], subject: Subject) -> list[Deviation]:
     """Deviations from laws of the lifecycle; each law explains its own."""
     deviations = []
-    for outcome in lives:
+    for outcome in lifecycle:
         law, failure = outcome.law, outcome.failure
         if failure is None or failure.raised or not isinstance(law, LifecycleLaw):
             continue

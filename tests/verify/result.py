@@ -10,8 +10,8 @@ from typing import Any, Literal
 from asgd.spec import EQUATIONS, FAULTS, Convention, EquationName
 
 from ..diagnosis.convention import Identity
-from ..diagnosis.fingerprint import Summary
 from ..diagnosis.impulse_response import Readout
+from ..diagnosis.orders import Summary
 from ..diagnosis.series import Series
 from ..laws.equations import LAWS
 from ..laws.law import LawName
@@ -197,7 +197,7 @@ class DtypeResult:
         return "error" if self.missing or self.undecided or self.short else "conforms"
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
     """What became of a run.
 
@@ -248,6 +248,11 @@ class Result:
         self.interrupted |= other.interrupted
         if not self.error:
             self.error, self.transcript = other.error, other.transcript
+
+    def __repr__(self) -> str:
+        ids = [d.id for one in self.dtypes for d in one.deviations]
+        found = "".join(f", {ident}" for ident in dict.fromkeys(ids))
+        return f"Result({self.port}: {self.verdict}{found})"
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows; None leaves it to the plain text."""
@@ -323,8 +328,8 @@ def laws_of(waiver: Waiver, dtype: str) -> set[str]:
     """Laws in which a waived deviation shows in a dtype."""
     fault = FAULTS.get(waiver.id)
     if fault is None:
-        lives = set(LAW_NAMES) - set(EQUATIONS) if waiver.equation == "step" else set()
-        return {waiver.equation} | lives
+        lifecycle = set(LAW_NAMES) - set(EQUATIONS) if waiver.equation == "step" else set()
+        return {waiver.equation} | lifecycle
     return {fault.law or fault.equation} if fault.dtype in {"", dtype} else set()
 
 

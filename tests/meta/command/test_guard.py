@@ -94,6 +94,7 @@ SGD = (
 )
 
 
+@pytest.mark.sample(4)
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device")  # noqa: PTH110
 @pytest.mark.parametrize(
     ("words", "said"),

@@ -21,6 +21,7 @@ def test_the_triples_are_fresh():
     assert arrays.generate(3, pairs) == [*pairs, *read("triples")]
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     "supports",
     [arrays.ALL, *arrays.LESS],
