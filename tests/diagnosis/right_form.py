@@ -11,7 +11,8 @@ from asgd.spec import POLICIES, Policy
 from ..faults.scaled_storage import reproduces
 from ..laws.outcome import Subject
 from ..oracle.stepwise import judge
-from .fingerprint import Fingerprint, dense_runs
+from .dense_runs import dense_runs
+from .orders import Fingerprint
 
 _BOTH = frozenset({"theta", "average"})
 

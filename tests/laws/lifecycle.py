@@ -174,6 +174,9 @@ LIFECYCLE_LAWS: dict[LawName, LifecycleLaw] = {
 }
 """Law by name."""
 
+TRUTH = frozenset(law.key for law in LIFECYCLE_LAWS.values() if law.truth)
+"""Names of those that judge numbers against the truth."""
+
 REFUSAL = _law(
     "refusal",
     oracle.all_quantities,

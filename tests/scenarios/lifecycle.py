@@ -146,7 +146,9 @@ def all_sizes(supports: Supports) -> list[Scenario]:
 
 def _sized(chosen: tuple[int, ...]) -> Scenario:
     params = tuple(_repeated(_THETA, size) for size in chosen)
-    steps = tuple(tuple(_repeated(wave(t, _PERIOD), size) for size in chosen) for t in range(3))
+    # Zeros are a gradient, whatever the size.
+    rows = (wave(0, _PERIOD), (0.0,), wave(2, _PERIOD))
+    steps = tuple(tuple(_repeated(row, size) for size in chosen) for row in rows)
     return single(STRONG._replace(t0=1.0), params, steps)
 
 
@@ -193,7 +195,11 @@ def _arranged(chosen: Sequence[Layout], supports: Supports) -> PausedScenario:
     events = [
         Step(
             tuple(
-                None if rests and i % 3 == 1 and t == 2 else wave(t + i, n)
+                None
+                if rests and i % 3 == 1 and t == 2
+                else wave(t + i, n)
+                if t != 1
+                else (0.0,) * n
                 for i, n in enumerate(sizes)
             )
         )

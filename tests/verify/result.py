@@ -10,8 +10,8 @@ from typing import Any, Literal
 from asgd.spec import EQUATIONS, FAULTS, Convention, EquationName
 
 from ..diagnosis.convention import Identity
-from ..diagnosis.fingerprint import Summary
 from ..diagnosis.impulse_response import Readout
+from ..diagnosis.orders import Summary
 from ..diagnosis.series import Series
 from ..laws.equations import LAWS
 from ..laws.law import LawName

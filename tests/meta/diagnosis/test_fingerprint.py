@@ -15,7 +15,8 @@ from asgd.fast import ASGD
 from asgd.reference import formats
 from asgd.reference.rounding import round_fraction
 from asgd.spec import CONVENTIONS
-from asgd.tests.diagnosis.fingerprint import dense_runs, fingerprint
+from asgd.tests.diagnosis.dense_runs import dense_runs
+from asgd.tests.diagnosis.fingerprint import fingerprint
 from asgd.tests.faults.evaluation_orders import descents, means
 from asgd.tests.faults.evaluation_trees import Evaluation, polynomial, trees
 from asgd.tests.faults.fused import fma

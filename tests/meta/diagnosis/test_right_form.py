@@ -9,7 +9,8 @@ from scaled_storage import ScaledPort
 
 from asgd.reference import formats
 from asgd.spec import CONVENTIONS, POLICIES
-from asgd.tests.diagnosis.fingerprint import dense_runs, fingerprint
+from asgd.tests.diagnosis.dense_runs import dense_runs
+from asgd.tests.diagnosis.fingerprint import fingerprint
 from asgd.tests.diagnosis.right_form import right_form
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.laws.hold import hold
