@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 
@@ -29,6 +30,11 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _early)
+    try:
+        Path.cwd()
+    except OSError as error:
+        print(f"asgd: the current folder cannot be used: {error.strerror}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
     try:
         import click  # noqa: F401, PLC0415 - present or not is what is asked
         import jinja2  # noqa: F401, PLC0415

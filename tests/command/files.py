@@ -9,6 +9,8 @@ import stat
 import time
 from pathlib import Path
 
+from ..ports.strict import at_once
+
 _DEAD = 60.0  # seconds without a change, after which whoever wrote a temporary file was killed
 _UNNAMED = getattr(os, "O_TMPFILE", 0)  # Linux alone has it
 
@@ -37,7 +39,9 @@ def write(path: Path, content: str | bytes) -> None:
     """
     data = content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace")
     if not _plain(path):
-        path.write_bytes(data)  # A pipe or a device is written to, never replaced.
+        # A pipe or a device is written to, never replaced.
+        with open(path, "wb", opener=at_once) as stream:
+            stream.write(data)
         return
     # A link stays one: what it names is replaced.
     target = path.resolve()

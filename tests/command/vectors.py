@@ -25,7 +25,9 @@ def vectors_command(folder: Path) -> None:
     try:
         for path, content in made.items():
             # An older version of the same file begins alike.
-            if path.exists() and path.read_bytes()[:_BEGIN] != content[:_BEGIN]:
+            if path.exists() and not (
+                path.is_file() and path.read_bytes()[:_BEGIN] == content[:_BEGIN]
+            ):
                 complain(f"cannot write {path}: it is no file of asgd; name another folder")
                 sys.exit(NO_VERDICT)
         folder.mkdir(parents=True, exist_ok=True)

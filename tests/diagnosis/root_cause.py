@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from asgd.spec import EQUATIONS, FAULTS, EquationName, Hyperparameters
+from asgd.reference import formats
+from asgd.spec import EQUATIONS, FAULTS, POLICIES, EquationName, Hyperparameters
 
+from ..laws.equations import LAWS
 from ..laws.outcome import Failure, Subject
 from ..oracle.stepwise import judge
 from ..ports.scenario import Scenario, Step, single
@@ -84,9 +86,16 @@ def root_causes(
     """
     if not broken:
         return []
-    if flushes(subject, list(broken.values()), list(broken)):
+    flushed = list(broken)
+    if not flushes(subject, list(broken.values()), flushed):
+        flushed = [law for law, failure in broken.items() if _flushed(failure, law, subject)]
+    if flushed:
+        # What else is wrong is looked for where subnormal numbers may be flushed.
         ident = "subnormals-flushed"
-        return [RootCause(ident, FAULTS[ident].equation, next(iter(broken.values())))]
+        cause = RootCause(ident, FAULTS[ident].equation, broken[flushed[0]])
+        rest = {law: failure for law, failure in broken.items() if law not in flushed}
+        loose = replace(subject, policy=POLICIES[f"{subject.policy.name}-ftz"])
+        return [cause, *root_causes(rest, precision_only, explanations, parts, loose)]
     evidence = Evidence.of(subject, broken)
     fitting = [e for e in explanations if evidence.table.agrees(e.variant)]
     if not fitting:
@@ -97,6 +106,16 @@ def root_causes(
         if named:
             return named
     return list(_unexplained(broken, precision_only, parts, subject))
+
+
+def _flushed(failure: Failure, law: EquationName, subject: Subject) -> bool:
+    """Whether a law is broken by zeros in the place of subnormal numbers, and by nothing else."""
+    if failure.judgement.got != 0 or not flushes(subject, [failure], [law]):
+        return False
+    # A gradient may be lost in other ways; theta, which begins as a subnormal number, may not.
+    small = formats[subject.dtype].smallest_normal
+    trace = subject.trace(LAWS["descend"].designed(subject.hello.supports)[-1])
+    return not any(0 < abs(x) < small for seen in trace for row in seen.theta for x in row)
 
 
 def _named(

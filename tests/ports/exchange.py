@@ -7,15 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from .capabilities import Capabilities
-from .frames import LENGTHS, LONGEST_HEADER, frame
+from .frames import ASKED, LENGTHS, LONGEST_HEADER, frame
 from .interruption import check
 from .process import PATIENCE, Limits, Process
 from .protocol import PortError, RaisedError, RefusalError
 from .server import INTERVAL
 from .text import printable
 
-_ASKED = {"start": "import", "play": "step"}
-"""What a request is called in messages, where that is another name."""
 _SERVER = ("-P", "-m", "asgd.tests.ports.server")
 
 
@@ -35,7 +33,10 @@ class Child:
             return
         self.dropped.clear()
         self.warm.clear()
-        self._process = Process([sys.executable, *_SERVER], self.limits)
+        try:
+            self._process = Process([sys.executable, *_SERVER], self.limits)
+        except OSError as error:
+            raise PortError(f"cannot start a process for the port: {error.strerror}") from error
         path = [entry for entry in sys.path if isinstance(entry, str) and entry]
         request = {"op": "start", "how": self.how, "path": path, "device": self.limits.device}
         self.tell(request)
@@ -122,7 +123,7 @@ class Child:
             self._process.kill()
             words = self._process.last_words()
             self._process = None
-        lines = [reason if op is None else f"{_ASKED.get(op, op)}: {reason}"]
+        lines = [reason if op is None else f"{ASKED.get(op, op)}: {reason}"]
         if words:
             lines += ["  end of what it printed:", *(f"    {line}" for line in words)]
         return PortError("\n".join(lines))

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from .protocol import Observation, PortError, Shown
 
 LENGTHS = struct.Struct("<IQ")
+ASKED = {"start": "import", "play": "step"}
+"""What a request is called in messages, where that is another name."""
 LONGEST_HEADER = 1 << 20
 """Bytes of the header of an answer."""
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .capabilities import capabilities, save_copy, twin, watch
 from .counter import count_beyond
-from .frames import LENGTHS, Observations, frame, pack, unpack
+from .frames import ASKED, LENGTHS, Observations, frame, pack, unpack
 from .importing import import_port
 from .layouts import Layout
 from .protocol import (
@@ -60,10 +60,11 @@ class Server:
         """Answers to a request: one, or several to a scenario; and to what comes ``then``."""
         for token in header.get("drop", ()):
             self._states.pop(token, None)
+        op = ""
         try:
             while header:
-                end = header.get("bytes", len(body))
-                yield from getattr(self, f"_{header['op']}")(header, body[:end])
+                op, end = header["op"], header.get("bytes", len(body))
+                yield from getattr(self, f"_{op}")(header, body[:end])
                 header, body = header.get("then", {}), body[end:]
         except RefusalError as error:
             yield {"raised": describe(error), "refused": True}, b""
@@ -72,7 +73,7 @@ class Server:
         except PortError as error:
             yield {"broken": str(error)}, b""
         except BaseException as error:  # noqa: BLE001 - whatever a foreign port raises
-            yield {"broken": f"{header['op']} ended with {describe(error)}"}, b""
+            yield {"broken": f"{ASKED.get(op, op)} ended with {describe(error)}"}, b""
 
     def _start(self, header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         # What the judge can import, the port can, behind what is installed here.

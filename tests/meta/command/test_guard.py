@@ -79,6 +79,14 @@ def test_standard_output(where):
     assert code in {"0", "2"}
 
 
+def test_a_folder_that_is_gone_is_told(tmp_path):
+    """Hypothesis cannot even be imported there."""
+    command = f"cd {tmp_path}; rmdir {tmp_path}; {sys.executable} -m asgd explain E1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "asgd: the current folder cannot be used: No such file or directory\n"
+
+
 SGD = (
     "class ASGD:\n"
     "    def __init__(self, params, lr=0.01, lambd=1e-4, alpha=0.75, t0=1e6, weight_decay=0):\n"
@@ -101,6 +109,8 @@ SGD = (
         ("--json no/such.json", "cannot write no/such.json: No such file or directory"),
         ("--json r.json --html ./r.json", "cannot write r.json: two options name it"),
         ("--json mine.json", "mine.reproduce.py: asgd did not write it"),
+        ("--json pipe", "cannot write pipe: No such device or address"),
+        ("--json /dev/stdout", "no verdict on port.py:ASGD"),
         ("--limit nan", "limit must be in (0, 1000000], got nan"),
     ],
 )
@@ -108,6 +118,7 @@ def test_what_cannot_be_written_is_said(words, said, tmp_path):
     """The verdict comes, the other files are whole, and exit code 2 says what is missing."""
     (tmp_path / "port.py").write_text(SGD)
     (tmp_path / "mine.reproduce.py").write_text("precious")
+    os.mkfifo(tmp_path / "pipe")
     command = f"{sys.executable} -m asgd verify port.py:ASGD {words}"
     done = subprocess.run(
         ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False

@@ -142,6 +142,7 @@ JUDGED = (
     "AnswersMasked",
     "AnswersLies",
     "AnswersReadOnly",
+    "OddModule",
 )
 """Right ports with bad manners, which have their verdict."""
 
@@ -227,6 +228,17 @@ def test_a_file_that_cannot_be_a_port_is_told(name, tmp_path):
         load(f"{tmp_path / 'port.py'}:Port", limits=Limits(0.3))
     check_text(caught.value)
     assert words in str(caught.value)
+
+
+def test_a_process_that_cannot_be_started_is_told(monkeypatch):
+    """For example where no file can be opened any more."""
+
+    def none(*_):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("asgd.tests.ports.exchange.Process", none)
+    with pytest.raises(PortError, match=r"cannot start a process .*: Too many open files"):
+        load("asgd.fast:ASGD")
 
 
 def test_the_run_has_a_limit():
