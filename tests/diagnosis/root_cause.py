@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from asgd.spec import EQUATIONS, FAULTS, EquationName, Hyperparameters
+from asgd.reference import formats
+from asgd.spec import EQUATIONS, FAULTS, POLICIES, EquationName, Hyperparameters
 
+from ..laws.equations import LAWS
 from ..laws.outcome import Failure, Subject
 from ..oracle.stepwise import judge
 from ..ports.scenario import Scenario, Step, single
@@ -84,9 +86,16 @@ def root_causes(
     """
     if not broken:
         return []
-    if flushes(subject, list(broken.values()), list(broken)):
+    flushed = list(broken)
+    if not flushes(subject, list(broken.values()), flushed):
+        flushed = [law for law, failure in broken.items() if _flushed(failure, law, subject)]
+    if flushed:
+        # What else is wrong is looked for where subnormal numbers may be flushed.
         ident = "subnormals-flushed"
-        return [RootCause(ident, FAULTS[ident].equation, next(iter(broken.values())))]
+        cause = RootCause(ident, FAULTS[ident].equation, broken[flushed[0]])
+        rest = {law: failure for law, failure in broken.items() if law not in flushed}
+        loose = replace(subject, policy=POLICIES[f"{subject.policy.name}-ftz"])
+        return [cause, *root_causes(rest, precision_only, explanations, parts, loose)]
     evidence = Evidence.of(subject, broken)
     fitting = [e for e in explanations if evidence.table.agrees(e.variant)]
     if not fitting:
@@ -97,6 +106,16 @@ def root_causes(
         if named:
             return named
     return list(_unexplained(broken, precision_only, parts, subject))
+
+
+def _flushed(failure: Failure, law: EquationName, subject: Subject) -> bool:
+    """Whether a law is broken by zeros in the place of subnormal numbers, and by nothing else."""
+    if failure.judgement.got != 0 or not flushes(subject, [failure], [law]):
+        return False
+    # A gradient may be lost in other ways; theta, which begins as a subnormal number, may not.
+    small = formats[subject.dtype].smallest_normal
+    trace = subject.trace(LAWS["descend"].designed(subject.hello.supports)[-1])
+    return not any(0 < abs(x) < small for seen in trace for row in seen.theta for x in row)
 
 
 def _named(
@@ -247,16 +266,20 @@ def _first(scenario: Scenario, subject: Subject) -> Failure | None:
     return None
 
 
-def _decays(subject: Subject, hyper: Hyperparameters) -> bool:
-    """Whether theta decays rightly where there is no gradient: then eta and the decay are right."""
+def _decays(subject: Subject, failure: Failure) -> bool:
+    """Whether theta decays rightly where there is no gradient: then eta and the decay are right.
+
+    Up to the step that failed: an eta may be wrong only from there on.
+    """
+    hyper, steps = _hyper(failure), max(_STEPS, failure.judgement.t)
     strong = hyper._replace(weight_decay=0.0, lambd=hyper.lambd or 0.5, alpha=hyper.alpha or 0.75)
     still = ((0.0,) * len(_START),)
-    return _holds(single(strong, (_START,), (still,) * _STEPS), subject)
+    return _holds(single(strong, (_START,), (still,) * steps), subject)
 
 
 def _rests(failure: Failure, subject: Subject) -> bool:
     """Whether theta is right where there is no gradient."""
-    return not _moves(failure, subject) and _decays(subject, _hyper(failure))
+    return not _moves(failure, subject) and _decays(subject, failure)
 
 
 def _moves(failure: Failure, subject: Subject) -> bool:
@@ -287,7 +310,7 @@ def _is_gradient(failure: Failure, subject: Subject) -> bool:
     if hyper.lr == 0 or failure.judgement.quantity != "theta":
         return False
     if hyper.weight_decay == 0:
-        return _would_show(failure, subject) and _decays(subject, hyper)
+        return _would_show(failure, subject) and _decays(subject, failure)
     # E2's law holds without a penalty: does the penalty change eta, or scale the gradient? With
     # alpha = 0 every bracket is 1.
     first = next(event for event in failure.scenario.events if isinstance(event, Step))
