@@ -63,7 +63,8 @@ def detectable_over(found: Mapping[str, Detectable]) -> Detectable:
         asked = [one for dtype, one in found.items() if fault.dtype in {"", dtype}]
         if all(fault.id in one.missing for one in asked):
             said = [one.reasons[fault.id] for one in asked]
-            reasons[fault.id] = said[0] if said else f"needs {fault.dtype}, which was not judged"
+            alone = f"needs {fault.dtype}, which was not judged" if found else "nothing was judged"
+            reasons[fault.id] = said[0] if said else alone
     return Detectable(len(FAULTS) - len(reasons), len(FAULTS), tuple(reasons), reasons)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+import numpy as np
+
 from asgd.spec import EquationName, Hyperparameters, policy
 
 from ..diagnosis.bias import biases
@@ -76,7 +78,9 @@ def verify(
     result = result or Result(name, unknown(name), options)
     result.kind, result.isolated = known.kind or "port", known.isolated
     try:
-        _verify(port, result, options.dtypes, progress or _nothing)
+        # What a port answers may overflow wherever it is converted or compared.
+        with np.errstate(all="ignore"):
+            _verify(port, result, options.dtypes, progress or _nothing)
     except PortError as error:
         result.broke(error, port)
     finally:
