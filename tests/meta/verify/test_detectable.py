@@ -105,7 +105,7 @@ PAIRS = [
 ]
 
 
-@pytest.mark.sample(3, rest="nightly")
+@pytest.mark.nightly
 @pytest.mark.parametrize(("name", "form"), PAIRS)
 def test_what_is_claimed_is_found(name, form):
     """A fault that a run is said to detect breaks a law of a port that is limited alike."""
