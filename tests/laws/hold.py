@@ -69,6 +69,9 @@ def hold(
     if outcome.failure is None and examples:
         outcome.failure = _search(law, subject, outcome, examples, seed)
     outcome.failure = outcome.failure or outcome.raised
+    if outcome.failure is None:
+        # A port may list what it never shows.
+        outcome.not_observable = tuple(sorted(law.needs - outcome.quantities))
     return outcome
 
 
