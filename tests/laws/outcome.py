@@ -1,7 +1,7 @@
 """What a law is held to, and what became of it."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -12,8 +12,10 @@ from asgd.spec import POLICIES, Convention, Policy
 
 from ..oracle.judgement import Judgement, Place, failed
 from ..oracle.stepwise import Oracle, Rule
+from ..oracle.window import window
 from ..ports.protocol import Hello, Observation, Port, RaisedError
 from ..ports.scenario import Scenario, drive
+from ..ports.timeline import turns
 from .detection import Seen
 from .law import Law
 
@@ -126,6 +128,8 @@ class Outcome:
         What was judged at all.
     seen : Seen
         What was judged in the designed scenarios.
+    hides_average : bool
+        Whether an average that is not theta was missing at the end of a scenario.
     not_observable : tuple of str
         What the port does not show, and the law needs.
     accepted : tuple of str
@@ -143,6 +147,7 @@ class Outcome:
     followed: int = 0
     quantities: set[str] = field(default_factory=set)
     seen: Seen = field(default_factory=Seen)
+    hides_average: bool = False
     not_observable: tuple[str, ...] = field(default_factory=tuple)
     accepted: tuple[str, ...] = field(default_factory=tuple)
 
@@ -164,16 +169,35 @@ class Outcome:
         self.raised = self.raised or other.raised
         self.quantities |= other.quantities
         self.seen.take(other.seen)
+        self.hides_average |= other.hides_average
 
     def trace(self, subject: Subject, scenario: Scenario) -> list[Observation] | None:
         """Trace of a subject, counted; None, and noted, where it raises instead of answering."""
         self.scenarios += 1
         self.longest = max(self.longest, scenario.steps)
         try:
-            return subject.trace(scenario)
+            trace = subject.trace(scenario)
         except RaisedError as error:
             self.raised = self.raised or broken_off(error, scenario)
             return None
+        self.hides_average |= "average" in subject.hello.reads and _hides(trace, scenario, subject)
+        return trace
+
+
+def _hides(trace: Sequence[Observation], scenario: Scenario, subject: Subject) -> bool:
+    """Whether an average that is not theta is missing after the last step."""
+    # Other runs show other things, such as what became of the gradients.
+    plain = subject.run is drive and len(trace) == scenario.steps > 0
+    if not plain or None not in trace[-1].average:
+        return False
+    *_, (_, made) = turns(scenario)
+    for turn, average in zip(made, trace[-1].average, strict=True):
+        if turn is not None and average is None:
+            t0 = turn.scheduled(subject.convention).t0
+            weights = window(turn.t, t0, subject.convention)
+            if weights is not None and weights.new != 1:
+                return True
+    return False
 
 
 def looser(policy: Policy) -> list[Policy]:

@@ -14,6 +14,9 @@ Status = Literal["holds", "broken", "undecided", "not observable", "skipped"]
 LAW_NAMES: tuple[LawName, ...] = (*EQUATIONS, *LIFECYCLE_LAWS, REFUSAL.key)
 """Names of all laws: those of the equations, in the order of the spec, and the lifecycle's."""
 
+SOME_AVERAGES = "every average"
+"""Mark of a law that needs averages, of a port that shows some and hides others."""
+
 # What a port that shows no average cannot show.
 _OF_AVERAGES: tuple[LawName, ...] = ("averaging_weight", "average")
 # Marks of `Outcome.not_observable`, as `laws` gives them.
@@ -104,6 +107,10 @@ _MISSING: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "program": 'list "average" in "reads" of hello, and answer step with "average"',
             "": 'list "average" in reads of hello(), and return "average" from step()',
         },
+    ),
+    SOME_AVERAGES: (
+        "the port shows averages at some steps or of some parameters alone",
+        {"": "show each after every step of its window"},
     ),
     "the operation add_group": (
         "no group can be added to the port",

@@ -28,7 +28,7 @@ from ..ports.layouts import possible
 from ..ports.process import LimitError
 from ..ports.protocol import Hello, Port, PortError, RaisedError, greet
 from ..ports.scenario import drive, single
-from .coverage import without_laws
+from .coverage import SOME_AVERAGES, without_laws
 from .deviations import named, raised_by, without_names
 from .result import Deviation, DtypeResult, Options, Result
 
@@ -188,6 +188,10 @@ def _verify_dtype(
         into.outcomes.append(lifecycle[-1])
     if lucky and any(o.failure for o in lifecycle if o.law.key in TRUTH):
         del broken["step"]
+    if any(outcome.hides_average for outcome in into.outcomes):
+        for outcome in into.outcomes:
+            if "average" in outcome.law.needs and not outcome.not_observable:
+                outcome.not_observable = (SOME_AVERAGES,)
     failures = [o.failure for o in into.outcomes if o.failure is not None]
     # No order of evaluation raises.
     failed = bool(failures) and not any(failure.raised for failure in failures)

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
+import pytest
 from hypothesis import strategies as st
 
+import asgd
 from asgd.spec import CONVENTIONS, POLICIES
 from asgd.tests.faults.catalogue import combine
 from asgd.tests.faults.port import VariantPort
@@ -53,3 +56,47 @@ def test_what_is_listed_and_never_shown_is_not_observed():
                 for law in ("averaging_weight", "average")
             ]
     assert set(found) == {(VariantPort, ()), (Silent, ("average",))}
+
+
+class Once(VariantPort):
+    """It shows the average after the first step alone."""
+
+    def open(self, dtype, groups):
+        """Begin anew."""
+        self.steps = 0
+        super().open(dtype, groups)
+
+    def step(self, grads):
+        """A step of which the average is shown once."""
+        self.steps += 1
+        shown = super().step(grads)
+        return shown if self.steps == 1 else {**shown, "average": [None] * len(grads)}
+
+
+class InItsWindow(VariantPort):
+    """It shows the average only where it is not theta."""
+
+    def step(self, grads):
+        """A step of which an average that is theta is not shown."""
+        shown = super().step(grads)
+        pairs = zip(shown["average"], shown["theta"], strict=True)
+        return {**shown, "average": [None if np.array_equal(a, x) else a for a, x in pairs]}
+
+
+def test_averages_that_are_hidden_are_missed():
+    """An average that is not theta is to be seen at the end of every scenario."""
+    found = []
+    for make in (VariantPort, InItsWindow, Once):
+        convention = CONVENTIONS["torch"]
+        port = make(Variant.of(convention))
+        subject = Subject(port, greet(port), "float64", convention, POLICIES["native"])
+        found.append(hold(LAWS["average"], subject, examples=0, seed=0).hides_average)
+    assert found == [False, False, True]
+
+
+@pytest.mark.slow
+def test_hidden_averages_are_no_verdict():
+    """E4 and E5 are not observed where the average is shown now and then."""
+    result = asgd.verify(Once(Variant.of(CONVENTIONS["torch"])), dtype="float64")
+    assert result.verdict == "error"
+    assert list(result.dtypes[0].missing) == ["averaging_weight", "average"]
