@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..bench.truth import print_truth
-from . import ledger, vectors
+from . import vectors
 
-_SEPARATIONS = Path("tests/meta/studies/separations.py")
+_PROGRAMS = {
+    "ledger": Path("tests/meta/ledger/ledger.py"),
+    "separations": Path("tests/meta/studies/separations.py"),
+}
+"""What needs a checkout."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,13 +23,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     frozen = commands.add_parser("vectors", help="write the frozen vectors, or check them")
     frozen.add_argument("--check", action="store_true", help="exit with 1 where they are stale")
     frozen.add_argument("--folder", type=Path, default=Path("spec/vectors"))
-    ports = commands.add_parser("ledger", help="verify the ports of the ledger, renew their lines")
-    ports.add_argument("--file", type=Path, default=Path("spec/ports.md"))
-    ports.add_argument("names", nargs="*", help="ports to verify; default: all that are installed")
+    commands.add_parser("ledger", help="verify the ports of the ledger, renew their rows")
     commands.add_parser("truth", help="time certified trajectories beside mpmath")
     commands.add_parser("separations", help="measure how reliably known faults are distinguished")
     given, rest = parser.parse_known_args(argv)
-    if rest and given.command != "separations":
+    if rest and given.command not in _PROGRAMS:
         parser.error(f"unknown arguments: {' '.join(rest)}")
     return _run(given, rest)
 
@@ -33,17 +35,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(given: argparse.Namespace, rest: Sequence[str]) -> int:
     if given.command == "vectors":
         return _vectors(given.folder, check=given.check)
-    if given.command == "ledger":
-        for line in ledger.renew(given.file, given.names):
-            _say(line)
-    elif given.command == "truth":
+    if given.command == "truth":
         print_truth()
-    elif not _SEPARATIONS.is_file():
-        _say(f"{_SEPARATIONS} is missing: run this from the root of a checkout")
+        return 0
+    program = _PROGRAMS[given.command]
+    if not program.is_file():
+        _say(f"{program} is missing: run this from the root of a checkout")
         return 2
-    else:
-        sys.argv = [str(_SEPARATIONS), *rest]
-        runpy.run_path(str(_SEPARATIONS), run_name="__main__")
+    sys.argv = [str(program), *rest]
+    runpy.run_path(str(program), run_name="__main__")
     return 0
 
 
