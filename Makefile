@@ -29,9 +29,11 @@ bench: .venv/dev
 prove:
 	$(PYTHON) tests/meta/studies/prove.py
 
-# The pages of spec/docs/, in build/docs; a warning fails.
+# The pages of spec/docs/, in build/docs, and the kept reports side by side; a warning fails.
+KEPT := $(wildcard tests/meta/evidence/ports/*.json)
 docs: .venv/dev
-	$(BIN)/python -m sphinx -b html -W --keep-going -q spec/docs build/docs
+	$(BIN)/python -m sphinx -b html -nW --keep-going -q spec/docs build/docs
+	$(if $(KEPT),$(BIN)/asgd site build/docs/ports $(KEPT))
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

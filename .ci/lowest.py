@@ -21,7 +21,7 @@ SLOW = (
     "tests/meta/test_packages.py",
     "tests/meta/test_docs.py",
 )
-CLUSTER = ("tests/meta/command/test_soak.py", "-k", "dask")
+CLUSTER = ("tests/meta/command/test_soak.py", "-k", "cluster")
 
 
 def lowest(requirement: str) -> str | None:

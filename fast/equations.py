@@ -106,7 +106,10 @@ def _terms(t: int, t0: float) -> float:
     if math.isinf(begin):
         return -begin
     whole = int(begin)
-    return _number("t", t - whole, "(-2**1023, 2**1023)") - (begin - whole)
+    try:
+        return float(t - whole) - (begin - whole)
+    except OverflowError:
+        raise ValueError(f"t must be in (-2**1023, 2**1023), got {shown(t)}") from None
 
 
 def average(average: NDArray[Any], theta: NDArray[Any], *, mu: float) -> NDArray[Any]:

@@ -19,7 +19,7 @@ from .blocks import blocks, cost
 from .kernels import Scalars
 from .schedule import Schedule
 from .threads import Job, run_all
-from .window import mean, open_window, opening, terms
+from .window import open_window, opening, terms
 
 Work = Sequence[tuple[Any, Hyperparameters]]
 
@@ -120,15 +120,12 @@ class Cohort:
         for state in self.states:
             state.step += 1
             state.scheduled = scheduled
+            state.t0 = hyper.t0
 
     def _open(self, weight: float, t0: float) -> None:
         with np.errstate(all="ignore"):
             for state, flat in zip(self.states, self.flats, strict=True):
-                base, window, carry = flat, state.average, state.carry
-                if window is not None:
-                    divisor = terms(state.step, window.t0, self.convention)
-                    base, carry = mean(window, divisor, self.dtype), None
-                state.average = open_window(window, weight, t0, flat, base, carry)
+                state.average = open_window(state.average, weight, t0, flat, state.carry)
         self._show_windows()
 
     def _close(self) -> None:

@@ -93,25 +93,22 @@ def open_window(
     weight: float,
     t0: float,
     theta: NDArray[Any],
-    base: NDArray[Any],
     carry: NDArray[Any] | None = None,
 ) -> Window:
-    """Window that begins with ``weight`` times ``base``, in the arrays of an earlier one.
+    """Window that begins with ``weight`` times ``theta``, in the arrays of an earlier one.
 
     Parameters
     ----------
     window : Window or None
-        A window whose arrays may be overwritten; ``base`` is not one of them.
+        A window whose arrays may be overwritten.
     weight : float
         From `opening`.
     t0 : float
         As the convention reads it.
-    theta : array
-        The parameter; its size and dtype.
-    base : (n,) array
-        The average so far.
+    theta : (n,) array
+        The parameter, which is the average so far: a changed t0 is never past (E6).
     carry : (n,) array, or None
-        What rounding has taken from ``base``, where that is theta.
+        What rounding has taken from it.
     """
     if window is None:
         high = aligned(theta.size, np.float64)
@@ -121,11 +118,11 @@ def open_window(
     if weight == 0:
         window.high[...] = 0.0
     else:
-        np.multiply(base, weight, out=window.high, dtype=np.float64)
+        np.multiply(theta, weight, out=window.high, dtype=np.float64)
     if window.low is not None:
         window.low[...] = 0.0
         if weight not in (0.0, 1.0):
-            rest = two_product(base, weight)[1]
+            rest = two_product(theta, weight)[1]
             np.copyto(window.low, rest, where=np.isfinite(rest))
     if carry is not None and weight != 0:
         finest = window.high if window.low is None else window.low

@@ -1,13 +1,20 @@
 """Exact reals: the type of every number in the equations, and the mpmath context behind it."""
 
+from collections.abc import Callable
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, wraps
+from inspect import signature
 from numbers import Rational
-from typing import Any, Protocol
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import mpmath
 
+from asgd.spec.hyperparameters import shown
+
 PRECISION = 256
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Real(Protocol):
@@ -40,6 +47,41 @@ def context(precision: int) -> Any:
     private = mpmath.MPContext()
     private.prec = precision
     return private
+
+
+def names_overflow(equation: Callable[P, R]) -> Callable[P, R]:
+    """The equation, but where floats overflow in it, the error names the argument.
+
+    Floats are no `Real`, and the equations do not look at what they are given.
+    """
+    parameters = tuple(signature(equation).parameters)
+
+    @wraps(equation)
+    def named(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return equation(*args, **kwargs)
+        except OverflowError:
+            given = {**dict(zip(parameters, args, strict=False)), **kwargs}
+            name = next((name for name in parameters if _no_float(given.get(name))), None)
+            what = f"{equation.__name__} goes beyond the floats that it was given"
+            if name is not None:
+                domain = "(-2**1024, 2**1024) beside floats"
+                what = f"{name} must be in {domain}, got {shown(given[name])}"
+            raise ValueError(f"{what}; exact numbers are made by asgd.reference.real") from None
+
+    named.__module__ = __package__
+    return named
+
+
+def _no_float(x: Any) -> bool:
+    """Whether ``x`` is a number beyond the floats."""
+    try:
+        float(x)
+    except OverflowError:
+        return True
+    except (TypeError, ValueError):
+        pass
+    return False
 
 
 def real(x: Any, precision: int = PRECISION) -> Any:

@@ -117,7 +117,7 @@ class ASGD(Optimizer[Parameter]):
     def _encode_carry(self, carry: Any) -> None:
         assert carry is None
 
-    def _decode_carry(self, data: Any, like: Any, step: int) -> None:  # noqa: ARG002 - fast's
+    def _decode_carry(self, data: Any, _like: Any, _step: int) -> None:
         if data is not None:
             raise ValueError(f"carry must be None, got {data!r:.80}")
 

@@ -5,7 +5,7 @@ imports nothing else of ours, and computes nothing.
 """
 
 from .conventions import CONVENTIONS, Convention, convention
-from .equations import EQUATIONS, Equation
+from .equations import EQUATIONS, Equation, EquationName, equation_name
 from .faults import FAULTS, Fault
 from .hyperparameters import DEFAULTS, Hyperparameters, check_hyperparameter, domain
 from .optimizer import Optimizer
@@ -19,6 +19,7 @@ __all__ = [
     "POLICIES",
     "Convention",
     "Equation",
+    "EquationName",
     "Fault",
     "Hyperparameters",
     "Optimizer",
@@ -26,5 +27,6 @@ __all__ = [
     "check_hyperparameter",
     "convention",
     "domain",
+    "equation_name",
     "policy",
 ]

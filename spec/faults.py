@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .data import tables
+from .equations import EquationName
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,7 @@ class Fault:
     """A way to compute something else than ASGD; ``faults.toml`` explains the fields."""
 
     id: str
-    equation: str
+    equation: EquationName
     title: str
     instead: str
     shows: str

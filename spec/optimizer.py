@@ -43,12 +43,15 @@ class ParameterState:
         stores them (E6); else None.
     carry : array or None
         What rounding has taken from theta, where a subclass keeps it; else None.
+    t0 : float or None
+        t0 of its group at its last step; None before the first.
     """
 
     step: int = 0
     average: Any = None
     scheduled: tuple[float, float, float, float] | None = None
     carry: Any = None
+    t0: float | None = None
 
 
 def check_group(group: Mapping[str, Any]) -> Hyperparameters:
@@ -63,6 +66,15 @@ def check_group(group: Mapping[str, Any]) -> Hyperparameters:
         raise TypeError(f"maximize must be True or False, got {shown(group['maximize'])}")
     numbers = {name: check_hyperparameter(name, group[name]) for name in DEFAULTS}
     return Hyperparameters(**numbers, maximize=group["maximize"])
+
+
+def _check_start(t0: float, state: ParameterState | None) -> None:
+    """Refuse a changed t0 that is past (E6): the iterates since then have not been kept."""
+    if state is not None and state.step and t0 != state.t0 and t0 <= state.step:
+        raise ValueError(
+            f"t0 must stay {state.t0}, or be in ({state.step}, inf] after {state.step} steps, "
+            f"got {t0}; a window can begin at step {state.step + 1}, not in the past"
+        )
 
 
 _VALUES = itemgetter("maximize", *DEFAULTS)
@@ -306,9 +318,9 @@ class Optimizer(Generic[P]):
     def state_dict(self) -> dict[str, Any]:
         """State and hyperparameters as plain data: dicts, lists, strings and numbers (JSON)."""
         groups, states, start = [], [], 0
-        for group in self.param_groups:
+        for i, group in enumerate(self.param_groups):
             size = len(group["params"])
-            hyper = check_group(group)
+            hyper = self._hyperparameters(i, group)
             groups.append({**hyper._asdict(), "params": list(range(start, start + size))})
             start += size
         for parameter in self._parameters():
@@ -316,9 +328,8 @@ class Optimizer(Generic[P]):
             mean = None if state.average is None else self._encode(state.average)
             scheduled = None if state.scheduled is None else list(state.scheduled)
             carry = self._encode_carry(state.carry)
-            states.append(
-                {"step": state.step, "average": mean, "scheduled": scheduled, "carry": carry}
-            )
+            kept = {"step": state.step, "average": mean, "scheduled": scheduled, "carry": carry}
+            states.append({**kept, "t0": state.t0})
         return {
             "format": FORMAT,
             "convention": self.convention.name,
@@ -343,6 +354,7 @@ class Optimizer(Generic[P]):
                 f"got {[len(g['params']) for g in groups]}"
             )
         hypers = [check_group({**self.defaults, **g}) for g in groups]
+        owners = [hyper for hyper, size in zip(hypers, sizes, strict=True) for _ in range(size)]
         parameters = self._parameters()
         if len(states) != len(parameters):
             raise ValueError(
@@ -350,11 +362,12 @@ class Optimizer(Generic[P]):
             )
         stored = self.convention.hyperparameters == "stored"
         loaded = {
-            parameter: self._load_state(parameter, state, stored=stored)
-            for parameter, state in zip(parameters, states, strict=True)
+            parameter: self._load_state(parameter, state, hyper, stored=stored)
+            for parameter, state, hyper in zip(parameters, states, owners, strict=True)
         }
         for group, hyper in zip(self.param_groups, hypers, strict=True):
             group.update(hyper._asdict())
+        self._checked = {}
         self.state = {parameter: state for parameter, state in loaded.items() if state.step}
 
     # Private.
@@ -364,7 +377,11 @@ class Optimizer(Generic[P]):
         values = _VALUES(group)
         known = self._checked.get(i)
         if known is None or not all(map(is_, values, known[0])):
-            known = self._checked[i] = values, check_group(group)
+            hyper = check_group(group)
+            if known is None or hyper.t0 != known[1].t0:
+                for parameter in group["params"]:
+                    _check_start(hyper.t0, self.state.get(parameter))
+            known = self._checked[i] = values, hyper
         return known[1]
 
     def _advance(self, work: Sequence[tuple[P, Hyperparameters]]) -> None:
@@ -377,7 +394,7 @@ class Optimizer(Generic[P]):
                 state = self.state.get(parameter, ParameterState())
                 mean = self._update(parameter, state, hyper)
                 scheduled = hyper[:4] if stored else None
-                self.state[parameter] = ParameterState(state.step + 1, mean, scheduled)
+                self.state[parameter] = ParameterState(state.step + 1, mean, scheduled, t0=hyper.t0)
         except BaseException:
             # All or nothing, whatever interrupts it.
             for parameter, theta in thetas:
@@ -393,12 +410,14 @@ class Optimizer(Generic[P]):
         mean = self.state.get(parameter, ParameterState()).average
         return self._copy(theta if mean is None else mean)
 
-    def _load_state(self, parameter: P, state: Any, *, stored: bool) -> ParameterState:
-        # States that were saved before carries were kept have none.
-        known = {"step", "average", "scheduled", "carry"}
-        if not isinstance(state, dict) or {*state, "carry"} != known:
+    def _load_state(
+        self, parameter: P, state: Any, hyper: Hyperparameters, *, stored: bool
+    ) -> ParameterState:
+        # States that were saved before carry and t0 were kept have none.
+        known = {"step", "average", "scheduled", "carry", "t0"}
+        if not isinstance(state, dict) or {*state, "carry", "t0"} != known:
             raise ValueError(
-                "a parameter's state must hold step, average, scheduled and carry, "
+                "a parameter's state must hold step, average, scheduled, carry and t0, "
                 f"got {shown(state)}"
             )
         step, scheduled = state["step"], state["scheduled"]
@@ -418,7 +437,14 @@ class Optimizer(Generic[P]):
         if mean is not None:
             mean = self._decode(mean, parameter.data)
         carry = self._decode_carry(state.get("carry"), parameter.data, step)
-        return ParameterState(step, mean, scheduled, carry)
+        begins = state.get("t0", hyper.t0 if step else None)
+        if (begins is not None) != (step > 0):
+            raise ValueError(f"t0 does not fit a state of step {step}, got {shown(begins)}")
+        if begins is not None:
+            begins = check_hyperparameter("t0", begins)
+        loaded = ParameterState(step, mean, scheduled, carry, begins)
+        _check_start(hyper.t0, loaded)
+        return loaded
 
 
 def _open_state_dict(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from asgd.tests.laws.law import LawName
 from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS, REFUSAL
 from asgd.tests.report.law_tests import Judged, hold_to
 
@@ -9,6 +10,6 @@ pytest_plugins = ("asgd.tests.plugin",)
 
 
 @pytest.mark.parametrize("law", [*LIFECYCLE_LAWS, REFUSAL.name])
-def test_lifecycle(law: str, judged: Judged, dtype: str) -> None:
+def test_lifecycle(law: LawName, judged: Judged, dtype: str) -> None:
     """E6: what holds over the whole lifecycle of an optimizer."""
     hold_to(judged, dtype, law, f"test_lifecycle and {law}")

@@ -209,7 +209,8 @@ class Enclosure:
         except OverflowError:
             return math.inf
         # An exponent below the floats' may have rounded to zero.
-        return math.nextafter(value, math.inf) if self.exponent + shift < -1074 else value
+        below = size and self.exponent + shift < -1074
+        return math.nextafter(value, math.inf) if below else value
 
     def __repr__(self) -> str:
         return f"Enclosure({self.low}, {self.high}, {self.exponent}, precision={self.precision})"

@@ -9,11 +9,8 @@ from pathlib import Path
 from ..bench.truth import print_truth
 from . import vectors
 
-_PROGRAMS = {
-    "ledger": Path("tests/meta/ledger/ledger.py"),
-    "separations": Path("tests/meta/studies/separations.py"),
-}
-"""What needs a checkout."""
+_STUDIES = Path("tests/meta/studies")
+_LEDGER = Path("tests/meta/ledger/ledger.py")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,8 +23,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands.add_parser("ledger", help="verify the ports of the ledger, renew their rows")
     commands.add_parser("truth", help="time certified trajectories beside mpmath")
     commands.add_parser("separations", help="measure how reliably known faults are distinguished")
+    commands.add_parser(
+        "detection", help="find where each known fault shows; FAULT ...: of these alone"
+    )
     given, rest = parser.parse_known_args(argv)
-    if rest and given.command not in _PROGRAMS:
+    if rest and given.command not in {"ledger", "separations", "detection"}:
         parser.error(f"unknown arguments: {' '.join(rest)}")
     return _run(given, rest)
 
@@ -38,12 +38,16 @@ def _run(given: argparse.Namespace, rest: Sequence[str]) -> int:
     if given.command == "truth":
         print_truth()
         return 0
-    program = _PROGRAMS[given.command]
-    if not program.is_file():
-        _say(f"{program} is missing: run this from the root of a checkout")
+    return _study(_LEDGER if given.command == "ledger" else _STUDIES / f"{given.command}.py", rest)
+
+
+def _study(script: Path, rest: Sequence[str]) -> int:
+    if not script.is_file():
+        _say(f"{script} is missing: run this from the root of a checkout")
         return 2
-    sys.argv = [str(program), *rest]
-    runpy.run_path(str(program), run_name="__main__")
+    sys.argv = [str(script), *rest]
+    sys.path[:0] = [str(script.parent), str(_STUDIES.parent / "fixtures")]
+    runpy.run_path(str(script), run_name="__main__")
     return 0
 
 

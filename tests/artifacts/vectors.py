@@ -1,4 +1,4 @@
-"""The frozen vectors of ``spec/vectors/``: made of designed lives and their certified trajectories.
+"""The frozen vectors of ``spec/vectors/``: made of designed runs and their certified trajectories.
 
 ``spec/vectors.md`` says what they mean to a port and what may change in them.
 """
@@ -137,7 +137,7 @@ def cases() -> dict[str, tuple[str, Scenario]]:
         ),
         "changed-t0": (
             "a changed t0 takes effect at another step than it must (E6)",
-            _changed(t0=4.0),
+            _changed(t0=5.0),
         ),
         "nine": (
             "arrays of nine elements: the tail of a loop by eight or four is wrong",

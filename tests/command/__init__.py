@@ -3,10 +3,11 @@
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 
-def _early(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+def _early(number: int, _frame: FrameType | None) -> None:
     """End while nothing has begun yet."""
     os.write(2, b"asgd: interrupted\n")
     os._exit(128 + number)
@@ -29,6 +30,11 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _early)
+    try:
+        Path.cwd()
+    except OSError as error:
+        print(f"asgd: the current folder cannot be used: {error.strerror}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
     try:
         import click  # noqa: F401, PLC0415 - present or not is what is asked
         import jinja2  # noqa: F401, PLC0415

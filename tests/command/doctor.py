@@ -5,37 +5,41 @@ from collections.abc import Iterable
 
 import click
 
-from ..ports.process import TIMEOUT, Limits
 from ..ports.protocol import PortError
 from ..ports.smoke import Check, check_operations
 from ..report.text import Line, wrapped
+from ..verify.interface import limits_of
 from .environment import environment
 from .exit_codes import NO_VERDICT
-from .judging import name_port, open_port
+from .judging import limit_options, name_port, open_port
 from .output import complain, show
 
 
 @click.command("doctor")
 @click.argument("port", required=False)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=TIMEOUT,
-    show_default=True,
-    help="Seconds that the port has to answer a request.",
-)
+@limit_options("For all operations together.  [default: none]")
 @click.pass_obj
-def doctor_command(program: list[str] | None, port: str | None, timeout: float) -> None:
+def doctor_command(
+    program: list[str] | None,
+    port: str | None,
+    timeout: float,
+    limit: float | None,
+    memory: int | None,
+) -> None:
     """Look at this environment, or at PORT or the program behind --, one operation at a time.
 
     Exit code: 0 all is well, 2 something is wrong.
     """
+    try:
+        limits = limits_of(None, timeout, limit, memory)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     if port is None and program is None:
         found = list(environment())
     else:
         how = name_port(port, program)
         try:
-            found = list(check_operations(open_port(how, program, Limits(timeout))))
+            found = list(check_operations(open_port(how, program, limits)))
         except PortError as error:
             complain(error)
             sys.exit(NO_VERDICT)

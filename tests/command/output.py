@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from ..ports.strict import at_once
 from ..ports.text import escaped, printable
 from ..report import github
 from ..report.as_json import to_json
@@ -135,7 +136,7 @@ def write_summary(report: Report) -> list[str]:
     if not step or "GITHUB_ACTIONS" not in os.environ:
         return []
     try:
-        with Path(step).open("a", encoding="utf-8", newline="\n") as stream:
+        with open(step, "a", encoding="utf-8", newline="\n", opener=at_once) as stream:
             stream.write(github.summary(report))
     except OSError as error:
         return [_unwritable(step, error)]

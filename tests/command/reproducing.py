@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+from ..ports.strict import at_once
 from ..report.reproduce import script_of
 from ..report.reproduction import exchange, transcript
 from ..verify.result import Result
@@ -13,7 +14,8 @@ _MARK = b"Show one wrong number of a port."
 
 def reproduction_path(given: Path | None, json_file: Path | None, *, program: bool) -> Path | None:
     """Where the reproduction goes: where it was asked for, else beside the JSON report."""
-    if given is not None or json_file is None:
+    # Beside a pipe or a device there is no place.
+    if given is not None or json_file is None or (json_file.exists() and not json_file.is_file()):
         return given
     return json_file.with_suffix(".reproduce.jsonl" if program else ".reproduce.py")
 
@@ -21,7 +23,7 @@ def reproduction_path(given: Path | None, json_file: Path | None, *, program: bo
 def is_ours(path: Path) -> bool:
     """Whether a file that is there was written here, as far as its beginning says."""
     try:
-        with path.open("rb") as stream:
+        with open(path, "rb", opener=at_once) as stream:
             begun = stream.read(_BEGIN)
     except FileNotFoundError:
         return True

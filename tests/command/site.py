@@ -15,6 +15,7 @@ from ..report.model import Report
 from ..report.page import page
 from ..report.site import INDEX, MARK, PAGES, site
 from .exit_codes import NO_VERDICT
+from .files import temporary
 from .output import complain
 
 
@@ -67,7 +68,7 @@ def write_site(folder: Path, files: Mapping[str, str]) -> None:
         if target.exists() and not _is_site(target):
             raise OutputError(f"cannot write {folder}: it holds other files; name a new folder")
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".asgd-site-") as beside:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=temporary(target)) as beside:
             new, old = Path(beside) / "new", Path(beside) / "old"
             for name, text in files.items():
                 path = new / name

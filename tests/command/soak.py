@@ -64,11 +64,11 @@ class _PortOrCommand(click.Group):
 
 
 @click.group("soak", cls=_PortOrCommand)
-def soak() -> None:
+def soak_command() -> None:
     """Verify with random input until told to stop: `asgd soak [PORT]`; `asgd soak merge FILES`."""
 
 
-@soak.command("run")
+@soak_command.command("run")
 @click.argument("port", required=False)
 @click.option("--convention", type=click.Choice(["auto", *CONVENTIONS]), default="auto")
 @click.option("--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES))
@@ -149,7 +149,7 @@ def run_command(
     _end(summary(done.values()), path)
 
 
-@soak.command("merge")
+@soak_command.command("merge")
 @click.argument(
     "files",
     nargs=-1,

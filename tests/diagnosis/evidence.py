@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from asgd.spec import EQUATIONS, FAULTS
+from asgd.spec import EQUATIONS, FAULTS, EquationName
 
 from ..faults.agreement import Table
 from ..faults.variant import Variant
@@ -35,7 +35,7 @@ class Evidence:
     flushes: bool = False
 
     @classmethod
-    def of(cls, subject: Subject, broken: Mapping[str, Failure]) -> "Evidence":
+    def of(cls, subject: Subject, broken: Mapping[EquationName, Failure]) -> "Evidence":
         """Traces of the failures, the designed scenarios, and the probes."""
         scenarios = [failure.scenario for failure in broken.values()]
         for equation in EQUATIONS:

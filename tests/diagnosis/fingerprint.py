@@ -6,19 +6,14 @@ makes -eta of it, rounded to the dtype of the arrays.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asgd.reference import formats
-from asgd.reference.rounding import round_fraction
-from asgd.spec import POLICIES, Convention, Hyperparameters, Policy
+from asgd.spec import Convention
 
 from ..faults.evaluation_orders import (
-    LOGARITHMIC,
     SCALARS,
     Mean,
     Numbers,
@@ -33,176 +28,14 @@ from ..faults.evaluation_orders import (
 from ..faults.evaluation_trees import Evaluation, Tree
 from ..oracle.one_number import true_step_size
 from ..ports.protocol import Observation
-from ..ports.scenario import Scenario, single
-from ..ports.timeline import turns
+from ..ports.scenario import Scenario
+from .dense_runs import DenseStep, dense_steps
+from .orders import Decays, Fingerprint, Order, Orders
 
 Array = NDArray[Any]
-Decays = tuple[bool, bool]
-"""Whether lambd, and whether weight_decay, is not 0: E3 has other orders then."""
-Place = tuple[int, int]
-"""Run and call, from 1."""
 
-STEPS = 8
-"""Steps of each of the two lives: what is said of an order is said of these."""
-_SIZE = 16
 _SINGLE = Numbers("float32", stored=False)
-
-
-@dataclass(frozen=True)
-class Order:
-    """An order of E2, E3 or E5, and what its scalars are computed in, where that matters."""
-
-    rule: Size | Tree | Mean | str
-    kinds: Numbers | None = None
-
-
-@dataclass(frozen=True)
-class Nearest:
-    """The plainest order that goes the farthest, in words.
-
-    Attributes
-    ----------
-    order : str
-        Its formula.
-    reproduces : bool
-        Whether it gives every bit.
-    first : int or None
-        Step at which it first differs.
-    """
-
-    order: str
-    reproduces: bool
-    first: int | None
-
-
-@dataclass
-class Orders:
-    """Orders of one equation that give a port's bits.
-
-    Attributes
-    ----------
-    alive : tuple of Order
-        Those that gave every bit so far; after the last step, those that reproduce the port.
-    ways : int
-        Ways to compute scalars that are tried.
-    nearest : tuple of Order
-        Where none does, those that went the farthest.
-    first : (run, call) or None
-        Where these first differ.
-    """
-
-    alive: tuple[Order, ...]
-    ways: int
-    nearest: tuple[Order, ...] = ()
-    first: Place | None = None
-
-    def narrow(self, gives: Callable[[Order], bool], place: Place) -> None:
-        """Keep the orders that give the bits of one step."""
-        kept = tuple(order for order in self.alive if gives(order))
-        if self.alive and not kept:
-            self.nearest, self.first = self.alive, place
-        self.alive = kept
-
-    @property
-    def summary(self) -> Nearest:
-        """The plainest of those that went the farthest, in words."""
-        left = self.alive or self.nearest
-        rules = {_bare(str(order.rule)) for order in left}
-        plainest = min(rules, key=lambda text: ("fma" in text, len(text), text))
-        kinds = [order.kinds for order in left if _bare(str(order.rule)) == plainest]
-        # What scalars are computed in is said where one of the other ways gives other bits.
-        free = None in kinds or len(kinds) == self.ways
-        said = plainest if free else f"{plainest}, {kinds[0]}"
-        return Nearest(said, bool(self.alive), self.first[1] if self.first else None)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What is known of the orders of a port, by quantity; None where it is not shown.
-
-    Attributes
-    ----------
-    error : float
-        Largest error of the step size, in ulp of the arrays' dtype.
-    theta, theta_without_penalty : Nearest or None
-        With and without weight_decay.
-    """
-
-    reproduces: bool
-    error: float
-    eta: Nearest
-    theta: Nearest | None
-    theta_without_penalty: Nearest | None
-    average: Nearest | None
-
-
-@dataclass
-class Fingerprint:
-    """Orders of a port, by equation.
-
-    Attributes
-    ----------
-    sizes : Orders
-        Of E2.
-    error : float
-        Largest error of the step size, in ulp of the arrays' dtype.
-    updates : mapping of Decays to Orders
-        Of E3.
-    averages : Orders or None
-        Of E5, where the average is shown.
-    """
-
-    sizes: Orders
-    error: float
-    updates: Mapping[Decays, Orders]
-    averages: Orders | None
-
-    @property
-    def reproduces(self) -> bool:
-        """Whether some orders give every bit of theta and of the average, given the step size."""
-        return all(o.alive for o in self.updates.values()) and (
-            self.averages is None or bool(self.averages.alive)
-        )
-
-    @property
-    def summary(self) -> Summary:
-        """All of it in words."""
-        updates = {penalty: orders.summary for (_, penalty), orders in self.updates.items()}
-        return Summary(
-            self.reproduces,
-            self.error,
-            self.sizes.summary,
-            updates.get(True),
-            updates.get(False),
-            None if self.averages is None else self.averages.summary,
-        )
-
-    @property
-    def form(self) -> Policy | None:
-        """Policy of the right form that the port computes to the bit; None where there is none.
-
-        Nothing wrong hides behind it; and where an order of E2 as it is printed gives all the bits,
-        another form explains nothing.
-        """
-        families = {o.rule.family for o in self.sizes.alive if isinstance(o.rule, Size)}
-        known = self.averages is not None and self.reproduces
-        return POLICIES["log-step-size"] if known and families == {LOGARITHMIC} else None
-
-
-def lives() -> tuple[Scenario, ...]:
-    """Lives of dense numbers, with one decay and with two: few orders share all their bits.
-
-    Behind the dense elements, one for each step is 0 until its gradient, 1.
-    """
-    rng = np.random.default_rng(0)
-    out = []
-    for weight_decay in (0.0, 0.15):
-        hyper = Hyperparameters(0.3, 0.7, 0.75, 2.0, weight_decay, maximize=False)
-        rows = rng.standard_normal((STEPS + 1, _SIZE)).astype(np.float32).astype(float).tolist()
-        gauges = np.eye(STEPS + 1, STEPS, -1).tolist()
-        start, *grads = (tuple(row + gauge) for row, gauge in zip(rows, gauges, strict=True))
-        out.append(single(hyper, (start,), tuple((grad,) for grad in grads)))
-    return tuple(out)
+_MASTER = "theta kept in float64, rounded where it is shown"
 
 
 def fingerprint(
@@ -213,7 +46,7 @@ def fingerprint(
     Parameters
     ----------
     runs : iterable of (Scenario, trace)
-        `lives`, and what was seen in them.
+        `dense_runs`, and what was seen in them.
     convention : Convention
         Reading of ASGD.
     dtype : str
@@ -222,7 +55,7 @@ def fingerprint(
     steps = [
         step
         for number, (scenario, trace) in enumerate(runs, 1)
-        for step in _steps(number, scenario, trace, convention, dtype)
+        for step in dense_steps(number, scenario, trace, convention, dtype)
     ]
     kinds = numbers(dtype)
     sizes = Orders(tuple(Order(s, kind) for s in step_sizes() for kind in kinds), len(kinds))
@@ -245,7 +78,7 @@ def fingerprint(
 
 
 def _candidates(
-    decays: Decays, known: Mapping[Decays, Orders], dtype: str, steps: Sequence["_Step"]
+    decays: Decays, known: Mapping[Decays, Orders], dtype: str, steps: Sequence[DenseStep]
 ) -> tuple[Order, ...]:
     """Orders to try: those that go with what is known without the penalty, if any is right."""
     every = tuple(_descents(decays, dtype))
@@ -301,114 +134,7 @@ def _has_scalars(tree: Tree) -> bool:
     return tree.variables <= SCALARS | {"1"} or any(map(_has_scalars, tree.args))
 
 
-_MASTER = "theta kept in float64, rounded where it is shown"
-
-
-@dataclass(frozen=True, eq=False)
-class _Step:
-    """One step, as it was seen."""
-
-    place: Place
-    clock: int
-    hyper: Hyperparameters
-    scheduled: Hyperparameters
-    theta: Array
-    grad: Array
-    after: Array
-    gauge: float
-    eta: float | None
-    master: Array
-    n: float | None
-    average: Array | None
-    mean: Array | None
-    kept: Mapping[str, Array] = field(default_factory=dict)
-
-    @property
-    def wide(self) -> float:
-        """The step size in float64: what is shown, or the exact one, rounded."""
-        if self.eta is not None:
-            return self.eta
-        h = self.scheduled
-        return true_step_size(self.clock, h)
-
-
-def _steps(
-    number: int,
-    scenario: Scenario,
-    trace: Sequence[Observation],
-    convention: Convention,
-    dtype: str,
-) -> Iterator[_Step]:
-    theta = np.array(scenario.params[0], dtype)
-    average: Array | None = theta
-    master, iterates = theta.astype(float), [theta]
-    masters, means, counts = [master], {}, [1.0]
-    for call, ((event, made), seen) in enumerate(zip(turns(scenario), trace, strict=True), 1):
-        turn, given = made[0], event.grads[0]
-        assert turn is not None
-        assert given is not None
-        grad, after = np.array(given, dtype), np.array(seen.theta[0], dtype)
-        scheduled = turn.scheduled(convention)
-        n = max(1.0, turn.t - convention.mu_lag - convention.read_t0(scheduled.t0))
-        clock = turn.t - convention.eta_lag
-        eta = true_step_size(clock, scheduled)
-        pull = grad + (turn.now.lambd + turn.now.weight_decay) * master
-        master = master - eta * pull
-        iterates.append(after)
-        masters.append(master)
-        counts.append(n)
-        shown = seen.average[0]
-        result = None if shown is None else np.array(shown, dtype)
-        means = dict(_kept(iterates, masters, counts, dtype))
-        yield _Step(
-            (number, call),
-            clock,
-            turn.now,
-            scheduled,
-            theta,
-            grad,
-            after,
-            float(abs(after[_SIZE + call - 1])),
-            seen.eta[0],
-            master,
-            n if convention.divisor != "t-t0" or turn.t < scheduled.t0 else None,
-            average,
-            result,
-            means,
-        )
-        theta, average = after, result
-
-
-def _kept(
-    iterates: Sequence[Array], masters: Sequence[Array], counts: Sequence[float], dtype: str
-) -> Iterator[tuple[str, Array]]:
-    """Averages of orders that keep a sum, or more bits than they show, by what they keep."""
-    n = int(counts[-1])
-    fmt = formats[dtype]
-    with np.errstate(all="ignore"):
-        for kind in dict.fromkeys((dtype, "float64")):
-            total: Array = np.zeros_like(iterates[0], kind)
-            for theta in iterates[-n:]:
-                total = total + theta.astype(kind)
-            yield f"sum of the window in {kind}, divided by n", (total / total.dtype.type(n))
-            yield (
-                f"sum of the window in {kind}, multiplied by 1 / n",
-                total * (1 / total.dtype.type(n)),
-            )
-        columns = np.array(iterates[-n:]).T.tolist()
-        if np.isfinite(columns).all():
-            sums = [sum(map(Fraction, column), Fraction(0)) for column in columns]
-            exact = [round_fraction(total / n, fmt) for total in sums]
-            yield "the exact mean of the window, rounded once", np.array(exact)
-        if dtype == "float32":
-            for what, rows in (("theta", iterates), ("a float64 theta", masters)):
-                mean: Array = rows[0].astype(float)
-                for theta, count in zip(rows[1:], counts[1:], strict=True):
-                    mean = theta if count == 1 else mean + (theta.astype(float) - mean) / count
-                yield f"average of {what} kept in float64, rounded where it is shown", mean
-
-
-def _gives_eta(step: _Step, dtype: str) -> Callable[[Order], bool]:
+def _gives_eta(step: DenseStep, dtype: str) -> Callable[[Order], bool]:
     def gives(order: Order) -> bool:
         assert isinstance(order.rule, Size)
         assert order.kinds is not None
@@ -419,7 +145,7 @@ def _gives_eta(step: _Step, dtype: str) -> Callable[[Order], bool]:
     return gives
 
 
-def _ulps(step: _Step, dtype: str) -> float:
+def _ulps(step: DenseStep, dtype: str) -> float:
     """Error of the step size, in ulp."""
     exact = true_step_size(step.clock, step.scheduled)
     spacing = float(np.spacing(np.dtype(dtype).type(exact)))
@@ -427,7 +153,7 @@ def _ulps(step: _Step, dtype: str) -> float:
     return abs(step.gauge - due) / spacing
 
 
-def _gives_theta(step: _Step, dtype: str) -> Callable[[Order], bool]:
+def _gives_theta(step: DenseStep, dtype: str) -> Callable[[Order], bool]:
     """Whether an order gives the bits of theta."""
     first = np.dtype(dtype).type
     evaluations: dict[Numbers, Evaluation] = {}
@@ -449,7 +175,7 @@ def _gives_theta(step: _Step, dtype: str) -> Callable[[Order], bool]:
     return gives
 
 
-def _gives_average(step: _Step, dtype: str) -> Callable[[Order], bool]:
+def _gives_average(step: DenseStep, dtype: str) -> Callable[[Order], bool]:
     """Whether an order gives the bits of the average; where n is 1, a copy does too."""
     seen, n, before = step.mean, step.n, step.average
     assert seen is not None
@@ -470,14 +196,3 @@ def _gives_average(step: _Step, dtype: str) -> Callable[[Order], bool]:
 
 def _same(made: Array, seen: Array) -> bool:
     return bool(np.all((made == seen) | (np.isnan(made) & np.isnan(seen))))
-
-
-def _bare(text: str) -> str:
-    """Without parentheses around all of it."""
-    depth = 0
-    for place, letter in enumerate(text):
-        depth += (letter == "(") - (letter == ")")
-        if depth == 0:
-            whole = text.startswith("(") and place == len(text) - 1
-            return text[1:-1] if whole else text
-    return text

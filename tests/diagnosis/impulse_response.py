@@ -14,7 +14,7 @@ from functools import partial
 from itertools import pairwise
 
 from asgd.reference import formats
-from asgd.spec import Hyperparameters
+from asgd.spec import EquationName, Hyperparameters
 
 from ..laws.equations import LAWS
 from ..laws.law import worst
@@ -81,7 +81,7 @@ class Readout:
 
 
 def read_out(
-    subject: Subject, broken: Mapping[str, Failure], scenarios: Sequence[Scenario] = ()
+    subject: Subject, broken: Mapping[EquationName, Failure], scenarios: Sequence[Scenario] = ()
 ) -> Readout:
     """Recover the step sizes, gradient, decay and averaging weights of a port.
 
@@ -136,7 +136,7 @@ class _Read:
     true_decay: list[float]
 
 
-def _impulses(subject: Subject, broken: Mapping[str, Failure]) -> Iterator[Scenario]:
+def _impulses(subject: Subject, broken: Mapping[EquationName, Failure]) -> Iterator[Scenario]:
     """Scenarios of impulses: first those in which the port was found wrong."""
     scenario = telling(subject, "step_size", 0, broken)
     if "descend" in broken and "step_size" not in broken:
@@ -205,7 +205,7 @@ def _words(hyper: Hyperparameters) -> str:
 
 
 def telling(
-    subject: Subject, equation: str, ordinary: int, broken: Mapping[str, Failure]
+    subject: Subject, equation: EquationName, ordinary: int, broken: Mapping[EquationName, Failure]
 ) -> Scenario:
     """Designed scenario of a law in which the port is wrong, if any; else an ordinary one."""
     law = LAWS[equation]
@@ -228,7 +228,7 @@ def telling(
 
 
 def _gradients(
-    subject: Subject, broken: Mapping[str, Failure]
+    subject: Subject, broken: Mapping[EquationName, Failure]
 ) -> tuple[list[float], list[float], str]:
     """Gradients of the step in which E1's law first failed: taken, due, and from what."""
     if "gradient" not in broken:

@@ -1,4 +1,4 @@
-"""Names for what goes wrong in the life of an optimizer, where what is seen pins the kind."""
+"""Classify lifecycle failures when the evidence identifies one."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -8,6 +8,7 @@ import numpy as np
 
 from asgd.spec import POLICIES
 
+from ..laws.law import LawName
 from ..laws.metamorphic import copied, resumed
 from ..laws.outcome import Failure, Subject
 from ..oracle.lifecycle import replays_equal
@@ -35,8 +36,8 @@ _SHARE = 2.0**-6
 _UNKNOWN = "unknown"
 
 
-def lifecycle_fault(law: str, failure: Failure, subject: Subject) -> str:
-    """Id of what broke a law of life, or "unknown".
+def lifecycle_fault(law: LawName, failure: Failure, subject: Subject) -> str:
+    """Id of what broke a law of the lifecycle, or "unknown".
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from asgd.spec import POLICIES, Hyperparameters
+from asgd.spec import POLICIES, EquationName, Hyperparameters
 
 from ..laws.equations import LAWS
 from ..laws.law import worst
@@ -39,7 +39,7 @@ def significant_bits(x: float) -> int:
     return (numerator // (numerator & -numerator)).bit_length()
 
 
-def narrow(subject: Subject, equation: str) -> str | None:
+def narrow(subject: Subject, equation: EquationName) -> str | None:
     """Id of the fault of precision that breaks the law of ``equation``, if one does."""
     name = _OF.get(equation)
     if name is None:
@@ -122,7 +122,7 @@ def _rounded(scenario: Scenario) -> Scenario:
     return Scenario(groups, scenario.events)
 
 
-def flushes(subject: Subject, failures: Sequence[Failure], laws: Sequence[str]) -> bool:
+def flushes(subject: Subject, failures: Sequence[Failure], laws: Sequence[EquationName]) -> bool:
     """Whether every failure is gone where subnormal numbers may be flushed to zero."""
     name = f"{subject.policy.name}-ftz"
     if name not in POLICIES:

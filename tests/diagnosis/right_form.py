@@ -11,7 +11,8 @@ from asgd.spec import POLICIES, Policy
 from ..faults.scaled_storage import reproduces
 from ..laws.outcome import Subject
 from ..oracle.stepwise import judge
-from .fingerprint import Fingerprint, lives
+from .dense_runs import dense_runs
+from .orders import Fingerprint
 
 _BOTH = frozenset({"theta", "average"})
 
@@ -34,7 +35,7 @@ def right_form(subject: Subject, found: Fingerprint | None) -> Policy | None:
         # Where an order of E3 as it is printed gives theta, no other form explains anything.
         return None
     stored = POLICIES["scaled-storage"]
-    runs = [(scenario, subject.trace(scenario)) for scenario in lives()]
+    runs = [(scenario, subject.trace(scenario)) for scenario in dense_runs()]
     loose = replace(subject, policy=stored).rule
     # To look for the order takes longer than to see that the policy would not help.
     judged = (one for run in runs for one in judge(*run, loose, _BOTH))

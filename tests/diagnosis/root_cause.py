@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from asgd.spec import EQUATIONS, FAULTS, Hyperparameters
+from asgd.reference import formats
+from asgd.spec import EQUATIONS, FAULTS, POLICIES, EquationName, Hyperparameters
 
+from ..laws.equations import LAWS
 from ..laws.outcome import Failure, Subject
 from ..oracle.stepwise import judge
 from ..ports.scenario import Scenario, Step, single
@@ -24,7 +26,7 @@ from .per_equation import Parts
 from .precision import flushes, narrow, rounds_hyperparameters
 
 _UNKNOWN = "unknown"
-_OF_THETA = ("gradient", "step_size", "descend")
+_OF_THETA: tuple[EquationName, ...] = ("gradient", "step_size", "descend")
 _THETA = frozenset({"theta"})
 # A decay that is off by so many roundoffs of theta is beyond every bound.
 _VISIBLE = 2.0**6
@@ -49,15 +51,15 @@ class RootCause:
     """
 
     id: str
-    equation: str
+    equation: EquationName
     failure: Failure
     coincides: tuple[str, ...] = ()
     shows: Shows | None = None
 
 
 def root_causes(
-    broken: Mapping[str, Failure],
-    precision_only: set[str],
+    broken: Mapping[EquationName, Failure],
+    precision_only: set[EquationName],
     explanations: Sequence[Explanation],
     parts: Parts,
     subject: Subject,
@@ -84,9 +86,16 @@ def root_causes(
     """
     if not broken:
         return []
-    if flushes(subject, list(broken.values()), list(broken)):
+    flushed = list(broken)
+    if not flushes(subject, list(broken.values()), flushed):
+        flushed = [law for law, failure in broken.items() if _flushed(failure, law, subject)]
+    if flushed:
+        # What else is wrong is looked for where subnormal numbers may be flushed.
         ident = "subnormals-flushed"
-        return [RootCause(ident, FAULTS[ident].equation, next(iter(broken.values())))]
+        cause = RootCause(ident, FAULTS[ident].equation, broken[flushed[0]])
+        rest = {law: failure for law, failure in broken.items() if law not in flushed}
+        loose = replace(subject, policy=POLICIES[f"{subject.policy.name}-ftz"])
+        return [cause, *root_causes(rest, precision_only, explanations, parts, loose)]
     evidence = Evidence.of(subject, broken)
     fitting = [e for e in explanations if evidence.table.agrees(e.variant)]
     if not fitting:
@@ -99,9 +108,19 @@ def root_causes(
     return list(_unexplained(broken, precision_only, parts, subject))
 
 
+def _flushed(failure: Failure, law: EquationName, subject: Subject) -> bool:
+    """Whether a law is broken by zeros in the place of subnormal numbers, and by nothing else."""
+    if failure.judgement.got != 0 or not flushes(subject, [failure], [law]):
+        return False
+    # A gradient may be lost in other ways; theta, which begins as a subnormal number, may not.
+    small = formats[subject.dtype].smallest_normal
+    trace = subject.trace(LAWS["descend"].designed(subject.hello.supports)[-1])
+    return not any(0 < abs(x) < small for seen in trace for row in seen.theta for x in row)
+
+
 def _named(
     fitting: Sequence[Explanation],
-    broken: Mapping[str, Failure],
+    broken: Mapping[EquationName, Failure],
     evidence: Evidence,
     subject: Subject,
 ) -> Iterator[RootCause]:
@@ -126,7 +145,7 @@ def _named(
         yield RootCause("eta-misreported", "step_size", misread)
 
 
-def _precision(subject: Subject, equation: str) -> str | None:
+def _precision(subject: Subject, equation: EquationName) -> str | None:
     """Id of a fault of precision, if that is what breaks the equation's law."""
     ident = narrow(subject, equation)
     if ident is None and equation == "step_size" and rounds_hyperparameters(subject):
@@ -135,10 +154,13 @@ def _precision(subject: Subject, equation: str) -> str | None:
 
 
 def _unexplained(
-    broken: Mapping[str, Failure], precision_only: set[str], parts: Parts, subject: Subject
+    broken: Mapping[EquationName, Failure],
+    precision_only: set[EquationName],
+    parts: Parts,
+    subject: Subject,
 ) -> list[RootCause]:
     """Names of the broken equations, one by one, where no rule explains the whole port."""
-    found: dict[tuple[str, str], RootCause] = {}
+    found: dict[tuple[str, EquationName], RootCause] = {}
     theta = set(broken) & set(_OF_THETA)
     rounded = narrow(subject, "descend") if theta - precision_only else None
     if rounded is not None:
@@ -161,7 +183,9 @@ def _unexplained(
     return sorted(found.values(), key=lambda one: order.index(one.equation))
 
 
-def _names_of(equation: str, failure: Failure, parts: Parts, subject: Subject) -> tuple[str, ...]:
+def _names_of(
+    equation: EquationName, failure: Failure, parts: Parts, subject: Subject
+) -> tuple[str, ...]:
     if equation == "step_size" and _misreported(failure, subject):
         return ("eta-misreported",)
     precise = _precision(subject, equation)
@@ -173,7 +197,7 @@ def _names_of(equation: str, failure: Failure, parts: Parts, subject: Subject) -
     return ("nonfinite-hidden",) if hides_nonfinite(failure) else (_UNKNOWN,)
 
 
-def blamed(broken: Mapping[str, Failure], subject: Subject) -> dict[str, Failure]:
+def blamed(broken: Mapping[EquationName, Failure], subject: Subject) -> dict[EquationName, Failure]:
     """The broken laws that are not broken as a consequence of another's fault.
 
     Parameters
@@ -206,7 +230,7 @@ def blamed(broken: Mapping[str, Failure], subject: Subject) -> dict[str, Failure
 
 def _of_update(
     gradient: Failure | None, descend: Failure | None, subject: Subject
-) -> dict[str, Failure]:
+) -> dict[EquationName, Failure]:
     """Which of E1 and E3 is to blame, where the law of one or both is broken."""
     # The law of E1 has a scenario in which theta also decays.
     direct = gradient if gradient is not None and _hyper(gradient).lambd == 0 else None
@@ -242,16 +266,20 @@ def _first(scenario: Scenario, subject: Subject) -> Failure | None:
     return None
 
 
-def _decays(subject: Subject, hyper: Hyperparameters) -> bool:
-    """Whether theta decays rightly where there is no gradient: then eta and the decay are right."""
+def _decays(subject: Subject, failure: Failure) -> bool:
+    """Whether theta decays rightly where there is no gradient: then eta and the decay are right.
+
+    Up to the step that failed: an eta may be wrong only from there on.
+    """
+    hyper, steps = _hyper(failure), max(_STEPS, failure.judgement.t)
     strong = hyper._replace(weight_decay=0.0, lambd=hyper.lambd or 0.5, alpha=hyper.alpha or 0.75)
     still = ((0.0,) * len(_START),)
-    return _holds(single(strong, (_START,), (still,) * _STEPS), subject)
+    return _holds(single(strong, (_START,), (still,) * steps), subject)
 
 
 def _rests(failure: Failure, subject: Subject) -> bool:
     """Whether theta is right where there is no gradient."""
-    return not _moves(failure, subject) and _decays(subject, _hyper(failure))
+    return not _moves(failure, subject) and _decays(subject, failure)
 
 
 def _moves(failure: Failure, subject: Subject) -> bool:
@@ -282,7 +310,7 @@ def _is_gradient(failure: Failure, subject: Subject) -> bool:
     if hyper.lr == 0 or failure.judgement.quantity != "theta":
         return False
     if hyper.weight_decay == 0:
-        return _would_show(failure, subject) and _decays(subject, hyper)
+        return _would_show(failure, subject) and _decays(subject, failure)
     # E2's law holds without a penalty: does the penalty change eta, or scale the gradient? With
     # alpha = 0 every bracket is 1.
     first = next(event for event in failure.scenario.events if isinstance(event, Step))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeVar
 
+from asgd.spec import EquationName
+
 from ..laws.equations import LAWS
 from ..laws.outcome import Failure, Subject
 from ..oracle.judgement import Judgement, Quantity
@@ -81,7 +83,7 @@ class Series:
 _T = TypeVar("_T")
 
 
-def series(subject: Subject, failures: Sequence[tuple[str, str, Failure]]) -> Series:
+def series(subject: Subject, failures: Sequence[tuple[str, EquationName, Failure]]) -> Series:
     """What pictures of a port are made of.
 
     Parameters
@@ -139,7 +141,7 @@ def _shares(judgements: Sequence[Judgement]) -> Iterator[Share]:
         yield Share(step, quantity, share)
 
 
-def _step_sizes(subject: Subject, broken: Mapping[str, Failure]) -> StepSizes | None:
+def _step_sizes(subject: Subject, broken: Mapping[EquationName, Failure]) -> StepSizes | None:
     scenario = telling(subject, "step_size", 0, broken)
     if len(scenario.groups) != 1 or len(scenario.params[0]) < scenario.steps:
         return None
@@ -153,7 +155,7 @@ def _step_sizes(subject: Subject, broken: Mapping[str, Failure]) -> StepSizes | 
     )
 
 
-def _weights(subject: Subject, broken: Mapping[str, Failure]) -> Weights | None:
+def _weights(subject: Subject, broken: Mapping[EquationName, Failure]) -> Weights | None:
     found = averaging_weights(subject, broken)
     return found if found is not None and found.expected else None
 

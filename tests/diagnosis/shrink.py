@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from asgd.spec import EquationName
+
 from ..laws.outcome import Failure, Subject
 from ..oracle.stepwise import judge
 from ..ports.scenario import Event, Group, Scenario, Step, Vector
@@ -28,7 +30,7 @@ _SHOWS = {
 
 
 def shrink(
-    failure: Failure, subject: Subject, equation: str = "step", shows: Shows | None = None
+    failure: Failure, subject: Subject, equation: EquationName = "step", shows: Shows | None = None
 ) -> Failure:
     """Simplest failure found near ``failure``, in a quantity that shows the equation.
 

@@ -1,4 +1,4 @@
-"""One-sided errors: within the tolerance, but nearly all in one direction.
+"""Errors within the tolerance that no order of evaluation makes: one-sided, or where all is exact.
 
 A number that is rounded to the nearest errs either way; one that is truncated, an eta that is
 always an ulp too large, or an average that lags behind, errs one way. No law objects to one step of
@@ -12,6 +12,10 @@ There are five quantities, two directions and two dtypes, so at most one verdict
 a false finding of such a port. Roundings to the nearest, of any order of evaluation, err either way
 in about half of the cases, as no scalar is the same in all trials: eta and the decay differ in
 each, and mu takes some twenty values.
+
+*Where nothing rounds.* With numbers of few bits, lambd = 0 and no window, all that any order of
+evaluation computes on the way is exact (tolerance.md, "Where nothing rounds"). There a port that
+adds and takes an ulp in turn, which no sign shows, is off; a port that only rounds never is.
 """
 
 import math
@@ -61,6 +65,36 @@ def one_sided(subject: Subject) -> list[Finding]:
                 )
                 found.append(Finding("errors-one-sided", text, {"same": same, "of": total}))
     return found
+
+
+def inexact(subject: Subject) -> list[Finding]:
+    """Quantities that are off where every order of evaluation is exact."""
+    wrong: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    chosen = frozenset({"eta", "theta", "average"})
+    scenario = _exact()
+    for one in judge(scenario, subject.trace(scenario), subject.rule, chosen):
+        total[one.quantity] += 1
+        wrong[one.quantity] += _sign(one) != 0
+    return [
+        Finding(
+            "errors-where-exact",
+            f"{what} is off, by less than the tolerance, in {wrong[what]} of {total[what]} numbers "
+            "that every order of evaluation computes exactly",
+            {"off": wrong[what], "of": total[what]},
+        )
+        for what in total
+        if wrong[what]
+    ]
+
+
+@lru_cache(maxsize=1)
+def _exact() -> Scenario:
+    """Numbers on a grid of 1/16, below 64, and eta = 1, of which the logarithm is exact too."""
+    hyper = Hyperparameters(lr=1.0, lambd=0.0, alpha=0.75, t0=1e6, weight_decay=0.0, maximize=False)
+    rows = np.random.default_rng(0).integers(-32, 33, (25, 4)) / 16
+    start, *grads = (tuple(map(float, row)) for row in rows)
+    return single(hyper, (start,), tuple((g,) for g in grads))
 
 
 @lru_cache

@@ -4,7 +4,6 @@ The public names are loaded when they are first used.
 """
 
 import importlib
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ _HOMES = {
 }
 _SHOWN = {"Result", "check", "verify"}
 
-__version__ = version("asgd")
+__version__ = "0.1.0"
 __all__ = [
     "ASGD",
     "Options",

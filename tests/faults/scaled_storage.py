@@ -57,10 +57,10 @@ class Storage:
 Growth = Callable[[Any, Any, Any], Any]
 
 _GROWTHS: tuple[Growth, ...] = (
-    lambda b, mu, n: b / (1 - mu),  # noqa: ARG005
-    lambda b, mu, n: b * (1 / (1 - mu)),  # noqa: ARG005
-    lambda b, mu, n: b * n / (n - 1),  # noqa: ARG005
-    lambda b, mu, n: b * (n / (n - 1)),  # noqa: ARG005
+    lambda b, mu, _n: b / (1 - mu),
+    lambda b, mu, _n: b * (1 / (1 - mu)),
+    lambda b, _mu, n: b * n / (n - 1),
+    lambda b, _mu, n: b * (n / (n - 1)),
 )
 
 
@@ -155,10 +155,10 @@ def reproduces(
     found: list[dict[Program, list[Kept]]] = []
     for run in runs:
         found.append(_of_theta(list(seen(*run, convention)), dtype))
-        # The first life has few orders: where none is right, the many of the next need no look.
+        # The first run has few orders: where none is right, the many of the next need no look.
         if not found[-1]:
             return False
-    # One program has run all lives; it takes in a penalty as it likes, where there is one.
+    # One program has made all runs; it takes in a penalty as it likes, where there is one.
     for kinds in set.intersection(*map(set, found)):
         chains = [each[kinds] for each in found]
         if any(
@@ -196,19 +196,19 @@ def seen(
         theta = shown.theta[0]
 
 
-def step_sizes_of(life: Sequence[Seen], dtype: str) -> set[tuple[float, ...]]:
+def step_sizes_of(run: Sequence[Seen], dtype: str) -> set[tuple[float, ...]]:
     """Step sizes of all orders of E2 that give those that are shown, as they are or rounded."""
     found = set()
     for size, kinds in product(step_sizes(), numbers(dtype)):
-        pairs = [step_size(size, kinds, step.clock, step.scheduled, dtype) for step in life]
-        shown = zip(pairs, life, strict=True)
+        pairs = [step_size(size, kinds, step.clock, step.scheduled, dtype) for step in run]
+        shown = zip(pairs, run, strict=True)
         if all(step.eta is None or step.eta in map(float, pair) for pair, step in shown):
             found |= {tuple(map(float, each)) for each in zip(*pairs, strict=True)}
     return found
 
 
 Program = tuple[Numbers, bool, bool, Tree]
-"""What all lives of a port have in common."""
+"""What all runs of a port have in common."""
 
 
 def program(order: Storage) -> Program:
@@ -216,25 +216,25 @@ def program(order: Storage) -> Program:
     return order.kinds, order.factor, order.reciprocals, order.move
 
 
-def _of_theta(life: Sequence[Seen], dtype: str) -> dict[Program, list[Kept]]:
-    """Orders that give every theta of a life, with what they keep."""
-    penalized = any(step.hyper.weight_decay for step in life)
+def _of_theta(run: Sequence[Seen], dtype: str) -> dict[Program, list[Kept]]:
+    """Orders that give every theta of a run, with what they keep."""
+    penalized = any(step.hyper.weight_decay for step in run)
     found: dict[Program, list[Kept]] = {}
-    for etas in step_sizes_of(life, dtype):
+    for etas in step_sizes_of(run, dtype):
         for order in storages(numbers(dtype), penalized):
-            steps = kept(order, life, etas, dtype)
+            steps = kept(order, run, etas, dtype)
             right = list(takewhile(lambda one: same(one.theta, one.step.after), steps))
-            if len(right) == len(life):
+            if len(right) == len(run):
                 found.setdefault(program(order), right)
     return found
 
 
-def kept(order: Storage, life: Sequence[Seen], etas: Sequence[float], dtype: str) -> Iterator[Kept]:
-    """What is kept at each step of a life."""
+def kept(order: Storage, run: Sequence[Seen], etas: Sequence[float], dtype: str) -> Iterator[Kept]:
+    """What is kept at each step of a run."""
     first, wide = np.dtype(dtype).type, np.dtype(order.kinds.scalar).type
-    theta = vector = np.array(life[0].theta, dtype)
+    theta = vector = np.array(run[0].theta, dtype)
     divisor, made = wide(1), partial(_evaluation, dtype=dtype, program=program(order))
-    for step, eta in zip(life, etas, strict=True):
+    for step, eta in zip(run, etas, strict=True):
         decays = {"lambd": step.hyper.lambd, "weight_decay": step.hyper.weight_decay}
         if order.kinds.stored:
             decays = {name: float(first(x)) for name, x in decays.items()}
@@ -253,7 +253,7 @@ def kept(order: Storage, life: Sequence[Seen], etas: Sequence[float], dtype: str
 
 
 def means(order: Mean, chain: Iterable[Kept], kinds: Program, dtype: str) -> Iterator[Any]:
-    """Average after each step of a life whose theta is known."""
+    """Average after each step of a run whose theta is known."""
     first, wide = np.dtype(dtype).type, np.dtype(kinds[0].scalar).type
     total: Any = None
     fraction = grown = wide(1)
@@ -277,7 +277,7 @@ def means(order: Mean, chain: Iterable[Kept], kinds: Program, dtype: str) -> Ite
 
 
 def _gives_average(order: Mean, chain: Sequence[Kept], kinds: Program, dtype: str) -> bool:
-    """Whether an order gives every average of a life."""
+    """Whether an order gives every average of a run."""
     if any(one.step.n is None or one.step.mean is None for one in chain):
         return False
     made = means(order, chain, kinds, dtype)

@@ -127,17 +127,17 @@ def descend(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
     return truth.descend(theta, total, eta=eta, lambd=h.lambd)
 
 
-def unchanged(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:  # noqa: ARG001
+def unchanged(updated: Number, _moment: Moment, _eta: Number, _h: Hyper) -> Number:
     """Nothing comes after E3."""
     return updated
 
 
-def averaging_weight(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:  # noqa: ARG001
+def averaging_weight(t: Any, t0: Any, _h: Hyper, _moment: Moment) -> Number:
     """E4, as a plain number."""
     return 1.0 / at_least(t - t0, 1.0)
 
 
-def mean(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:  # noqa: ARG001
+def mean(average: Number, theta: Number, mu: Number, _moment: Moment, _h: Hyper) -> Number:
     """E5."""
     return truth.average(average, theta, mu=mu)
 

@@ -7,7 +7,7 @@ wrong in one equation breaks that equation's law.
 
 from collections.abc import Iterator, Sequence
 
-from asgd.spec import EQUATIONS
+from asgd.spec import EQUATIONS, EquationName
 
 from ..oracle.calibrated import judge_average, judge_update
 from ..oracle.judgement import Judgement
@@ -48,7 +48,7 @@ def _impulses(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> I
 _NOTHING: frozenset[str] = frozenset()
 _AVERAGE = frozenset({"average"})
 
-LAWS: dict[str, Law] = {
+LAWS: dict[EquationName, Law] = {
     "gradient": Law("gradient", _NOTHING, probes.gradient, strategies.gradient, judge_update),
     "step_size": Law("step_size", _NOTHING, probes.step_size, strategies.step_size, _impulses),
     "descend": Law("descend", _NOTHING, probes.descend, strategies.descend, judge_update),

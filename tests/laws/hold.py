@@ -12,6 +12,7 @@ from hypothesis.errors import HypothesisException
 from ..ports.protocol import Hello, Observation, Port, RaisedError
 from ..ports.scenario import Scenario, drive
 from ..scenarios.drawing import feed
+from .detection import Seen
 from .equations import LAWS
 from .law import Law, missing, worst
 from .outcome import Failure, Outcome, Subject
@@ -61,18 +62,29 @@ def hold(
     if outcome.not_observable:
         return outcome
     for scenario in (*first, *law.designed(subject.hello.supports)):
-        outcome.failure = outcome.failure or _attempt(law, subject, scenario, outcome)
+        # The rest of an equation's scenarios say what else would show.
+        if outcome.failure is None or not law.name:
+            failure = _attempt(law, subject, scenario, outcome, outcome.seen)
+            outcome.failure = outcome.failure or failure
     if outcome.failure is None and examples:
         outcome.failure = _search(law, subject, outcome, examples, seed)
     outcome.failure = outcome.failure or outcome.raised
+    if outcome.failure is None:
+        # A port may list what it never shows.
+        outcome.not_observable = tuple(sorted(law.needs - outcome.quantities))
     return outcome
 
 
-def _attempt(law: Law, subject: Subject, scenario: Scenario, outcome: Outcome) -> Failure | None:
+def _attempt(
+    law: Law, subject: Subject, scenario: Scenario, outcome: Outcome, seen: Seen | None = None
+) -> Failure | None:
     trace = outcome.trace(subject, scenario)
     if trace is None:
         return None
-    judgement, counts = worst(law.check(scenario, trace, subject.rule))
+    judgements = law.check(scenario, trace, subject.rule)
+    if seen is not None:
+        judgements = seen.over(judgements, law, scenario, subject.convention.name)
+    judgement, counts = worst(judgements)
     outcome.count(counts)
     return None if judgement is None else Failure(judgement, scenario)
 

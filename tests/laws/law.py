@@ -2,14 +2,34 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import strategies as st
+
+from asgd.spec import EquationName
 
 from ..oracle.judgement import Judgement
 from ..oracle.stepwise import Rule
 from ..ports.protocol import Hello, Observation
 from ..ports.scenario import Scenario
+
+LawName = (
+    EquationName
+    | Literal[
+        "window",
+        "long",
+        "sizes",
+        "layouts",
+        "added",
+        "special",
+        "resume",
+        "repeat",
+        "twins",
+        "gradients",
+        "refusal",
+    ]
+)
+"""Name of a law: its equation's, or one of the lifecycle's."""
 
 Supports = frozenset[str]
 Check = Callable[[Scenario, Sequence[Observation], Rule], Iterator[Judgement]]
@@ -21,8 +41,8 @@ class Law:
 
     Attributes
     ----------
-    equation : str
-        Name of the equation it holds a port to.
+    equation : EquationName
+        The equation it holds a port to.
     needs : set of str
         What must be readable for the law to say anything: "theta" always is.
     designed : callable
@@ -31,28 +51,29 @@ class Law:
         Strategy of scenarios, for a dtype and what the port supports.
     check : callable
         Judgements of a trace.
-    name : str
+    name : LawName
         Name of the law, where it is another than the equation's.
     """
 
-    equation: str
+    equation: EquationName
     needs: frozenset[str]
     designed: Callable[[Supports], list[Scenario]]
     drawn: Callable[[str, Supports], st.SearchStrategy[Scenario]]
     check: Check
-    name: str = ""
+    name: LawName | Literal[""] = ""
 
     @property
-    def key(self) -> str:
+    def key(self) -> LawName:
         """Name of the law."""
         return self.name or self.equation
 
 
 def worst(judgements: Iterator[Judgement]) -> tuple[Judgement | None, dict[str, Any]]:
     """First failure, and what was counted: judged, undecided, and the largest error in bounds."""
-    counts = {"judged": 0, "undecided": 0, "largest": 0.0}
+    counts: dict[str, Any] = {"judged": 0, "undecided": 0, "largest": 0.0, "quantities": set()}
     for judgement in judgements:
         counts["judged"] += 1
+        counts["quantities"].add(judgement.quantity)
         if judgement.verdict == "fail":
             return judgement, counts
         if judgement.verdict == "undecided":

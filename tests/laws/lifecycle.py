@@ -1,4 +1,4 @@
-"""The life of an optimizer, as laws over the port's operations (E6).
+"""The lifecycle of an optimizer, as laws over the port's operations (E6).
 
 Each law is held by `hold`, as those of the equations are. Where it needs more than one run of a
 port (a run and its resumption, a run and its repetition), it has a `run` that makes one trace of
@@ -24,7 +24,7 @@ from ..ports.scenario import Group, Scenario, drive
 from ..scenarios import covering
 from ..scenarios import lifecycle as scenarios
 from .hold import hold
-from .law import Law
+from .law import Law, LawName
 from .long_run import hold_long_run
 from .metamorphic import repeated, resumed, twinned, watched
 from .outcome import LEVELS, Failure, Outcome, Run, Subject
@@ -36,7 +36,7 @@ _JOINED = 12
 
 @dataclass(frozen=True)
 class LifecycleLaw(Law):
-    """A law of the life of an optimizer.
+    """A law of the lifecycle of an optimizer.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class LifecycleLaw(Law):
     share: float = 0.0
 
 
-def _law(name: str, check: Any, **more: Any) -> LifecycleLaw:
+def _law(name: LawName, check: Any, **more: Any) -> LifecycleLaw:
     return LifecycleLaw(
         equation="step",
         needs=_NOTHING,
@@ -73,8 +73,8 @@ def _law(name: str, check: Any, **more: Any) -> LifecycleLaw:
     )
 
 
-LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
-    law.name: law
+LIFECYCLE_LAWS: dict[LawName, LifecycleLaw] = {
+    law.key: law
     for law in (
         _law(
             "window",
@@ -147,7 +147,7 @@ LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
         _law(
             "repeat",
             oracle.replays_equal,
-            designed=scenarios.paused,
+            designed=scenarios.repeatable,
             run=repeated,
             share=0.2,
             title="the same calls give different numbers the second time",
@@ -156,7 +156,7 @@ LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
         _law(
             "twins",
             oracle.replays_equal,
-            designed=scenarios.paused,
+            designed=scenarios.repeatable,
             run=twinned,
             share=0.2,
             title="two optimizers affect each other",
@@ -173,6 +173,9 @@ LIFECYCLE_LAWS: dict[str, LifecycleLaw] = {
     )
 }
 """Law by name."""
+
+TRUTH = frozenset(law.key for law in LIFECYCLE_LAWS.values() if law.truth)
+"""Names of those that judge numbers against the truth."""
 
 REFUSAL = _law(
     "refusal",
@@ -196,8 +199,10 @@ def missing(law: LifecycleLaw, subject: Subject) -> tuple[str, ...]:
     return tuple(lacking)
 
 
-def hold_lifecycle(law: LifecycleLaw, subject: Subject, *, examples: int, seed: int) -> Outcome:
-    """Hold a port to a law of life.
+def hold_lifecycle(
+    law: LifecycleLaw, subject: Subject, *, examples: int, seed: int, truth: bool = True
+) -> Outcome:
+    """Hold a port to a law of the lifecycle.
 
     Parameters
     ----------
@@ -209,12 +214,16 @@ def hold_lifecycle(law: LifecycleLaw, subject: Subject, *, examples: int, seed: 
         Drawn scenarios of a level; the law takes its share.
     seed : int
         The same seed draws the same scenarios.
+    truth : bool
+        Whether the equations hold: where they do not, laws that judge by them say nothing.
 
     Returns
     -------
     Outcome
         `not_observable` where the port lacks what the law needs.
     """
+    if law.truth and not truth:
+        return Outcome(law, not_observable=("equations that hold",))
     if law is REFUSAL:
         return _refusals(subject)
     lacking = missing(law, subject)
@@ -241,24 +250,15 @@ def _designed(
     if law.name == "added":
         several = [row for row in rows if row["groups"] != "one"]
         chosen = several if full else several[:_JOINED]
-        lives = covering.scenarios(chosen, supports, dtype, saved=False)
-        return [*own, *(scenarios.joined(life, 3) for life in lives if len(life.groups) > 1)]
+        covers = covering.scenarios(chosen, supports, dtype, saved=False)
+        return [*own, *(scenarios.joined(one, 3) for one in covers if len(one.groups) > 1)]
     return [*own, *covering.scenarios(rows, supports, dtype, saved=law.name == "resume")]
-
-
-def hold_life(
-    law: LifecycleLaw, subject: Subject, *, examples: int, seed: int, truth: bool
-) -> Outcome:
-    """Hold a port to a law of the lifecycle; to one about the truth only if ``truth``."""
-    if law.truth and not truth:
-        return Outcome(law, not_observable=("equations that hold",))
-    return hold_lifecycle(law, subject, examples=examples, seed=seed)
 
 
 def hold_all(subject: Subject, *, examples: int, seed: int, truth: bool = True) -> list[Outcome]:
     """Hold a port to all laws of the lifecycle."""
     laws = (*LIFECYCLE_LAWS.values(), REFUSAL)
-    return [hold_life(law, subject, examples=examples, seed=seed, truth=truth) for law in laws]
+    return [hold_lifecycle(law, subject, examples=examples, seed=seed, truth=truth) for law in laws]
 
 
 def _refusals(subject: Subject) -> Outcome:

@@ -1,14 +1,16 @@
-"""A long life (E6): what goes wrong only after many steps.
+"""A long run (E6): what goes wrong only after many steps.
 
-All steps of a moderately long life are judged. A counter of 16 bits ends later: where a port can
+All steps of a moderately long run are judged. A counter of 16 bits ends later: where a port can
 load a state that is close to that, it is seen whether it goes on, and if it does not, the port
-lives so long that its last steps can be judged.
+runs so long that its last steps can be judged.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
+
+from asgd.spec import EquationName
 
 from ..oracle.one_number import true_step_size
 from ..oracle.stepwise import judge
@@ -23,17 +25,17 @@ from .hold import hold
 from .law import missing
 from .outcome import Failure, Outcome, Subject
 
-# Counters of 16 bits; those that end earlier end in the long life, and others not within hours.
+# Counters of 16 bits; those that end earlier end in the long run, and others not within hours.
 _WIDTHS = (2**15, 2**16)
 _LAST = 4
-# Steps of a long life: a shorter one has laws that say more.
+# Steps of a long run: a shorter one has laws that say more.
 _LONG = 100
 # Effective rates of two elements are the same one where they are this near, of their error.
 _SAME = 0.1
 
 
 def hold_long_run(law: Any, subject: Subject, *, full: bool = False) -> Outcome:
-    """Hold a port to E6 over a long life; over a longer one where its counter seems to end.
+    """Hold a port to E6 over a long run; over a longer one where its counter seems to end.
 
     Parameters
     ----------
@@ -42,13 +44,15 @@ def hold_long_run(law: Any, subject: Subject, *, full: bool = False) -> Outcome:
     subject : Subject
         The port.
     full : bool
-        Whether a port whose counter cannot be seen lives longer, too.
+        Whether a port whose counter cannot be seen runs longer, too.
     """
     outcome = hold(law, subject, examples=0, seed=0)
     if outcome.failure is not None:
         scenario, call = outcome.failure.scenario, outcome.failure.judgement.call
         shorter = replace(scenario, events=scenario.events[:call])
         outcome.failure = replace(outcome.failure, scenario=shorter)
+    else:
+        outcome.followed = outcome.longest
     saves = "save" in subject.hello.supports
     for width in _WIDTHS:
         if outcome.failure:
@@ -57,6 +61,8 @@ def hold_long_run(law: Any, subject: Subject, *, full: bool = False) -> Outcome:
         unseen = reached is None and full and width == _WIDTHS[-1]
         if unseen or reached not in {None, width + 2}:
             outcome.failure = _last_steps(subject, alternating(width + 2), outcome)
+        if outcome.failure is None and (unseen or reached is not None):
+            outcome.followed = width + 2
     return outcome
 
 
@@ -79,14 +85,14 @@ def _last_steps(subject: Subject, scenario: Scenario, outcome: Outcome) -> Failu
     return None
 
 
-def equation_of(failure: Failure, subject: Subject) -> str:
-    """Name of the equation that a failure of a long life blames; "step" for a short one.
+def equation_of(failure: Failure, subject: Subject) -> EquationName:
+    """Name of the equation that a failure of a long run blames; "step" for a short one.
 
     The elements of a parameter show a step size each (E3 solved for eta), and a weight (E5 solved
     for mu): where two are wrong alike, it is E2 or E4; where they are not, E3 or E5.
     """
     judgement, scenario = failure.judgement, failure.scenario
-    scalars = {"eta": "step_size", "mu": "averaging_weight"}
+    scalars: dict[str, EquationName] = {"eta": "step_size", "mu": "averaging_weight"}
     if scenario.steps < _LONG or missing(LAWS["step"], subject.hello):
         return "step"
     if judgement.quantity not in {"theta", "average"}:

@@ -65,11 +65,7 @@ def twinned(port: Port, scenario: Scenario, dtype: str) -> list[Observation]:
     assert other is not None
     begin(port, scenario, dtype)
     begin(other, second, dtype)
-    together: list[Observation] = []
-    for event, another in zip(scenario.events, second.events, strict=True):
-        together += play(port, scenario, (event,), dtype)
-        play(other, second, (another,), dtype)
-    return [*alone, *together]
+    return [*alone, *play(port, scenario, scenario.events, dtype, beside=(other, second))]
 
 
 def watched(port: Port, scenario: Scenario, dtype: str) -> list[Observation]:

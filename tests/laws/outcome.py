@@ -14,6 +14,7 @@ from ..oracle.judgement import Judgement, Place, failed
 from ..oracle.stepwise import Oracle, Rule
 from ..ports.protocol import Hello, Observation, Port, RaisedError
 from ..ports.scenario import Scenario, drive
+from .detection import Seen
 from .law import Law
 
 
@@ -119,6 +120,12 @@ class Outcome:
         Where the port first raised instead of answering.
     longest : int
         Steps of the longest scenario.
+    followed : int
+        Steps up to which the step counter is seen to count.
+    quantities : set of str
+        What was judged at all.
+    seen : Seen
+        What was judged in the designed scenarios.
     not_observable : tuple of str
         What the port does not show, and the law needs.
     accepted : tuple of str
@@ -133,6 +140,9 @@ class Outcome:
     failure: Failure | None = None
     raised: Failure | None = None
     longest: int = 0
+    followed: int = 0
+    quantities: set[str] = field(default_factory=set)
+    seen: Seen = field(default_factory=Seen)
     not_observable: tuple[str, ...] = field(default_factory=tuple)
     accepted: tuple[str, ...] = field(default_factory=tuple)
 
@@ -141,6 +151,7 @@ class Outcome:
         self.judged += counts["judged"]
         self.undecided += counts["undecided"]
         self.largest = max(self.largest, counts["largest"])
+        self.quantities |= counts["quantities"]
 
     def take(self, other: "Outcome") -> None:
         """Count what ``other`` found as well."""
@@ -151,6 +162,8 @@ class Outcome:
         self.largest = max(self.largest, other.largest)
         self.failure = self.failure or other.failure
         self.raised = self.raised or other.raised
+        self.quantities |= other.quantities
+        self.seen.take(other.seen)
 
     def trace(self, subject: Subject, scenario: Scenario) -> list[Observation] | None:
         """Trace of a subject, counted; None, and noted, where it raises instead of answering."""

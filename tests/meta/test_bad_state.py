@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import asgd.fast
 import asgd.reference
+from asgd.spec import CONVENTIONS
 
 PACKAGES = [asgd.fast, asgd.reference]
 BOTH = pytest.mark.parametrize("package", PACKAGES, ids=["fast", "reference"])
@@ -52,6 +53,91 @@ def test_a_count_that_no_run_reaches(package, step):
         optimizer.load_state_dict(bad)
     assert len(str(caught.value)) < 200
     assert optimizer.state_dict() == before
+
+
+PAST = pytest.mark.parametrize(
+    ("t0", "steps", "changed"),
+    [(100.0, 5, 0.0), (100.0, 5, 5.0), (np.inf, 5, 3.0), (2.0, 5, 4.5), (0.0, 5, 1.0), (5.0, 5, 4)],
+)
+
+
+@BOTH
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@PAST
+def test_a_t0_that_is_past(package, convention, t0, steps, changed):
+    """Refused at the next step, when it is saved and when it is loaded; nothing is changed."""
+    parameter = package.Parameter(np.linspace(-1.0, 2.0, 4))
+    optimizer = package.ASGD([parameter], t0=t0, convention=convention)
+    _walk(parameter, optimizer, GRADS[:steps])
+    before, theta = optimizer.state_dict(), parameter.data.copy()
+    bad = copy.deepcopy(before)
+    bad["param_groups"][0]["t0"] = changed
+    refused = pytest.raises(ValueError, match=r"t0 must stay .*, or be in \(5, inf\] after 5 steps")
+    with refused:
+        optimizer.load_state_dict(bad)
+    optimizer.param_groups[0]["t0"] = changed
+    for _ in range(2):
+        with refused:
+            optimizer.step()
+        with refused:
+            optimizer.state_dict()
+    assert (parameter.data == theta).all()
+    optimizer.param_groups[0]["t0"] = t0
+    assert optimizer.state_dict() == before
+    optimizer.step()
+
+
+@BOTH
+@pytest.mark.parametrize("convention", [c for c in CONVENTIONS if c != "literal"])
+@pytest.mark.parametrize("t0", [0.0, 100.0, np.inf])
+@pytest.mark.parametrize("saved", [False, True])
+def test_a_t0_to_come(package, convention, t0, saved):
+    """From then on the average is the mean of the iterates of Theorem 1, saved between or not."""
+    parameter = package.Parameter(np.linspace(-1.0, 2.0, 4))
+    optimizer = package.ASGD([parameter], t0=t0, convention=convention)
+    _walk(parameter, optimizer, GRADS[:5])
+    optimizer.param_groups[0]["t0"] = 6
+    if saved:
+        kept, optimizer = optimizer.state_dict(), package.ASGD([parameter], convention=convention)
+        optimizer.load_state_dict(kept)
+    first, seen = optimizer.convention.first_averaged(6), []
+    for t, grad in enumerate(GRADS[5:], 6):
+        _walk(parameter, optimizer, [grad])
+        seen += [_floats(parameter.data)] if t >= first else []
+    assert first in {6, 7, 8}
+    assert _floats(optimizer.averages()[0]) == pytest.approx(np.mean(seen, axis=0), rel=1e-14)
+
+
+@BOTH
+def test_a_t0_that_is_past_for_one_parameter_of_a_group(package):
+    """One that skips the step counts too; groups are separate; a new one has taken no step."""
+    first, second, third = (package.Parameter(np.ones(4)) for _ in range(3))
+    optimizer = package.ASGD([first, second], t0=100)
+    _walk(first, optimizer, GRADS[:5])
+    optimizer.add_param_group({"params": [third], "t0": 0})
+    optimizer.param_groups[1]["t0"] = 2
+    first.grad, second.grad, third.grad = None, GRADS[0], GRADS[0]
+    optimizer.param_groups[0]["t0"] = 3
+    with pytest.raises(ValueError, match="after 5 steps"):
+        optimizer.step()
+    assert second not in optimizer.state
+    optimizer.param_groups[0]["t0"] = 6
+    optimizer.step()
+    assert optimizer.state[third].step == optimizer.state[second].step == 1
+
+
+@BOTH
+def test_a_state_without_a_t0(package):
+    """States were saved without it once: the group's is taken, and holds from then on."""
+    parameter, optimizer = _make(package)
+    _walk(parameter, optimizer, GRADS[:5])
+    old = optimizer.state_dict()
+    del old["state"][0]["t0"]
+    optimizer.load_state_dict(old)
+    _walk(parameter, optimizer, GRADS[5:6])
+    optimizer.param_groups[0]["t0"] = 3
+    with pytest.raises(ValueError, match="t0 must stay 2"):
+        optimizer.step()
 
 
 @pytest.mark.parametrize(

@@ -6,17 +6,19 @@ import re
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import asgd.fast
 import asgd.reference
 import asgd.spec
-from asgd.spec import EQUATIONS, FAULTS
+from asgd.spec import EQUATIONS, FAULTS, EquationName
 from asgd.tests import test_laws
 from asgd.tests.faults.catalogue import CHANGES, PRECISION
 from asgd.tests.laws.equations import LAWS
-from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS, REFUSAL
+from asgd.tests.laws.law import LawName
+from asgd.tests.verify.coverage import LAW_NAMES
 
 ROOT = Path(__file__).parents[2]
 FLOORS = {
@@ -223,6 +225,14 @@ def test_equation_has_function_kernel_and_law(name):
     assert LAWS[name].equation == name
 
 
+def test_names_are_types():
+    """The types that name equations and laws name what there is."""
+    headings = re.findall(r"^## E\d+ `(\w+)`$", (ROOT / "spec/asgd.md").read_text(), re.MULTILINE)
+    assert list(get_args(EquationName)) == headings
+    equations, lifecycle = get_args(LawName)
+    assert (*get_args(equations), *get_args(lifecycle)) == LAW_NAMES
+
+
 @pytest.mark.parametrize("name", EQUATIONS)
 def test_parameters_agree(name):
     """Function and kernel have the same parameters in the same order; a kernel may add dtype."""
@@ -254,12 +264,7 @@ def test_faults_are_data_and_code():
         *("eta-narrowed-at-load", "eta-widened-at-load", "parameters-detached"),
     }
     assert set(FAULTS) == set(CHANGES) | others
-    assert {fault.law for fault in FAULTS.values()} <= {
-        "",
-        *EQUATIONS,
-        *LIFECYCLE_LAWS,
-        REFUSAL.name,
-    }
+    assert {fault.law for fault in FAULTS.values()} <= {"", *LAW_NAMES}
     assert {fault.equation for fault in FAULTS.values()} <= set(EQUATIONS)
 
 

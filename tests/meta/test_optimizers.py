@@ -41,7 +41,7 @@ def test_fast_meets_reference(convention):
     for package in PACKAGES:
         parameter, optimizer = _make(package, convention=convention)
         _walk(parameter, optimizer, GRADS[:5])
-        optimizer.param_groups[0].update(lr=0.125, t0=3.0)
+        optimizer.param_groups[0].update(lr=0.125, t0=7.0)
         _walk(parameter, optimizer, GRADS[5:])
         ends.append(_floats(parameter.data) + _floats(optimizer.averages()[0]))
     # The one-step laws hold each step to its derived bound; this only looks for gross disagreement.

@@ -192,7 +192,7 @@ def _one_average(
             return None
         return _follows("average", place._replace(element=j), enclose(j), after[j], bounds[j])
 
-    def tolerance(j: Any, x: Any, y: Any, largest: Any) -> Any:  # noqa: ARG001 - it is known
+    def tolerance(j: Any, x: Any, y: Any, _largest: Any) -> Any:
         apart = abs(y - x) * (1 - _COARSE)
         return at(bounds, j) + half * apart
 

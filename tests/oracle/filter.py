@@ -66,6 +66,8 @@ class Query:
         the exact result's magnitude; it grows with that by the unit roundoff ``u`` at most.
     u : float
         Unit roundoff of the port's format.
+    alike : hashable or None
+        Queries of an equal one have one tolerance, whatever the index; None equals nothing.
     """
 
     inputs: tuple[Sequence[float], Sequence[float]]
@@ -73,6 +75,7 @@ class Query:
     got: Sequence[float]
     tolerance: Callable[[Any, Sizes, Sizes, Sizes], Sizes]
     u: float
+    alike: Any = None
 
 
 def alone(exact: Ball, got: float, tolerance: float) -> Query:
@@ -103,7 +106,7 @@ def decide(queries: Sequence[Query]) -> list[tuple[list[float], list[float]]]:
         exact = ball_sums([first, second], [one, other])
         # Upper bound of the exact result's size; a few roundings are below 2**-50 of it.
         size = (np.abs(exact.high) + np.abs(exact.low) + exact.radius) * (1 + 2.0**-50)
-        allowed = np.concatenate(_tolerances(queries, counts, (one, other, size)))
+        allowed = _tolerances(queries, counts, (one, other, size))
         # What the integers would allow, for the true size: less by what the sizes may differ.
         u = np.repeat([query.u for query in queries], counts)
         allowed = allowed * (1 - 2.0**-40) - 2 * u * exact.radius
@@ -125,17 +128,21 @@ def _flat(rows: Sequence[Sequence[float]]) -> Floats:
 
 def _tolerances(
     queries: Sequence[Query], counts: Sequence[int], columns: tuple[Floats, Floats, Floats]
-) -> list[Floats]:
-    """Tolerance of each number, query by query, from the inputs and the sizes."""
-    out = []
+) -> Floats:
+    """Tolerance of each number, from the inputs and the sizes: of alike queries at once."""
+    out = np.empty_like(columns[0])
+    some: dict[Any, tuple[Query, list[int]]] = {}
     at = 0
     for query, count in zip(queries, counts, strict=True):
-        here = [column[at : at + count] for column in columns]
+        key = id(query) if query.alike is None else query.alike
+        some.setdefault(key, (query, []))[1].extend(range(at, at + count))
         at += count
-        if count <= _FEW:
-            rows = zip(*(column.tolist() for column in here), strict=True)
-            few = [query.tolerance(j, *row) for j, row in enumerate(rows)]
-            out.append(np.array(few, np.float64))
+    lists = [column.tolist() for column in columns]
+    for query, places in some.values():
+        if len(places) <= _FEW:
+            for j, place in enumerate(places):
+                out[place] = query.tolerance(j, *(numbers[place] for numbers in lists))
         else:
-            out.append(np.broadcast_to(query.tolerance(slice(None), *here), here[0].shape))
+            rows = np.array(places)
+            out[rows] = query.tolerance(slice(None), *(column[rows] for column in columns))
     return out

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from asgd.reference import Enclosure
@@ -130,7 +131,7 @@ def equal(quantity: Quantity, place: Place, want: float, got: float) -> Judgemen
     return Judgement(
         quantity=quantity,
         place=place,
-        enclosed=Enclosure.of(want if math.isfinite(want) else 0),
+        enclosed=partial(Enclosure.of, want if math.isfinite(want) else 0),
         got=got,
         verdict="pass" if is_same(want, got) else "fail",
         wanted=None if math.isfinite(want) else want,

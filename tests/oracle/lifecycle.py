@@ -1,4 +1,4 @@
-"""What the laws of an optimizer's life judge in a trace.
+"""What the laws of the lifecycle judge in a trace.
 
 Sameness is judged to the bit; truth as everywhere, by the certified judge.
 """
@@ -28,9 +28,9 @@ def all_quantities(
 def replays_equal(
     scenario: Scenario,
     trace: Sequence[Observation],
-    rule: Rule,  # noqa: ARG001
+    _rule: Rule,
 ) -> Iterator[Judgement]:
-    """What comes after the first life must be its end once more."""
+    """What comes after the first run must be its end once more."""
     first, second = trace[: scenario.steps], trace[scenario.steps :]
     start = len(first) - len(second)
     for call, (old, new) in enumerate(zip(first[start:], second, strict=True), start + 1):
@@ -66,7 +66,7 @@ def _all_equal(
 
 
 def columns(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Iterator[Judgement]:
-    """Judge one of all elements that had the same life; a large array has few different ones."""
+    """Judge one of all elements with the same history; a large array has few different ones."""
     small, seen, places = distinct_columns(scenario, trace)
     for judgement in judge(small, seen, rule, _ALL):
         if judgement.quantity in {"theta", "average"}:
@@ -102,7 +102,7 @@ def special(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Ite
 def gradients_unchanged(
     scenario: Scenario,
     trace: Sequence[Observation],
-    rule: Rule,  # noqa: ARG001
+    _rule: Rule,
 ) -> Iterator[Judgement]:
     """The gradients, which stand in the place of theta, must be those that were given."""
     steps = [event for event in scenario.events if isinstance(event, Step)]
@@ -112,7 +112,7 @@ def gradients_unchanged(
             yield from _all_equal("gradient", Place(call, call, i), grad, seen.theta[i])
 
 
-# Many elements, few lives.
+# Many elements, few histories.
 
 
 def distinct_columns(

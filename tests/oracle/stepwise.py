@@ -234,6 +234,7 @@ class _ThetaStep:
             self.after,
             self._tolerance,
             self.arithmetic.fmt.u,
+            None if self.arithmetic.storage else (id(self.size), hyper.lambd, hyper.weight_decay),
         )
         return Block("theta", self.place, self.after, self._judge, self._enclose, query)
 
@@ -323,7 +324,8 @@ class _AverageStep:
             error = averaging_weight_error(mu, opened.begin, arithmetic=self.arithmetic)
             tolerance = partial(self._tolerance, mu, error)
             u = self.arithmetic.fmt.u
-            query = Query((old, self.theta), self.weights, self.after, tolerance, u)
+            alike = None if self.arithmetic.storage else (mu, error)
+            query = Query((old, self.theta), self.weights, self.after, tolerance, u, alike)
         return Block("average", self.place, self.after, self._judge, self._enclose, query)
 
     def _tolerance(
@@ -368,7 +370,7 @@ class _AverageStep:
         return compare("average", here, found.enclosure, got, found.tolerance)
 
 
-# A long life has thousands of step sizes and weights, the same ones in both dtypes.
+# A long run has thousands of step sizes and weights, the same ones in both dtypes.
 @lru_cache(maxsize=1 << 15)
 def _coefficients(
     clock: int, scheduled: Rates, lambd: float, weight_decay: float, maximize: bool

@@ -5,7 +5,6 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -76,7 +75,7 @@ class OptimizerPort:
                 return self._array(entry[key])
         return None
 
-    def _scheduled(self, index: int) -> tuple[float, float] | None:  # noqa: ARG002
+    def _scheduled(self, _index: int) -> tuple[float, float] | None:
         """Eta and mu that the next step of a parameter will use, where they can be seen."""
         return None
 
@@ -373,8 +372,10 @@ def _takes_params(target: Any) -> bool:
 
 
 def _version(target: Any) -> str:
-    inner = getattr(target, "func", target)
-    root = getattr(inner, "__module__", "").partition(".")[0]
-    if root == "asgd":
-        return version("asgd")
-    return str(getattr(sys.modules.get(root), "__version__", "unknown"))
+    """Version of the package that it comes from, where there is one that can be shown."""
+    try:
+        inner = getattr(target, "func", target)
+        root = str(getattr(inner, "__module__", "")).partition(".")[0]
+        return str(getattr(sys.modules.get(root), "__version__", "unknown"))
+    except Exception:  # noqa: BLE001 - whatever a foreign module raises when it is looked at
+        return "unknown"

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from .protocol import Observation, PortError, Shown
 
 LENGTHS = struct.Struct("<IQ")
+ASKED = {"start": "import", "play": "step"}
+"""What a request is called in messages, where that is another name."""
 LONGEST_HEADER = 1 << 20
 """Bytes of the header of an answer."""
 
@@ -51,44 +53,63 @@ def unpack(body: bytes, dtype: str, sizes: Sequence[int]) -> list[NDArray[Any]]:
     if len(body) != sum(sizes) * little.itemsize:
         raise PortError(f"{len(body)} bytes are not {sum(sizes)} numbers of {dtype}")
     flat = np.frombuffer(body, little).astype(dtype)
-    return np.split(flat, np.cumsum(sizes)[:-1]) if sizes else []
+    return [flat[a:b] for a, b in pairwise(accumulate(sizes, initial=0))]
 
 
 class Observations:
-    """Codec of what steps show, for parameters of given sizes."""
+    """Codec of what steps show, for parameters of given sizes: all arrays, then all numbers."""
 
     def __init__(self, dtype: str, sizes: Sequence[int]) -> None:
-        self.dtype, self._count = dtype, len(sizes)
+        self._count, self._total = len(sizes), 2 * sum(sizes)
         self._little = np.dtype(dtype).newbyteorder("<")
-        ends = list(accumulate((*sizes, *sizes), initial=0))
-        self._slices = [slice(a, b) for a, b in pairwise(ends)]
+        self._slices = [slice(a, b) for a, b in pairwise(accumulate((*sizes, *sizes), initial=0))]
         self._nothing = [bytes(n * self._little.itemsize) for n in sizes]
-        self.bytes = 2 * sum(sizes) * self._little.itemsize + self._count * (1 + 2 * 9)
+        self.bytes = self._total * self._little.itemsize + self._count * (1 + 2 * 9)
         """Bytes of one step."""
+        self._clear()
 
-    def pack(self, shown: Shown) -> bytes:
-        """One step: theta, average, eta, mu, and which of these are there."""
+    def _clear(self) -> None:
+        self.steps = 0
+        self._arrays: list[bytes] = []
+        self._scalars: list[float] = []
+        self._there: list[bool] = []
+
+    def add(self, shown: Shown) -> None:
+        """Take what a step shows, as it is now: theta, average, eta, mu."""
         little = self._little
         scalars = (*shown.eta, *shown.mu)
-        parts = [a.astype(little, copy=False).tobytes() for a in shown.theta]
-        for a, nothing in zip(shown.average, self._nothing, strict=True):
-            parts.append(nothing if a is None else a.astype(little, copy=False).tobytes())
-        parts.append(struct.pack(f"<{len(scalars)}d", *(x or 0.0 for x in scalars)))
-        parts.append(bytes(x is not None for x in (*shown.average, *scalars)))
-        return b"".join(parts)
+        self._arrays += [a.astype(little, copy=False).tobytes() for a in shown.theta]
+        self._arrays += [
+            nothing if a is None else a.astype(little, copy=False).tobytes()
+            for a, nothing in zip(shown.average, self._nothing, strict=True)
+        ]
+        self._scalars += [0.0 if x is None else x for x in scalars]
+        self._there += [x is not None for x in (*shown.average, *scalars)]
+        self.steps += 1
+
+    def pack(self) -> bytes:
+        """The steps since the last time."""
+        scalars = struct.pack(f"<{len(self._scalars)}d", *self._scalars)
+        body = b"".join((*self._arrays, scalars, bytes(self._there)))
+        self._clear()
+        return body
 
     def unpack(self, body: bytes) -> list[Observation]:
-        """Steps that `pack` packed, one behind the other."""
-        starts = range(0, len(body), self.bytes) if self.bytes else ()
-        return [self._one(body, at) for at in starts]
+        """Steps that `pack` packed."""
+        steps = len(body) // self.bytes if self.bytes else 0
+        columns, at = [], 0
+        for dtype, width in (
+            (self._little, self._total),
+            (np.dtype("<f8"), 2 * self._count),
+            (np.dtype("u1"), 3 * self._count),
+        ):
+            column = np.frombuffer(body, dtype, steps * width, at)
+            columns.append(column.reshape(steps, width).tolist())
+            at += column.nbytes
+        return [self._one(*row) for row in zip(*columns, strict=True)]
 
-    def _one(self, body: bytes, at: int) -> Observation:
+    def _one(self, values: list[float], scalars: list[float], there: list[int]) -> Observation:
         count = self._count
-        total = self._slices[-1].stop if count else 0
-        values = np.frombuffer(body, self._little, total, at).tolist()
-        at += total * self._little.itemsize
-        scalars = struct.unpack_from(f"<{2 * count}d", body, at)
-        there = body[at + 16 * count : at + 19 * count]
         arrays = [tuple(values[each]) for each in self._slices]
         averages: list[tuple[float, ...] | None] = [*arrays[count:]]
         seen: list[float | None] = [*scalars]

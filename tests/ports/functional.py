@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .capabilities import Capabilities
+from .layouts import LAYOUTS, PLAIN, Layout, arranged, flat, vectors
 from .protocol import DTYPES
 
 HYPERPARAMETERS = ("lr", "lambd", "alpha", "t0", "weight_decay")
@@ -40,12 +41,13 @@ class FunctionalPort:
         self._optimizer: Any = None
         self._state: Any = None
         self._theta: list[NDArray[Any]] = []
+        self._layouts: Sequence[Layout] = ()
         self._grads: list[Any] = []
 
     @property
     def capabilities(self) -> Capabilities:
         """What it can do beyond the protocol."""
-        return Capabilities(kind=self.kind, keeps_gradients=True, copies_state=True)
+        return Capabilities(kind=self.kind, keeps_gradients=True, copies_state=True, arranges=True)
 
     def hello(self) -> dict[str, Any]:
         """Take trial steps to learn what the optimizer has."""
@@ -56,6 +58,7 @@ class FunctionalPort:
             raise TypeError(f"updates of float32 and float64 parameters have the dtype {dtype}")
         self.trial(dtypes[0])
         held = self._hyperparameters()
+        takes = [name for name, layout in LAYOUTS.items() if self._takes(layout)]
         return {
             "name": self._name,
             "version": self._version,
@@ -65,6 +68,7 @@ class FunctionalPort:
                 "save",
                 *(["set"] if held is not None else []),
                 *(["maximize"] if self._has_maximize else []),
+                *takes,
             ],
         }
 
@@ -79,27 +83,29 @@ class FunctionalPort:
         elif group.get("maximize"):
             raise ValueError("the optimizer has no maximize")
         self._optimizer = self._factory(**hyper)
+        self._layouts = group.get("layouts") or vectors(group["params"])
         self._theta = [np.array(p, dtype) for p in group["params"]]
-        self._state = self._optimizer.init(self._arrays(self._theta))
+        self._state = self._optimizer.init(self._parameters())
 
     def step(self, grads: Sequence[NDArray[Any] | None]) -> dict[str, Any]:
         """Take a step, and add the updates."""
         if any(grad is None for grad in grads):
             raise ValueError("a functional optimizer takes a gradient for every parameter")
-        self._grads = self._arrays(grads)
-        taken = self._optimizer.update(self._grads, self._state, self._arrays(self._theta))
+        self._grads = self._arrays(grads, [layout.gradient for layout in self._layouts])
+        taken = self._optimizer.update(self._grads, self._state, self._parameters())
         updates, self._state = taken
         with np.errstate(all="ignore"):
             self._theta = [
-                theta + np.asarray(update)
-                for theta, update in zip(self._theta, updates, strict=True)
+                theta + self._flat(i, update)
+                for i, (theta, update) in enumerate(zip(self._theta, updates, strict=True))
             ]
         averages: Sequence[Any] | None = self._averages()
-        if averages is None:
-            averages = [None] * len(grads)
-        return {"theta": list(self._theta), "average": averages}
+        shown: list[Any] = [None] * len(grads)
+        if averages is not None:
+            shown = [self._flat(i, row) for i, row in enumerate(averages)]
+        return {"theta": list(self._theta), "average": shown}
 
-    def set(self, group: int, **hyper: float) -> None:  # noqa: ARG002 - there is one group
+    def set(self, _group: int, **hyper: float) -> None:
         """Change hyperparameters that the state holds."""
         held = self._hyperparameters()
         if held is None:
@@ -122,7 +128,7 @@ class FunctionalPort:
 
     def gradients(self) -> list[NDArray[Any]]:
         """The gradients as they were given."""
-        return [np.array(grad) for grad in self._grads]
+        return [self._flat(i, grad) for i, grad in enumerate(self._grads)]
 
     def twin(self) -> "FunctionalPort":
         """Another port of the same optimizer."""
@@ -144,10 +150,34 @@ class FunctionalPort:
             return False
         return self._theta[0].dtype == dtype
 
-    @staticmethod
-    def _arrays(rows: Sequence[Any]) -> list[Any]:
+    def _takes(self, layout: Layout) -> bool:
+        """Whether arrays of a layout are taken without complaint; JAX places arrays itself."""
+        if "jax.numpy" in sys.modules and (layout.parameter, layout.gradient) != (PLAIN, PLAIN):
+            return False
+        hyper = {"lr": 0.5, "lambd": 0.25, "alpha": 0.75, "t0": 0.0, "weight_decay": 0.25}
+        one = np.ones(layout.size, "float32")
+        try:
+            self.open("float32", [{**hyper, "params": [one], "layouts": [layout]}])
+            for _ in range(2):
+                seen = self.step([one])
+        except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
+            return False
+        return bool(seen["theta"][0].shape == one.shape)
+
+    def _parameters(self) -> list[Any]:
+        return self._arrays(self._theta, [layout.parameter for layout in self._layouts])
+
+    def _arrays(self, rows: Sequence[Any], memories: Sequence[str]) -> list[Any]:
         numpy = sys.modules.get("jax.numpy")
-        return [np.array(row) if numpy is None else numpy.array(row) for row in rows]
+        placed = [
+            arranged(np.asarray(row), layout.shape, memory)
+            for row, layout, memory in zip(rows, self._layouts, memories, strict=True)
+        ]
+        return placed if numpy is None else [numpy.array(row) for row in placed]
+
+    def _flat(self, i: int, row: Any) -> NDArray[Any]:
+        """Elements of what belongs to a parameter, in C order."""
+        return flat(np.array(row), self._layouts[i])
 
     @staticmethod
     def _like(kept: Any, value: float) -> Any:

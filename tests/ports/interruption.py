@@ -44,7 +44,7 @@ def received() -> int | None:
     return _received[0] if _received else None
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+def _interrupt(number: int, _frame: FrameType | None) -> None:
     if _deferred:
         if _received:  # What has begun does not end.
             os._exit(128 + number)

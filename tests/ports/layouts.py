@@ -64,6 +64,9 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
 
 def possible(kind: str) -> list[str]:
     """Names of layouts that arrays of a make of port can have."""
+    if kind == "functional":
+        # How its arrays lie in memory is for their library to say.
+        return ["scalar", "matrix"]
     # A kernel may rely on it that torch aligns the elements.
     return [name for name in LAYOUTS if (kind, name) != ("torch", "unaligned gradient")]
 

@@ -24,6 +24,7 @@ PATIENCE = 10
 UNSTARTED = "could not be started"
 _SUPERVISOR = str(Path(__file__).with_name("supervisor.py"))
 _TAIL = 4096  # bytes of what it prints that are kept
+_LEAST, _MOST = 1 << 16, 1 << 20  # bytes of an answer that are read at once
 _GRACE = 1.0  # seconds between a closed pipe and the end of who closed it
 _ENDING = 8.0  # seconds in which the supervisor ends everything
 
@@ -35,7 +36,7 @@ class Limits:
     Attributes
     ----------
     timeout : float
-        Seconds for a request; ten times that for importing, and for the first step.
+        Seconds for a request; ten times that until the first step of a dtype.
     seconds : float or None
         Seconds for the whole run, from now on.
     memory : int or None
@@ -65,7 +66,7 @@ class Limits:
         """What to say once a deadline has passed."""
         if self.seconds is not None and time.monotonic() >= self.begun + self.seconds:
             return LimitError(f"the run reached its limit of {self.seconds:g} s")
-        return PortError(f"no answer within {self.timeout * timeouts:g} s")
+        return PortError(f"no answer within {self.timeout * timeouts:g} s (--timeout allows more)")
 
 
 class LimitError(PortError):
@@ -134,6 +135,9 @@ class Process:
         os.set_blocking(self._output.fileno(), False)
         ours.settimeout(0)
         self._link, self._tail, self._said = ours, bytearray(), bytearray()
+        self._read = bytearray()
+        self._poll = select.poll()
+        self._poll.register(self._output, select.POLLIN)
         # Also at the end of this process, if nobody asks for it before.
         self.kill = weakref.finalize(self, _end, started, ours, self._tail, self._said)
 
@@ -141,43 +145,41 @@ class Process:
         """Send bytes; what the child prints meanwhile is read, so that it cannot block on it."""
         rest = memoryview(data)
         while rest:
-            self._wait(select.POLLOUT, deadline)
             try:
                 rest = rest[self._link.send(rest) :]
             except BlockingIOError:
-                continue
+                self._wait(select.POLLOUT, deadline)
             except OSError:
                 raise self.gone() from None
 
     def receive(self, count: int, deadline: float) -> bytes:
         """Exactly ``count`` bytes."""
-        out = bytearray()
-        while len(out) < count:
+        while len(self._read) < count:
             self._wait(select.POLLIN, deadline)
             try:
-                part = self._link.recv(min(count - len(out), 1 << 20))
+                part = self._link.recv(max(min(count - len(self._read), _MOST), _LEAST))
             except BlockingIOError:
                 continue
             except OSError:
                 raise self.gone() from None
             if not part:
                 raise self.gone()
-            out += part
-        return bytes(out)
+            self._read += part
+        out = bytes(self._read[:count])
+        del self._read[:count]
+        return out
 
     def _wait(self, event: int, deadline: float) -> None:
         """Wait until the pipe is ready; read what is printed meanwhile."""
-        poll = select.poll()
-        poll.register(self._link, event)
-        poll.register(self._output, select.POLLIN)
+        self._poll.register(self._link, event)
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
             # No longer than the milliseconds that poll can count.
-            ready = dict(poll.poll(min(left, 1e6) * 1000))
+            ready = dict(self._poll.poll(min(left, 1e6) * 1000))
             if self._output.fileno() in ready and not _keep(self._output, self._tail):
-                poll.unregister(self._output)
+                self._poll.unregister(self._output)
             if self._link.fileno() in ready:
                 return
 

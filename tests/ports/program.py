@@ -1,157 +1,27 @@
-"""A port that is a program in any language: the line protocol over its standard streams.
-
-Three threads serve the three pipes, so that a program that does not read, does not answer or fills
-standard error can block only its own thread; the caller waits on a queue with a deadline.
-"""
+"""A port that is a program in any language: the line protocol over its standard streams."""
 
 import contextlib
-import os
 import queue
-import subprocess
-import threading
 import time
-import weakref
-from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from numpy.typing import NDArray
 
 from . import wire
 from .capabilities import Capabilities
 from .interruption import check
-from .process import PATIENCE, TIMEOUT, UNSTARTED, Limits, Supervised, end, in_words
+from .line_process import SPARE, LineProcess
+from .process import PATIENCE, TIMEOUT, UNSTARTED, LimitError, Limits
 from .protocol import PortError, RaisedError, RefusalError
 from .text import block, printable
 
-_SPARE = 1 << 16  # bytes of an answer beside its numbers
 _NUMBER = 64  # bytes of a number in an answer
 _STATE = 1 << 24  # bytes of a saved state beside what is kept for each number
 _STATE_NUMBER = 1024  # bytes of a saved state for each number of the parameters
-_WAITING = 16  # answers that wait to be read
-_TAIL = 4096  # bytes of standard error that are kept
 _SILENCE = 3  # steps running that may leave out what the port says it shows
 _SHOWN = 600  # characters of a request or an answer in a message
-
-
-class _Process:
-    """A running program and the threads that serve its pipes."""
-
-    def __init__(self, argv: Sequence[str], memory: int | None) -> None:
-        try:
-            self._started = Supervised(
-                list(argv),
-                memory,
-                -1,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise PortError(f"cannot start {printable(argv[0])}: {reason}") from error
-        self._popen = self._started.popen
-        self.answers: queue.Queue[bytes] = queue.Queue(_WAITING)
-        self.longest = _Longest()
-        self._said = bytearray()
-        self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        # Threads and queues only: a thread that held this object would keep it from being ended.
-        self._tail: deque[bytes] = deque()
-        assert self._popen.stdin is not None
-        assert self._popen.stdout is not None
-        assert self._popen.stderr is not None
-        self._stderr = threading.Thread(
-            target=_keep_tail, args=(self._popen.stderr, self._tail), daemon=True
-        )
-        self._stderr.start()
-        for target, pipe, messages in (
-            (_write, self._popen.stdin, (self._requests,)),
-            (_read, self._popen.stdout, (self.answers, self.longest)),
-        ):
-            threading.Thread(target=target, args=(pipe, *messages), daemon=True).start()
-        # Also at the end of this process, if nobody asks for it before.
-        self.kill = weakref.finalize(
-            self, _end, self._started, self._requests, self.longest, self._said
-        )
-
-    def send(self, line: bytes | None) -> None:
-        """Write a line; None ends the program's standard input."""
-        self._requests.put(line)
-
-    def ending(self, seconds: float) -> str | None:
-        """How it ended, or None where the program still runs; it is ended then."""
-        try:
-            self._popen.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return None
-        self.kill()
-        return in_words(bytes(self._said))
-
-    def last_words(self) -> str:
-        """End of standard error."""
-        # What a program wrote before it died may still be in the pipe.
-        if self._popen.poll() is not None:
-            self._stderr.join(1.0)
-        return b"".join(self._tail)[-_TAIL:].decode("utf-8", "replace").strip()
-
-
-def _write(pipe: IO[bytes], requests: "queue.SimpleQueue[bytes | None]") -> None:
-    # A program that has gone away breaks the pipe; the reader is the one to tell.
-    with contextlib.suppress(OSError, ValueError), pipe:
-        while (line := requests.get()) is not None:
-            pipe.write(line)
-            pipe.flush()
-
-
-class _Longest:
-    """Bytes that the next answer may have, as long as somebody waits for one."""
-
-    def __init__(self) -> None:
-        self.bytes = _SPARE
-        self.over = False
-
-
-def _read(pipe: IO[bytes], answers: "queue.Queue[bytes]", longest: _Longest) -> None:
-    """Pass the lines on; the last entry is what is left at the end, without a newline."""
-    rest = bytearray()
-    with contextlib.suppress(OSError, ValueError), pipe:
-        while len(rest) <= longest.bytes and (part := os.read(pipe.fileno(), 1 << 16)):
-            begun = len(rest)
-            rest += part
-            while (at := rest.find(b"\n", begun)) >= 0:
-                _put(answers, bytes(rest[: at + 1]), longest)
-                del rest[: at + 1]
-                begun = 0
-    _put(answers, bytes(rest), longest)
-    _put(answers, b"", longest)
-
-
-def _put(answers: "queue.Queue[bytes]", line: bytes, longest: _Longest) -> None:
-    """Wait until there is room, or nobody reads any more."""
-    while not longest.over:
-        with contextlib.suppress(queue.Full):
-            answers.put(line, timeout=0.5)
-            return
-
-
-def _keep_tail(pipe: IO[bytes], tail: deque[bytes]) -> None:
-    with contextlib.suppress(OSError, ValueError), pipe:
-        while chunk := os.read(pipe.fileno(), _TAIL):
-            tail.append(chunk)
-            while sum(map(len, tail)) - len(tail[0]) > _TAIL:
-                tail.popleft()
-
-
-def _end(
-    started: Supervised,
-    requests: "queue.SimpleQueue[bytes | None]",
-    longest: _Longest,
-    said: bytearray,
-) -> None:
-    requests.put(None)
-    longest.over = True
-    said += end(started)
 
 
 class ProgramPort:
@@ -189,7 +59,7 @@ class ProgramPort:
     ) -> None:
         self.argv, self.limits = tuple(argv), limits or Limits(timeout)
         self.transcript: list[bytes] = []
-        self._process: _Process | None = None
+        self._process: LineProcess | None = None
         self._reads: frozenset[str] = frozenset()
         self._dtype = ""
         # Until its first step it has longer to answer.
@@ -290,7 +160,7 @@ class ProgramPort:
         """Answer to a request, parsed and raw."""
         if self._process is None:
             self.transcript.clear()
-            self._process = _Process(self.argv, self.limits.memory)
+            self._process = LineProcess(self.argv, self.limits.memory)
             self._cold = True
             if request["op"] != "hello":
                 self.hello()
@@ -302,7 +172,7 @@ class ProgramPort:
             self._process.longest.bytes = (
                 _STATE + _STATE_NUMBER * numbers
                 if request["op"] == "save"
-                else _SPARE + _NUMBER * (2 * numbers + 2 * len(self._sizes))
+                else SPARE + _NUMBER * (2 * numbers + 2 * len(self._sizes))
             )
             self._process.send(line)
             raw = self._receive(PATIENCE if self._cold else 1)
@@ -323,7 +193,8 @@ class ProgramPort:
             left = self.limits.deadline(timeouts) - time.monotonic()
             raw = self._process.answers.get(timeout=max(left, 0.0))
         except queue.Empty:
-            raise wire.BreachError(str(self.limits.overrun(timeouts))) from None
+            overrun = self.limits.overrun(timeouts)
+            raise wire.BreachError(str(overrun)) from overrun
         if len(raw) > longest:
             raise wire.BreachError(f"the answer is longer than {longest} bytes")
         if raw.endswith(b"\n"):
@@ -381,7 +252,8 @@ class ProgramPort:
                     lines.append("  end of standard error:")
                     lines += [f"    {line}" for line in block(words)]
             self._process = None
-            raise PortError("\n".join(lines)) from error
+            kind = LimitError if isinstance(error.__cause__, LimitError) else PortError
+            raise kind("\n".join(lines)) from error
 
 
 def _shorten(raw: bytes) -> str:

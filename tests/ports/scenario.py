@@ -92,22 +92,48 @@ def drive(port: Port, scenario: Scenario, dtype: str) -> list[Observation]:
     PortError
         If the port fails on the way; a refusal of these valid hyperparameters is a failure too.
     """
+    adds = any(isinstance(event, Add) for event in scenario.events)
+    if capabilities(port).remote and not adds:
+        return _drive_remote(port, scenario, dtype)
     begin(port, scenario, dtype)
     return play(port, scenario, scenario.events, dtype)
 
 
+def _drive_remote(port: Any, scenario: Scenario, dtype: str) -> list[Observation]:
+    """Ask for the whole of it at once."""
+    try:
+        seen: list[Observation] = port.drive(dtype, _opened(scenario, dtype), scenario.events)
+    except RefusalError as error:
+        raise _refused(scenario, error) from error
+    except RaisedError as error:
+        error.call = max(error.call, 1)
+        raise
+    return seen
+
+
 def begin(port: Port, scenario: Scenario, dtype: str) -> None:
     """Open what ``scenario`` opens (see `drive`)."""
-    later = {event.group for event in scenario.events if isinstance(event, Add)}
-    chosen = [i for i in range(len(scenario.groups)) if i not in later]
-    groups = [as_opened(scenario, i, dtype) for i in chosen]
     try:
         with asking("open"):
-            port.open(dtype, groups)
+            port.open(dtype, _opened(scenario, dtype))
     except (RaisedError, RefusalError) as error:
-        hyper = [scenario.groups[i].hyper._asdict() for i in chosen]
-        reason = error if isinstance(error, RaisedError) else f"open() refused: {error}"
-        raise RaisedError(f"{reason}; the input is valid: {hyper}") from error
+        raise _refused(scenario, error) from error
+
+
+def _first(scenario: Scenario) -> list[int]:
+    """Groups that do not join later."""
+    later = {event.group for event in scenario.events if isinstance(event, Add)}
+    return [i for i in range(len(scenario.groups)) if i not in later]
+
+
+def _opened(scenario: Scenario, dtype: str) -> list[dict[str, Any]]:
+    return [as_opened(scenario, i, dtype) for i in _first(scenario)]
+
+
+def _refused(scenario: Scenario, error: Exception) -> RaisedError:
+    hyper = [scenario.groups[i].hyper._asdict() for i in _first(scenario)]
+    reason = error if isinstance(error, RaisedError) else f"open() refused: {error}"
+    return RaisedError(f"{reason}; the input is valid: {hyper}")
 
 
 def as_opened(scenario: Scenario, group: int, dtype: str) -> dict[str, Any]:
@@ -120,8 +146,18 @@ def as_opened(scenario: Scenario, group: int, dtype: str) -> dict[str, Any]:
     return out
 
 
-def play(port: Port, scenario: Scenario, events: Sequence[Event], dtype: str) -> list[Observation]:
-    """Put ``port``, which has been opened, through some of the events (see `drive`)."""
+def play(
+    port: Port,
+    scenario: Scenario,
+    events: Sequence[Event],
+    dtype: str,
+    beside: tuple[Port, Scenario] | None = None,
+) -> list[Observation]:
+    """Put ``port``, which has been opened, through some of the events (see `drive`).
+
+    Another port that goes through another scenario with the same events takes turns with it.
+    """
+    pairs = [(port, scenario), *([beside] if beside else [])]
     sizes = [len(p) for p in scenario.params]
     remote: Any = port if capabilities(port).remote else None
     seen: list[Observation] = []
@@ -131,18 +167,24 @@ def play(port: Port, scenario: Scenario, events: Sequence[Event], dtype: str) ->
             event = events[at]
             at += 1
             if isinstance(event, Add):
-                joining: Any = port
                 with asking("add_group"):
-                    joining.add_group(as_opened(scenario, event.group, dtype))
+                    for each, its in pairs:
+                        joining: Any = each
+                        joining.add_group(as_opened(its, event.group, dtype))
             elif remote is not None:
                 end = next((i for i in range(at, len(events)) if isinstance(events[i], Add)), None)
-                seen += remote.play(events[at - 1 : end])
+                seen += remote.play(events[at - 1 : end], *(each for each, _ in pairs[1:]))
                 at = len(events) if end is None else end
             elif isinstance(event, Step):
-                seen.append(observe(port, dtype, event.grads, sizes[: len(event.grads)]))
+                shown = [
+                    observe(each, dtype, event.grads, sizes[: len(event.grads)])
+                    for each, _ in pairs
+                ]
+                seen.append(shown[0])
             else:
                 with asking("set"):
-                    port.set(event.group, **event.changes)
+                    for each, _ in pairs:
+                        each.set(event.group, **event.changes)
     except RaisedError as error:
         # A remote port counts from where it was asked.
         error.call = len(seen) + max(error.call, 1)
@@ -183,7 +225,7 @@ class PausedScenario(Scenario):
     earlier: int | None = None
 
     def other(self) -> Scenario:
-        """A different life of the same length and the same shapes."""
+        """A different run of the same length and the same shapes."""
         groups = tuple(
             Group(g.hyper._replace(lr=g.hyper.lr / 2, t0=0.0), tuple(map(_halved, g.params)))
             for g in self.groups

@@ -8,16 +8,27 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .capabilities import capabilities, save_copy, twin, watch
 from .counter import count_beyond
-from .frames import LENGTHS, Observations, exactly, frame, pack, unpack
+from .frames import ASKED, LENGTHS, Observations, frame, pack, unpack
 from .importing import import_port
 from .layouts import Layout
-from .protocol import Port, PortError, RaisedError, RefusalError, asking, describe, greet, take_step
+from .protocol import (
+    Port,
+    PortError,
+    RaisedError,
+    RefusalError,
+    Shown,
+    asking,
+    describe,
+    greet,
+    take_step,
+)
 
 INTERVAL = 1.0
 """Seconds after which what is known of a scenario is sent, before the rest is gone through."""
@@ -46,11 +57,15 @@ class Server:
         self._warned: dict[str, None] = {}
 
     def answers(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:
-        """Answers to a request: one, or several to a scenario."""
+        """Answers to a request: one, or several to a scenario; and to what comes ``then``."""
         for token in header.get("drop", ()):
             self._states.pop(token, None)
+        op = ""
         try:
-            yield from getattr(self, f"_{header['op']}")(header, body)
+            while header:
+                op, end = header["op"], header.get("bytes", len(body))
+                yield from getattr(self, f"_{op}")(header, body[:end])
+                header, body = header.get("then", {}), body[end:]
         except RefusalError as error:
             yield {"raised": describe(error), "refused": True}, b""
         except RaisedError as error:
@@ -58,9 +73,9 @@ class Server:
         except PortError as error:
             yield {"broken": str(error)}, b""
         except BaseException as error:  # noqa: BLE001 - whatever a foreign port raises
-            yield {"broken": f"{header['op']} ended with {describe(error)}"}, b""
+            yield {"broken": f"{ASKED.get(op, op)} ended with {describe(error)}"}, b""
 
-    def _start(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+    def _start(self, header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         # What the judge can import, the port can, behind what is installed here.
         sys.path += [entry for entry in header["path"] if entry not in sys.path]
         warnings.showwarning = self._note
@@ -69,7 +84,7 @@ class Server:
         self._ports = [_Opened(port)]
         yield {"ok": True, "capabilities": asdict(capabilities(port))}, b""
 
-    def _hello(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+    def _hello(self, _header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         hello = greet(self._ports[0].port)
         lists = {k: sorted(getattr(hello, k)) for k in ("dtypes", "reads", "supports")}
         yield {"ok": True, "name": hello.name, "version": hello.version, **lists}, b""
@@ -95,8 +110,11 @@ class Server:
         yield {"ok": True}, b""
 
     def _play(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:
-        """Go through events: a text of 0 and 1, one a gradient, is a step, all else a change."""
-        opened = self._ports[header["port"]]
+        """Go through events: a text of 0 and 1, one a gradient, is a step, all else a change.
+
+        Where there are two ports, they take turns, and the first one is shown.
+        """
+        opened, *others = (self._ports[number] for number in header["ports"])
         codec = Observations(opened.dtype, opened.sizes)
         given = [
             n
@@ -106,26 +124,28 @@ class Server:
             if there == "1"
         ]
         rest = iter(unpack(body, opened.dtype, given))
-        parts: list[bytes] = []
         sent, call = time.monotonic(), 1
         for event in header["events"]:
             try:
                 if isinstance(event, str):
-                    grads = [next(rest).copy() if there == "1" else None for there in event]
-                    shown = take_step(opened.port, grads, opened.dtype, opened.sizes)
-                    parts.append(codec.pack(shown))
+                    grads = [next(rest) if there == "1" else None for there in event]
+                    shown = _step(opened, grads)
+                    codec.add(shown)
+                    for other in others:
+                        _step(other, grads)
                     call += 1
                 else:
                     with asking("set"):
-                        opened.port.set(event[0], **event[1])
+                        for each in (opened, *others):
+                            each.port.set(event[0], **event[1])
             except RaisedError as error:
                 error.call = call
                 raise
             now = time.monotonic()
-            if now - sent > INTERVAL or len(parts) * codec.bytes > _LARGEST:
-                yield {"ok": True, "steps": len(parts), "more": True}, b"".join(parts)
-                parts, sent = [], now
-        yield {"ok": True, "steps": len(parts), "more": False}, b"".join(parts)
+            if now - sent > INTERVAL or codec.steps * codec.bytes > _LARGEST:
+                yield {"ok": True, "steps": codec.steps, "more": True}, codec.pack()
+                sent = now
+        yield {"ok": True, "steps": codec.steps, "more": False}, codec.pack()
 
     def _watch(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:
         opened = self._ports[header["port"]]
@@ -136,12 +156,12 @@ class Server:
         kept = [np.array(g) for g in watch(opened.port, opened.dtype, grads, opened.sizes)]
         yield {"ok": True, "sizes": [g.size for g in kept]}, pack(kept, "float64")
 
-    def _set(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+    def _set(self, header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         with asking("set"):
             self._ports[header["port"]].port.set(header["group"], **header["hyper"])
         yield {"ok": True}, b""
 
-    def _save(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+    def _save(self, header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         port = self._ports[header["port"]].port
         with asking("save"):
             state = save_copy(port) if header["copy"] else port.save()
@@ -149,34 +169,40 @@ class Server:
         self._states[self._saved] = state
         yield {"ok": True, "token": self._saved}, b""
 
-    def _load(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+    def _load(self, header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         with asking("load"):
             self._ports[header["port"]].port.load(self._states[header["token"]])
         yield {"ok": True}, b""
 
-    def _count(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+    def _count(self, header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         port = self._ports[header["port"]].port
         reached = count_beyond(port, header["dtype"], header["edge"])
         yield {"ok": True, "reached": None if reached is None else float(reached).hex()}, b""
 
-    def _twin(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+    def _twin(self, _header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         with asking("twin"):
             other = twin(self._ports[0].port)
         if other is not None:
             self._ports[1:] = [_Opened(other)]
         yield {"ok": True, "made": other is not None}, b""
 
-    def _note(self, message: Any, category: type[Warning], *where: Any, **more: Any) -> None:  # noqa: ARG002
+    def _note(self, message: Any, category: type[Warning], *_where: Any, **_more: Any) -> None:
         if len(self._warned) < WARNINGS:
             self._warned[f"{category.__name__}: {message}"[:200]] = None
 
-    def _warnings(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+    def _warnings(self, _header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         yield {"ok": True, "warnings": list(self._warned)}, b""
 
-    def _close(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:  # noqa: ARG002
+    def _close(self, header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         with asking("close"):
             self._ports[header["port"]].port.close()
         yield {"ok": True}, b""
+
+
+def _step(opened: _Opened, grads: list[NDArray[Any] | None]) -> Shown:
+    """Take a step with copies of the gradients."""
+    given = [None if grad is None else grad.copy() for grad in grads]
+    return take_step(opened.port, given, opened.dtype, opened.sizes)
 
 
 def _groups(header: dict[str, Any], body: bytes) -> tuple[list[int], list[dict[str, Any]]]:
@@ -192,13 +218,14 @@ def _groups(header: dict[str, Any], body: bytes) -> tuple[list[int], list[dict[s
     return sizes, groups
 
 
-def _receive(link: socket.socket) -> tuple[bytes, bytes] | None:
+def _receive(pipe: BinaryIO) -> tuple[bytes, bytes] | None:
     """Header and body of a request, or None once the judge has gone."""
-    lengths = exactly(link, LENGTHS.size)
-    if lengths is None:
+    head = pipe.read(LENGTHS.size)
+    if len(head) < LENGTHS.size:
         return None
-    header, body = (exactly(link, n) for n in LENGTHS.unpack(lengths))
-    return None if header is None or body is None else (header, body)
+    lengths = LENGTHS.unpack(head)
+    header, body = (pipe.read(n) for n in lengths)
+    return None if len(body) < lengths[1] else (header, body)
 
 
 def main() -> None:
@@ -207,8 +234,8 @@ def main() -> None:
     sys.argv[1:] = []
     # What the port starts does not hold the pipe.
     link.set_inheritable(False)
-    server, here = Server(), os.getpid()
-    while (request := _receive(link)) is not None:
+    server, here, pipe = Server(), os.getpid(), link.makefile("rb")
+    while (request := _receive(pipe)) is not None:
         header = json.loads(request[0])
         for answer in server.answers(header, request[1]):
             if os.getpid() != here:  # A copy that the port made, and that came back from its step.

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .capabilities import capabilities
+from .process import LimitError
 from .protocol import DTYPES, Hello, Port, PortError, RefusalError, describe, greet
 
 _EASY = {"lr": 0.5, "lambd": 0.0, "alpha": 0.0, "t0": 1e6, "weight_decay": 0.0, "maximize": False}
@@ -52,7 +53,11 @@ def check_operations(port: Port) -> Iterator[Check]:
             if stage.needs and stage.needs not in hello.reads | hello.supports:
                 yield Check("absent", f"{dtype} {stage.title}", "hello does not list it")
                 continue
-            found = _look(stage, port, dtype, hello)
+            try:
+                found = _look(stage, port, dtype, hello)
+            except LimitError as error:
+                yield Check("wrong", f"{dtype} {stage.title}", str(error))
+                return
             if (
                 found.status == "wrong"
                 and stage.run is _refuse
@@ -80,6 +85,8 @@ def _look(stage: _Stage, port: Port, dtype: str, hello: Hello) -> Check:
         stage.run(_Session(port, dtype, hello))
     except RefusalError as error:
         return Check("wrong", title, f"refused valid input: {error}")
+    except LimitError:
+        raise
     except (PortError, WrongError) as error:
         return Check("wrong", title, str(error))
     except Exception as error:  # noqa: BLE001 - whatever a foreign port raises

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,13 +21,22 @@ def read(path: Path, longest: int = LONGEST) -> bytes:
         If it cannot be read, or is longer; the text says so in one line.
     """
     try:
-        with path.open("rb") as stream:
+        with open(path, "rb", opener=at_once) as stream:
             data = stream.read(longest + 1)
     except (OSError, ValueError) as error:
         raise ValueError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if len(data) > longest:
         raise ValueError(f"cannot be read: it is longer than {longest} bytes")
     return data
+
+
+def at_once(path: str, flags: int) -> int:
+    """Open a file, but wait for nobody at the other end of a pipe."""
+    nonblocking = getattr(os, "O_NONBLOCK", 0)
+    number = os.open(path, flags | nonblocking, 0o666)
+    if nonblocking:
+        os.set_blocking(number, True)
+    return number
 
 
 def parse(data: bytes) -> Any:

@@ -94,7 +94,7 @@ def _end_all(leader: int) -> int:
         except ChildProcessError:
             return 0
         if time.monotonic() > until:
-            return len(left)
+            return len(left) or 1
         time.sleep(0.001)
 
 

@@ -5,7 +5,7 @@ import unicodedata
 
 # Where a line of a log begins so, it is a command to the machine that runs the workflow; a terminal
 # may begin a line at any space.
-_COMMAND = re.compile(r"(?:^|(?<= ))::|##(?=\[)")
+_COMMAND = re.compile(r"(?:^|(?<= )):{2,}|##(?=\[)")
 
 LONGEST = 600
 """Characters of one piece of foreign text."""

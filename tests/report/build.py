@@ -5,37 +5,28 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from asgd.reference.rounding import formats
-from asgd.reference.tolerance import Arithmetic
-from asgd.spec import EQUATIONS, FAULTS, policy
+from asgd.spec import EQUATIONS, FAULTS, EquationName
 
-from ..diagnosis import in_words
-from ..diagnosis.impulse_response import Readout
-from ..laws.outcome import Failure, Outcome
 from ..laws.outcome import Finding as Found
-from ..ports.scenario import PausedScenario, Scenario, Set, Step
+from ..laws.outcome import Outcome
 from ..ports.text import escaped
-from ..verify import result as results
 from ..verify.coverage import (
     LAW_NAMES,
-    Detectable,
     Status,
-    detectable_in,
-    detectable_over,
     reason,
     status,
     without_laws,
 )
+from ..verify.detectable import Detectable, detectable_in, detectable_over
 from ..verify.result import DtypeResult, Result, versions
 from ..verify.waivers import Waiver
 from . import fingerprint, model
-from .numbers import expected, finite, number
-from .reproduction import command, exchange
-from .series import Rung, by_law, ladder, pictures
-from .statements import should
+from .deviations import deviation, readout
+from .numbers import finite
+from .reproduction import command
+from .series import by_law, pictures
 
 _WORST: Sequence[Status] = ("broken", "undecided", "not observable", "skipped", "holds")
-_ANY = model.Interval("-inf", "inf", "-inf", "inf")
 _NOT_REACHED = "the run ended before"
 
 
@@ -124,7 +115,7 @@ def _worst(dtypes: Iterable[model.DtypeReport]) -> model.DtypeReport | None:
 
 
 def _dtype(found: DtypeResult, result: Result) -> model.DtypeReport:
-    laws = {o.law.key: _law(o, found) for o in found.outcomes}
+    laws: dict[str, model.Law] = {o.law.key: _law(o, found) for o in found.outcomes}
     seen = {key for key, law in laws.items() if law.status not in {"not observable", "skipped"}}
     identity, known = found.identity, found.convention
     # What was not observed is never stated as a property of the port.
@@ -136,7 +127,7 @@ def _dtype(found: DtypeResult, result: Result) -> model.DtypeReport:
     if identity is not None and known is None:
         theta, average = identity.parts.theta, identity.parts.average
     hidden = found.unobserved
-    detectable = detectable_in(found.dtype, found.outcomes, result.hello)
+    detectable = _found_in(found, result)
     return model.DtypeReport(
         verdict=found.verdict,
         convention=name if whole else None,
@@ -174,130 +165,6 @@ def _law(outcome: Outcome, found: DtypeResult) -> model.Law:
     )
 
 
-def deviation(one: results.Deviation, found: DtypeResult) -> model.Deviation:
-    """The report's entry of a deviation."""
-    waiver = found.waiver(one)
-    does = one.does
-    if not does and one.equation == "step_size" and found.readout and found.readout.guess:
-        does = f"eta = {found.readout.guess}"
-    meant = should(one.equation, one.law)
-    parts = [f"Computed instead: {does}." if does else "", f"Fix: {one.fix}." if one.fix else ""]
-    return model.Deviation(
-        id=one.id,
-        equation=EQUATIONS[one.equation].id,
-        dtype=found.dtype,  # type: ignore[arg-type] # one of DTYPES
-        law=one.home,
-        title=one.title,
-        does=does,
-        should=meant,
-        fix=one.fix,
-        explanation=" ".join(part for part in parts if part),
-        evidence=_evidence(one, found),
-        coincides_with=one.coincides,
-        waived=waiver is not None,
-        waiver=waiver.reason if waiver else None,
-    )
-
-
-def _evidence(one: results.Deviation, found: DtypeResult) -> model.Evidence:
-    scenario = one.failure.scenario
-    changes, steps = [], 0
-    for event in scenario.events:
-        if isinstance(event, Step):
-            steps += 1
-        elif isinstance(event, Set) and steps < one.failure.judgement.call:
-            changes.append(model.Change(steps + 1, event.group, _numbers(event.changes)))
-    sizes = [len(p) for p in scenario.params]
-    at = one.failure.judgement.parameter
-    return model.Evidence(
-        first_divergence=divergence(one.failure, one.equation, one.dtype, found.policy),
-        groups=tuple(
-            model.Group(
-                _numbers({k: v for k, v in g.hyper._asdict().items() if k != "maximize"}),
-                g.hyper.maximize,
-            )
-            for g in scenario.groups
-        ),
-        changes=tuple(changes),
-        pause=_pause(scenario) if one.law == "resume" else None,
-        parameters=len(sizes),
-        elements=sizes[at] if at < len(sizes) else 0,
-        requests=tuple(exchange(one)),
-        ladder=_ladder(one, found),
-    )
-
-
-def _ladder(one: results.Deviation, found: DtypeResult) -> tuple[Rung, ...]:
-    if found.series is None:
-        return ()
-    pairs = zip(found.deviations, found.series.ladders, strict=False)
-    return next((ladder(rungs) for other, rungs in pairs if other is one), ())
-
-
-def _pause(scenario: Scenario) -> int | None:
-    """Steps before the state is saved and loaded."""
-    if not isinstance(scenario, PausedScenario):
-        return None
-    return sum(isinstance(event, Step) for event in scenario.events[: scenario.pause])
-
-
-def _numbers(values: Mapping[str, Any]) -> dict[str, model.Number]:
-    return {name: number(float(value)) for name, value in values.items()}
-
-
-def divergence(failure: Failure, equation: str, dtype: str, policy_name: str) -> model.Divergence:
-    """Where a failure shows: step, parameter, element, quantity; expected and got."""
-    judgement = failure.judgement
-    arithmetic = Arithmetic(formats[dtype], policy(policy_name))
-    return model.Divergence(
-        dtype=dtype,  # type: ignore[arg-type] # one of DTYPES
-        step=judgement.call,
-        parameter=judgement.parameter,
-        element=judgement.element,
-        quantity=judgement.quantity,
-        equation=EQUATIONS[equation].id,
-        # What raises has no number, and no number is expected of it.
-        expected=_ANY if failure.raised else expected(judgement.exact, judgement.wanted),
-        got=number(judgement.got),
-        error_ulp=finite(judgement.error_ulp(arithmetic)),
-        error_bounds=finite(judgement.error_bounds),
-        raised=failure.raised or None,
-    )
-
-
-def readout(found: Readout, dtype: str) -> dict[str, Any]:
-    """What was recovered of a port that no known rule explains."""
-    rows = ("eta", "true_eta", "decay", "true_decay", "gradient", "true_gradient")
-    weights = found.weights
-    u = formats[dtype].u
-    pairs = {
-        name: (getattr(found, name), getattr(found, f"true_{name}"))
-        for name in ("eta", "decay", "gradient")
-    }
-    pairs["weights"] = (weights.got, weights.expected) if weights else ((), ())
-    shown = {
-        name: {
-            "digits": in_words.digits(*pair, u),
-            "first": next(iter(in_words.differing(*pair, u)), None),
-            "words": (in_words.of_weights if name == "weights" else in_words.of_numbers)(*pair, u),
-        }
-        for name, pair in pairs.items()
-    }
-    return {
-        "hyper": found.hyper,
-        "parameter": found.parameter,
-        "parameters": found.parameters,
-        **{row: [float(x).hex() for x in getattr(found, row)] for row in rows},
-        "weights": [x.hex() for x in weights.got] if weights else [],
-        "true_weights": [x.hex() for x in weights.expected] if weights else [],
-        "t0": float(weights.t0).hex() if weights else None,
-        "given": found.given,
-        "guess": found.guess,
-        "linear": found.linear,
-        "shown": shown,
-    }
-
-
 # Over the dtypes.
 
 
@@ -327,7 +194,7 @@ def _law_count(found: Sequence[DtypeResult]) -> model.LawCount:
     for one in found:
         reached = {o.law.key for o in one.outcomes}
         hidden |= {key: _NOT_REACHED for key in LAW_NAMES if key not in reached}
-        hidden |= one.unobserved
+        hidden.update(one.unobserved.items())
     if not found:
         hidden = dict.fromkeys(LAW_NAMES, _NOT_REACHED)
     hidden = {key: hidden[key] for key in LAW_NAMES if key in hidden}
@@ -340,15 +207,17 @@ def _coverage(result: Result) -> model.Coverage:
 
 
 def _detectable(result: Result) -> model.Detectable:
-    found = detectable_over(
-        {d.dtype: detectable_in(d.dtype, d.outcomes, result.hello) for d in result.dtypes}
-    )
-    return _faults(found, "")
+    return _faults(detectable_over({d.dtype: _found_in(d, result) for d in result.dtypes}), "")
+
+
+def _found_in(found: DtypeResult, result: Result) -> Detectable:
+    return detectable_in(found, result.hello, auto=result.options.convention == "auto")
 
 
 def _faults(found: Detectable, dtype: str) -> model.Detectable:
     known = [i for i, fault in FAULTS.items() if not dtype or fault.dtype in {"", dtype}]
-    return model.Detectable(found.faults, found.of, found.missing, by_law(known, found.missing))
+    grouped = by_law(known, found.missing)
+    return model.Detectable(found.faults, found.of, found.missing, grouped, found.reasons)
 
 
 def _checks(result: Result) -> model.Checks:
@@ -382,7 +251,7 @@ def _error(result: Result) -> str:
         return result.error
     if result.broke_down or not result.dtypes:
         return "the run was interrupted"
-    missing: dict[str, str] = {}
+    missing: dict[EquationName, str] = {}
     for found in result.dtypes:
         missing |= found.missing
     if missing:
@@ -394,7 +263,7 @@ def _error(result: Result) -> str:
     return f"fewer {short.dtype} checks ran than the {short.floor} that a verdict needs"
 
 
-def _unobserved(missing: Mapping[str, str]) -> str:
+def _unobserved(missing: Mapping[EquationName, str]) -> str:
     ids = [EQUATIONS[name].id for name in missing]
     lines = [f"{' and '.join(ids)} {'were' if len(ids) > 1 else 'was'} not observed"]
     lines += [f"to show: {why}" for why in dict.fromkeys(missing.values())]

@@ -5,7 +5,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping
 
-from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES
+from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES, EquationName, equation_name
 
 from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL
 from ..verify.waivers import UNKNOWN
@@ -32,6 +32,9 @@ FINDINGS: Mapping[str, str] = {
     "direction, in independent trials: it is truncated, shifted, or lags behind. Over many steps "
     "they add up. Of a port that errs either way in at least a quarter of the cases, at most one "
     "verdict in 5e8 says so.",
+    "errors-where-exact": "The errors of a quantity are within the tolerance, but the numbers are "
+    "so simple that every order of evaluation is exact: something adds or takes what no rounding "
+    'does. A port that only rounds is never said to (spec/tolerance.md, "Where nothing rounds").',
     "layouts-refused": "The optimizer raises an error for arrays of some layouts: 0-d, of several "
     "dimensions, transposed, strided, not at the beginning of a buffer or at an odd address. These "
     "were not asked.",
@@ -53,12 +56,12 @@ _UNKNOWN = (
 
 def ids() -> dict[str, dict[str, str]]:
     """A line about every id, by kind."""
-    lives = (*LIFECYCLE_LAWS.values(), REFUSAL)
+    laws = (*LIFECYCLE_LAWS.values(), REFUSAL)
     return {
         "equations, and the laws that hold a port to them": {
             e.id: f"{name}: {should(name)}" for name, e in EQUATIONS.items()
         },
-        "laws of the lifecycle": {law.name: LAWS.get(law.name, law.title) for law in lives},
+        "laws of the lifecycle": {law.name: LAWS.get(law.name, law.title) for law in laws},
         "conventions": {name: entry.summary for name, entry in CONVENTIONS.items()},
         "faults": {
             **{name: entry.title for name, entry in FAULTS.items()},
@@ -101,12 +104,11 @@ def nearest(ident: str) -> list[str]:
 
 
 def _parts(ident: str) -> Iterator[Iterator[str]]:
-    by_id = {entry.id.lower(): name for name, entry in EQUATIONS.items()}
-    name = by_id.get(ident.lower(), ident)
-    if name in EQUATIONS:
-        yield _equation(name)
-    law = {law.name: law for law in (*LIFECYCLE_LAWS.values(), REFUSAL)}.get(name)
-    if law is not None:
+    equation = equation_name(ident)
+    if equation is not None:
+        yield _equation(equation)
+    name: str = equation or ident
+    for law in (law for law in (*LIFECYCLE_LAWS.values(), REFUSAL) if law.key == name):
         rows = {"must hold": LAWS.get(name, ""), "broken means": law.title, "look at": law.fix}
         yield _rows(f"{name} (law of the lifecycle, E6)", rows)
     if name in FAULTS:
@@ -147,7 +149,7 @@ def _parts(ident: str) -> Iterator[Iterator[str]]:
         yield _rows(f"{name} (policy): {policy.summary}", rows)
 
 
-def _equation(name: str) -> Iterator[str]:
+def _equation(name: EquationName) -> Iterator[str]:
     entry = EQUATIONS[name]
     yield f"{entry.id} {entry.name} (equation, and the law of that name)"
     yield ""

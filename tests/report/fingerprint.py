@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..diagnosis.fingerprint import STEPS, Summary
+from ..diagnosis.dense_runs import STEPS
+from ..diagnosis.orders import Summary
 from .numbers import finite
 
 

@@ -164,12 +164,13 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Detectable:
-    """Known faults that the run can reveal; the ids of the others."""
+    """Known faults that the run would have found; the ids of the others, and why not."""
 
     faults: Count
     of: Count
     missing: tuple[str, ...]
     by_law: Mapping[str, LawFaults] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,18 @@ from . import fingerprint
 from .drawing import drawings, short
 from .model import Report
 from .statements import should
-from .text import cell, circumstances, conventions, merged, numbers, place, readout, summary_rows
+from .text import (
+    by_reason,
+    cell,
+    circumstances,
+    coincidence,
+    conventions,
+    merged,
+    numbers,
+    place,
+    readout,
+    summary_rows,
+)
 
 _COLOURS = {"conforms": "#2e7d32", "deviates": "#c62828", "error": "#9e6a03"}
 _QUALIFIED = "#9a6700"  # conforms, but with waivers
@@ -63,8 +74,10 @@ def _environment() -> Any:
         finalize=lambda x: _writable(x) if type(x) is str else x,
     )
     environment.globals |= {
+        "by_reason": by_reason,
         "cell": cell,
         "circumstances": circumstances,
+        "coincidence": coincidence,
         "colour": colour,
         "conventions": conventions,
         "digits": _digits,

@@ -4,10 +4,11 @@ import math
 import pprint
 from collections.abc import Sequence
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
-from asgd.spec import EQUATIONS
+from asgd.spec import EQUATIONS, EquationName
 
+from ..laws.law import LawName
 from ..laws.outcome import Failure
 from ..oracle.one_number import exact_step_size
 from ..ports.adapters import AVERAGE_KEYS
@@ -43,12 +44,12 @@ def script_of(result: Result) -> str | None:
 
 def script(
     failure: Failure,
-    equation: str,
+    equation: EquationName,
     dtype: str,
     port: str,
     kind: str,
     *,
-    law: str = "",
+    law: LawName | Literal[""] = "",
     lag: int = 0,
     device: str = "cpu",
 ) -> str | None:

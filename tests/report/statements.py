@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from asgd.spec import EQUATIONS
+from asgd.spec import EQUATIONS, EquationName
 
 LAWS: Mapping[str, str] = {
     "window": "every step of a longer run follows E1 to E6: as the averaging window opens, as "
@@ -21,7 +21,7 @@ LAWS: Mapping[str, str] = {
 """What a law of the lifecycle demands, by its name."""
 
 
-def should(equation: str, law: str = "") -> str:
+def should(equation: EquationName, law: str = "") -> str:
     """What an equation says, or what a law of the lifecycle demands."""
     if law in LAWS:
         return LAWS[law]

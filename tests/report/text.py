@@ -58,7 +58,6 @@ def render(report: Report, width: int = WIDTH) -> Iterator[Line]:
         yield Line("")
     for dtypes, text in conventions(report):
         yield from map(Line, wrapped(f"{', '.join(dtypes)}: {text}", width=width))
-    yield from _hidden(report, width)
     for number, one in enumerate(merged(report.deviations), 1):
         yield Line("")
         head, *rest = deviation(one, width)
@@ -73,6 +72,9 @@ def render(report: Report, width: int = WIDTH) -> Iterator[Line]:
     yield from _waivers(report, width)
     for finding in report.findings:
         yield from map(Line, wrapped(f"finding {finding.id}: {finding.text}", width=width))
+    yield Line("")
+    yield from _hidden(report, width)
+    yield from _undetectable(report, width)
     yield Line("")
     yield from ending(report, width)
 
@@ -106,6 +108,28 @@ def ending(report: Report, width: int = WIDTH) -> Iterator[Line]:
 
 def _line(text: str) -> str:
     return " ".join(text.splitlines())
+
+
+def by_reason(reasons: Mapping[str, str], ids: Iterable[str]) -> dict[str, list[str]]:
+    """Faults that the run would not have found, by the reason."""
+    grouped: dict[str, list[str]] = {}
+    for ident in ids:
+        grouped.setdefault(reasons.get(ident, ""), []).append(ident)
+    return grouped
+
+
+_FEW = 3
+
+
+def _undetectable(report: Report, width: int) -> Iterator[Line]:
+    """Known faults that the run would not have found, by the reason."""
+    # What is broken or was not observed is said already where something deviates.
+    known = "law " if report.verdict == "deviates" else ()
+    reasons = {i: why for i, why in report.detectable.reasons.items() if not why.startswith(known)}
+    for why, ids in by_reason(reasons, reasons).items():
+        more = f" and {len(ids) - _FEW} more" if len(ids) > _FEW + 1 else ""
+        named = ", ".join(ids[:_FEW] if more else ids)
+        yield from map(Line, wrapped(f"not detectable: {named}{more}: {why}", width=width))
 
 
 # Laws.
@@ -200,10 +224,16 @@ def deviation(one: Merged, width: int = WIDTH, *, brief: bool = False) -> list[s
     if first.fix:
         lines += wrapped(f"fix    {first.fix}", "   ", " " * 7, width)
     if first.coincides_with and not brief:
-        also = ", ".join(first.coincides_with)
-        text = f"indistinguishable from {also} in these scenarios"
-        lines += wrapped(text, "   ", width=width)
+        lines += wrapped(coincidence(first), "   ", width=width)
     return lines
+
+
+def coincidence(one: Deviation) -> str:
+    """What else fits what was seen."""
+    also = ", ".join(one.coincides_with)
+    if set(one.coincides_with) <= CONVENTIONS.keys():
+        return f"fits under these conventions as well: {also}"
+    return f"indistinguishable from {also} in these scenarios"
 
 
 def place(one: Deviation) -> str:

@@ -108,9 +108,10 @@ def supported(row: Row, supports: frozenset[str]) -> Row:
 def matters(row: Row) -> frozenset[str]:
     """Features whose class makes a difference in the row."""
     out = set(FEATURES)
+    before = _hyper(row, _place(row))._asdict()[row["changed"]]
     if row["change"] == "none":
         out -= {"changed", "to", "place"}
-    elif _change(row)[1] == _hyper(row, _place(row))._asdict()[row["changed"]]:
+    elif all(value == before for _, value in _changes(row, _STEPS[row["length"]])):
         out -= {"change", "changed", "to", "place"}
     if row["groups"] == "one":
         out -= {"place"} if row["place"] == "last" else set()
@@ -207,18 +208,16 @@ def _place(row: Row) -> int:
     return count - 1 if row["place"] == "last" else 0
 
 
-def _change(row: Row) -> tuple[str, float]:
-    name = row["changed"]
-    return name, {"zero": 0.0, "larger": _LARGER[name], "smaller": _SMALLER[name]}[row["to"]]
-
-
 def _changes(row: Row, steps: int) -> Iterator[tuple[int, float]]:
     """Steps before which a hyperparameter changes, and to what."""
-    _, value = _change(row)
+    name = row["changed"]
+    value = {"zero": 0.0, "larger": _LARGER[name], "smaller": _SMALLER[name]}[row["to"]]
     when = {"none": (), "first": (0,), "early": (3,), "late": (steps - 4,), "thrice": (2, 4, 5)}
-    before = _hyper(row, _place(row))._asdict()[row["changed"]]
+    before = _hyper(row, _place(row))._asdict()[name]
     for turn, t in enumerate(when[row["change"]]):
-        yield t, before if turn == 1 else value
+        # A t0 that is past is outside the domain (E6): it counts from the next step.
+        past = t + 1 if name == "t0" and t else 0
+        yield t, past + (before if turn == 1 else value)
 
 
 def _rests(row: Row, t: int, *, last: bool) -> bool:

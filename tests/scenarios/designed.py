@@ -33,7 +33,7 @@ def gradient(supports: frozenset[str]) -> list[Scenario]:
     return [gauged(hyper, _THETA, (_GRAD, _GRAD, _GRAD)) for hyper in hypers]
 
 
-def step_size(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one signature
+def step_size(_supports: frozenset[str]) -> list[Scenario]:
     """E2: element j is 0 until its one gradient, 1 at step j: theta_j = -eta_j, and no decay."""
     steps = 10
     impulses = tuple((_unit(steps, j),) for j in range(steps))
@@ -41,8 +41,7 @@ def step_size(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one
     hypers = [
         _PLAIN._replace(lr=0.5, lambd=0.5, alpha=0.75),
         _PLAIN._replace(lr=2.0, lambd=0.25, alpha=2.0),
-        # Eta does not depend on t0.
-        _PLAIN._replace(lr=0.1, lambd=3.0, alpha=0.3, t0=3.0),
+        _PLAIN._replace(lr=0.1, lambd=3.0, alpha=0.3),
         _PLAIN._replace(lr=0.5, lambd=0.5, alpha=0.75, weight_decay=0.25),
         _PLAIN._replace(lr=0.5, lambd=0.125, alpha=8.0),
         _PLAIN._replace(lr=0.0, lambd=0.5, alpha=0.75),
@@ -70,7 +69,7 @@ def descend(supports: frozenset[str]) -> list[Scenario]:
     return [*scenarios, gauged(hypers[0], small, (small, small))]
 
 
-def averaging_weight(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one signature
+def averaging_weight(_supports: frozenset[str]) -> list[Scenario]:
     """E4: element j is 1 after step j alone, so that its average is the weight of theta_j."""
     steps = 9
     hyper = _PLAIN._replace(lr=1.0)
@@ -82,7 +81,7 @@ def averaging_weight(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG00
     return [single(hyper, (start,), grads) for hyper in hypers]
 
 
-def average(supports: frozenset[str]) -> list[Scenario]:  # noqa: ARG001 - one signature
+def average(_supports: frozenset[str]) -> list[Scenario]:
     """E5: theta wanders on a grid; element 0 swings widely, and shows the weight."""
     hyper = _PLAIN._replace(lr=1.0)
     start: Vector = (8.0, 1.0, -2.0, 0.5, 3.0)
@@ -137,7 +136,8 @@ def step(supports: frozenset[str]) -> list[Scenario]:
         # The other two, each where it matters: eta has decayed, and the window is open.
         events = [Step((_GRAD,)) for _ in range(8)]
         events.insert(3, Set(0, {"alpha": 2.0}))
-        events.insert(5, Set(0, {"t0": 1.0}))
+        # A t0 that is past is outside the domain (E6); these two are to come.
+        events.insert(5, Set(0, {"t0": 5.0}))
         events.insert(8, Set(0, {"t0": 8.0}))
         scenarios.append(Scenario((Group(strong, (_THETA,)),), tuple(events)))
     return scenarios

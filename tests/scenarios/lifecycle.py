@@ -1,4 +1,4 @@
-"""Scenarios for the laws of an optimizer's life: designed ones, and Hypothesis strategies.
+"""Scenarios for the laws of the lifecycle: designed ones, and Hypothesis strategies.
 
 As in `designed`, hyperparameters are strong, so that a wrong step shows at once.
 """
@@ -70,7 +70,8 @@ def windows(supports: Supports) -> list[Scenario]:
         ]  # the second group comes late
         lives.append(Scenario((Group(STRONG, (_THETA,)), Group(_OTHER, ((2.0, -1.0),))), (*late,)))
     if "set" in supports:
-        lives += [_changes(name, value) for name, value in _OTHER._asdict().items()][:5]
+        others = _OTHER._replace(t0=5.0)._asdict()  # 1 would be past (E6)
+        lives += [_changes(name, value) for name, value in others.items()][:5]
     # Without decay, an element without gradient may not move; nor may any where lr is 0.
     still = STRONG._replace(lambd=0.0, weight_decay=0.0)
     rows = tuple(((0.0, *wave(t, 2)) if t % 2 else (*wave(t, 2), 0.0),) for t in range(6))
@@ -119,19 +120,19 @@ def _changes(name: str, value: float) -> Scenario:
     return Scenario((Group(STRONG, (_THETA,)),), tuple(events))
 
 
-def long(supports: Supports) -> list[Scenario]:  # noqa: ARG001 - one signature
+def long(_supports: Supports) -> list[Scenario]:
     """Beyond what a counter of 8 bits holds, and one in float16."""
     return [alternating(2100)]
 
 
 def alternating(steps: int) -> Scenario:
-    """A long life in which eta, mu and theta go on changing: the gradient's sign does."""
+    """A long run in which eta, mu and theta go on changing: the gradient's sign does."""
     hyper = STRONG._replace(lr=0.25, lambd=2.0**-6, weight_decay=0.0, t0=12.0)
     turns = (((1.0, -0.5),), ((-1.0, 0.75),))
     return single(hyper, ((1.0, -0.75),), tuple(turns[t % 2] for t in range(steps)))
 
 
-def sizes(supports: Supports) -> list[Scenario]:  # noqa: ARG001 - one signature
+def sizes(_supports: Supports) -> list[Scenario]:
     """Parameters of each size, empty ones between others; each element repeats one of a few."""
     empty = single(STRONG, ((), _THETA, (), _THETA[:2]), (((), _GRAD, (), _GRAD[1:]),) * 2)
     # Large ones alone: a line of the protocol need not be longer than it must.
@@ -145,7 +146,9 @@ def all_sizes(supports: Supports) -> list[Scenario]:
 
 def _sized(chosen: tuple[int, ...]) -> Scenario:
     params = tuple(_repeated(_THETA, size) for size in chosen)
-    steps = tuple(tuple(_repeated(wave(t, _PERIOD), size) for size in chosen) for t in range(3))
+    # Zeros are a gradient, whatever the size.
+    rows = (wave(0, _PERIOD), (0.0,), wave(2, _PERIOD))
+    steps = tuple(tuple(_repeated(row, size) for size in chosen) for row in rows)
     return single(STRONG._replace(t0=1.0), params, steps)
 
 
@@ -192,7 +195,11 @@ def _arranged(chosen: Sequence[Layout], supports: Supports) -> PausedScenario:
     events = [
         Step(
             tuple(
-                None if rests and i % 3 == 1 and t == 2 else wave(t + i, n)
+                None
+                if rests and i % 3 == 1 and t == 2
+                else wave(t + i, n)
+                if t != 1
+                else (0.0,) * n
                 for i, n in enumerate(sizes)
             )
         )
@@ -258,7 +265,22 @@ def specials(supports: Supports) -> list[Scenario]:
 
 
 def paused(supports: Supports) -> list[Scenario]:
-    """Lives with a pause at each step: before the window, at its opening, inside."""
+    """Lives with a pause at each event: before the window, at its opening, inside."""
+    first, *others = unpaused(supports)
+    # A save by an optimizer that was loaded itself; and one beyond what a count of 8 bits holds.
+    pauses = [replace(first, pause=pause) for pause in range(len(first.events))]
+    twice = replace(pauses[-1], earlier=2)
+    return [*pauses, twice, *others, _saved_late(300)]
+
+
+def repeatable(supports: Supports) -> list[Scenario]:
+    """The same lives, each once, and a longer one: they are run again without a pause."""
+    lives = {(life.groups, life.events): life for life in unpaused(supports)}
+    return [*lives.values(), _saved_late(45)]
+
+
+def unpaused(supports: Supports) -> list[PausedScenario]:
+    """Lives of groups, skips, changes and layouts that a port supports."""
     groups = [Group(STRONG._replace(t0=2.0), (_THETA, (2.0, -1.0)))]
     if "groups" in supports:
         groups.append(Group(_OTHER, ((0.5,),)))
@@ -270,17 +292,14 @@ def paused(supports: Supports) -> list[Scenario]:
     ]
     if "set" in supports:
         events.insert(2, Set(0, {"lr": 0.125, "lambd": 0.25}))
-    lives = [PausedScenario(tuple(groups), tuple(events), pause) for pause in range(len(events))]
-    # A save by an optimizer that was loaded itself; and one beyond what a count of 8 bits holds.
-    lives.append(replace(lives[-1], earlier=2))
+    lives = [PausedScenario(tuple(groups), tuple(events))]
     if "add_group" in supports:
         run = joined(_two(supports), 3)
         # What is loaded into must have been opened with the group that has joined.
         pauses = (2, 6) if "groups" in supports else (2,)
         lives += [PausedScenario(run.groups, run.events, pause) for pause in pauses]
     chosen = _taken(supports)
-    lives += [_arranged(chosen, supports)] if chosen else []
-    return [*lives, _saved_late(300)]
+    return [*lives, _arranged(chosen, supports)] if chosen else lives
 
 
 def _saved_late(steps: int) -> PausedScenario:
@@ -293,7 +312,7 @@ def _saved_late(steps: int) -> PausedScenario:
 
 @st.composite
 def life(draw: Any, dtype: str, supports: Supports) -> Scenario:
-    """Any life that the port supports, with a pause somewhere."""
+    """Any run that the port supports, with a pause somewhere."""
     scenario: Scenario = draw(strategies.life(dtype, supports))
     pause = draw(st.integers(0, len(scenario.events) - 1))
     return PausedScenario(scenario.groups, scenario.events, pause)

@@ -16,7 +16,7 @@ Supports = frozenset[str]
 _PLAIN = Hyperparameters(lr=0.5, lambd=0.0, alpha=0.0, t0=1e6, weight_decay=0.0, maximize=False)
 # Codes, out of 64, of a rate that is 0.
 _SELDOM, _OFTEN = 2, 16
-# Long lives have the gradients of their first steps over again: drawing is dear.
+# Long runs have the gradients of their first steps over again: drawing is dear.
 _FRESH = 6
 
 
@@ -33,8 +33,8 @@ def gradient(draw: Any, dtype: str, supports: Supports) -> Scenario:
 
 
 @st.composite
-def step_size(draw: Any, dtype: str, supports: Supports) -> Scenario:  # noqa: ARG001
-    """E2: impulses from theta = 0, at every step or, for a longer life, at every seventh."""
+def step_size(draw: Any, dtype: str, _supports: Supports) -> Scenario:
+    """E2: impulses from theta = 0, at every step or, for a longer run, at every seventh."""
     lr, lambd, alpha = draw(codes(3))
     hyper = _PLAIN._replace(
         lr=rate(dtype, lr), lambd=rate(dtype, lambd, zeros=_SELDOM), alpha=power(alpha)
@@ -49,7 +49,7 @@ def step_size(draw: Any, dtype: str, supports: Supports) -> Scenario:  # noqa: A
 
 
 @st.composite
-def descend(draw: Any, dtype: str, supports: Supports) -> Scenario:  # noqa: ARG001
+def descend(draw: Any, dtype: str, _supports: Supports) -> Scenario:
     """E3: weight_decay = 0; eta is measured."""
     lr, lambd, alpha = draw(codes(3))
     hyper = _PLAIN._replace(
@@ -73,7 +73,7 @@ def _rows(drawn: Sequence[int], sizes: Sequence[int], dtype: str) -> list[Vector
 
 
 @st.composite
-def averaging_weight(draw: Any, dtype: str, supports: Supports) -> Scenario:  # noqa: ARG001
+def averaging_weight(draw: Any, _dtype: str, _supports: Supports) -> Scenario:
     """E4: one 1 wanders through the elements."""
     (t0,) = draw(codes(1))
     hyper = _PLAIN._replace(lr=1.0, t0=start(t0))
@@ -86,7 +86,7 @@ def averaging_weight(draw: Any, dtype: str, supports: Supports) -> Scenario:  # 
 
 
 @st.composite
-def average(draw: Any, dtype: str, supports: Supports) -> Scenario:  # noqa: ARG001
+def average(draw: Any, dtype: str, _supports: Supports) -> Scenario:
     """E5: element 0 swings more widely than any other."""
     size, steps = draw(st.integers(1, 3)), draw(st.integers(1, 8))
     t0, *drawn = draw(codes(1 + size * (steps + 1)))
@@ -128,7 +128,7 @@ def _life(draw: Any, dtype: str, supports: Supports, steps: int) -> Scenario:
         if "set" in supports and skips % 4 == 3:
             at = skips // 4 % len(groups)
             before = hypers[at]
-            wanted = _change(hypers[at], chances[0], dtype)
+            wanted = _change(hypers[at], chances[0], dtype, t)
             hypers[at] = moderate(dtype, wanted, steps)
             changes = {k: v for k, v in hypers[at]._asdict().items() if v != getattr(before, k)}
             events += [Set(at, changes)] if changes else []
@@ -156,7 +156,7 @@ def _group(draw: Any, dtype: str, supports: Supports, shape: Sequence[int], step
     return Group(moderate(dtype, hyper, steps), tuple(_rows(drawn, shape, dtype)))
 
 
-def _change(hyper: Hyperparameters, code: int, dtype: str) -> Hyperparameters:
+def _change(hyper: Hyperparameters, code: int, dtype: str, t: int) -> Hyperparameters:
     code, kind = divmod(code, 5)
     if kind == 0:
         return hyper._replace(lr=rate(dtype, code, zeros=_OFTEN))
@@ -164,4 +164,7 @@ def _change(hyper: Hyperparameters, code: int, dtype: str) -> Hyperparameters:
         return hyper._replace(lambd=rate(dtype, code, zeros=_OFTEN))
     if kind == 2:
         return hyper._replace(weight_decay=rate(dtype, code, zeros=_OFTEN))
-    return hyper._replace(alpha=power(code)) if kind == 3 else hyper._replace(t0=start(code))
+    if kind == 3:
+        return hyper._replace(alpha=power(code))
+    # A t0 that is past is outside the domain (E6): it counts from the next step.
+    return hyper._replace(t0=start(code) + (t + 1 if t else 0))

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
-from asgd.spec import CONVENTIONS, POLICIES
+from asgd.spec import CONVENTIONS, POLICIES, EquationName
 
 from ..laws.equations import LAWS
 from ..ports import strict
@@ -13,7 +13,7 @@ from ..ports.protocol import DTYPES
 from ..ports.text import printable
 
 SCHEMA = "asgd-soak/1"
-KINDS = (*LAWS, "scale")
+KINDS: tuple[EquationName | Literal["scale"], ...] = (*LAWS, "scale")
 _LARGEST = 2**63
 _LONGEST = 1 << 32  # bytes of a file: a soak goes on for long
 

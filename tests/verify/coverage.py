@@ -1,22 +1,21 @@
 """What a run observed of a port, what it did not, and how an author can show it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
-from asgd.spec import EQUATIONS, FAULTS
+from asgd.spec import EQUATIONS, EquationName, equation_name
 
+from ..laws.law import LawName
 from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL
 from ..laws.outcome import Outcome
-from ..ports.protocol import Hello
 
 Status = Literal["holds", "broken", "undecided", "not observable", "skipped"]
 
-LAW_NAMES = (*EQUATIONS, *LIFECYCLE_LAWS, REFUSAL.name)
+LAW_NAMES: tuple[LawName, ...] = (*EQUATIONS, *LIFECYCLE_LAWS, REFUSAL.key)
 """Names of all laws: those of the equations, in the order of the spec, and the lifecycle's."""
 
 # What a port that shows no average cannot show.
-_OF_AVERAGES = ("averaging_weight", "average")
+_OF_AVERAGES: tuple[LawName, ...] = ("averaging_weight", "average")
 # Marks of `Outcome.not_observable`, as `laws` gives them.
 _EQUATIONS_HOLD = "equations that hold"
 _PYTHON = ("numpy", "torch", "functional")
@@ -26,7 +25,7 @@ class WithoutError(ValueError):
     """`--without` names something that is not a law."""
 
 
-def without_laws(names: Iterable[str]) -> frozenset[str]:
+def without_laws(names: Iterable[str]) -> frozenset[LawName]:
     """Names of the laws whose absence is accepted.
 
     Parameters
@@ -39,14 +38,13 @@ def without_laws(names: Iterable[str]) -> frozenset[str]:
     WithoutError
         If a name is none of these.
     """
-    by_id = {entry.id.lower(): name for name, entry in EQUATIONS.items()}
-    accepted: set[str] = set()
+    accepted: set[LawName] = set()
     for given in names:
-        name = by_id.get(given.lower(), given)
-        if name == "average" and given == name:
+        law = next((law for law in LAW_NAMES if law == given), equation_name(given))
+        if given == "average":
             accepted.update(_OF_AVERAGES)
-        elif name in LAW_NAMES:
-            accepted.add(name)
+        elif law is not None:
+            accepted.add(law)
         else:
             ids = ", ".join(entry.id for entry in EQUATIONS.values())
             raise WithoutError(
@@ -65,7 +63,7 @@ def status(outcome: Outcome) -> Status:
     return "undecided" if outcome.undecided else "holds"
 
 
-def reason(outcome: Outcome, broken: Iterable[str], kind: str) -> str:
+def reason(outcome: Outcome, broken: Iterable[EquationName], kind: str) -> str:
     """Why a law says nothing, and how an author can change that; "" where it says something.
 
     Parameters
@@ -149,49 +147,3 @@ _MISSING: Mapping[str, tuple[str, Mapping[str, str]]] = {
         {"": 'raise an error for them (asgd.md, "Bad input")'},
     ),
 }
-
-
-@dataclass(frozen=True)
-class Detectable:
-    """Known faults that a run can reveal.
-
-    Attributes
-    ----------
-    faults, of : int
-        How many it can reveal, of how many that are known.
-    missing : tuple of str
-        Ids of the others.
-    """
-
-    faults: int
-    of: int
-    missing: tuple[str, ...]
-
-
-def detectable_in(dtype: str, outcomes: Iterable[Outcome], hello: Hello) -> Detectable:
-    """Known faults that a run in one dtype can reveal.
-
-    A fault shows in its equation's law, or in the one that it names, where the port shows what that
-    law needs, and supports what the fault needs to come to light.
-    """
-    judged = {o.law.key for o in outcomes if status(o) not in {"not observable", "skipped"}}
-    known = [fault for fault in FAULTS.values() if fault.dtype in {"", dtype}]
-    missing = tuple(
-        fault.id
-        for fault in known
-        if (fault.law or fault.equation) not in judged or not set(fault.needs) <= hello.supports
-    )
-    return Detectable(len(known) - len(missing), len(known), missing)
-
-
-def detectable_over(found: Mapping[str, Detectable]) -> Detectable:
-    """Known faults that a run can reveal in some dtype."""
-    missing = tuple(
-        fault.id
-        for fault in FAULTS.values()
-        if all(
-            fault.dtype not in {"", dtype} or fault.id in one.missing
-            for dtype, one in found.items()
-        )
-    )
-    return Detectable(len(FAULTS) - len(missing), len(FAULTS), missing)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from asgd.spec import EQUATIONS, FAULTS
+from asgd.spec import EQUATIONS, FAULTS, EquationName
 
 from ..diagnosis.circumstances import arrangement, combined
 from ..diagnosis.effective_gradient import in_gradient
@@ -52,31 +52,31 @@ def _when(failure: Failure) -> str:
 
 
 def without_names(
-    broken: Mapping[str, Failure], lives: Sequence[Outcome], dtype: str
+    broken: Mapping[EquationName, Failure], lifecycle: Sequence[Outcome], dtype: str
 ) -> list[Deviation]:
     """What deviates, where the port raises when it is looked at more closely."""
     found = [_unknown(equation, failure, dtype) for equation, failure in broken.items()]
-    for outcome in lives:
+    for outcome in lifecycle:
         if outcome.failure is not None and not outcome.failure.raised:
             one = _unknown("step", outcome.failure, dtype)
             found.append(replace(one, law=outcome.law.key))
     return found
 
 
-def _unknown(equation: str, failure: Failure, dtype: str) -> Deviation:
+def _unknown(equation: EquationName, failure: Failure, dtype: str) -> Deviation:
     return Deviation(UNKNOWN, equation, dtype, *_say(UNKNOWN, equation), failure)
 
 
 def named(
     subject: Subject,
     into: DtypeResult,
-    broken: dict[str, Failure],
-    precision_only: set[str],
-    lives: Sequence[Outcome],
-    life: Subject,
+    broken: dict[EquationName, Failure],
+    precision_only: set[EquationName],
+    lifecycle: Sequence[Outcome],
+    relaxed: Subject,
 ) -> list[Deviation]:
     """What deviates, by name, but for what the port raised."""
-    deviations = _broken_lives(lives, life)
+    deviations = _broken_lifecycle(lifecycle, relaxed)
     # What differs from run to run says nothing of the equations.
     if not any(deviation.id == "not-repeatable" for deviation in deviations):
         assert into.identity is not None
@@ -132,15 +132,15 @@ def _not_linear(deviations: Sequence[Deviation]) -> list[Deviation]:
     return [said, *(d for d in deviations if d.id != UNKNOWN)]
 
 
-def _broken_lives(lives: Sequence[Outcome], subject: Subject) -> list[Deviation]:
+def _broken_lifecycle(lifecycle: Sequence[Outcome], subject: Subject) -> list[Deviation]:
     """Deviations from laws of the lifecycle; each law explains its own."""
     deviations = []
-    for outcome in lives:
+    for outcome in lifecycle:
         law, failure = outcome.law, outcome.failure
         if failure is None or failure.raised or not isinstance(law, LifecycleLaw):
             continue
-        ident = lifecycle_fault(law.name, failure, subject)
-        equation = equation_of(failure, subject) if law.truth else "step"
+        ident = lifecycle_fault(law.key, failure, subject)
+        equation: EquationName = equation_of(failure, subject) if law.truth else "step"
         title, does, fix = law.title, "", law.fix
         if ident in FAULTS:
             equation = FAULTS[ident].equation
@@ -172,7 +172,7 @@ def _joins(failure: Failure) -> bool:
     return any(isinstance(event, Add) for event in failure.scenario.events)
 
 
-def _say(ident: str, equation: str) -> tuple[str, str, str]:
+def _say(ident: str, equation: EquationName) -> tuple[str, str, str]:
     """What is wrong, what the port does, and how to fix it."""
     if ident in FAULTS:
         fault = FAULTS[ident]

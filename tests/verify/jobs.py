@@ -31,7 +31,7 @@ from ..ports.protocol import Port, PortError, describe, greet
 from .result import Result
 from .run import Progress, chosen_dtypes, no_verdict, verify
 
-_ALL: dict[str, Law] = {**LAWS, **LIFECYCLE_LAWS, REFUSAL.name: REFUSAL}
+_ALL: dict[str, Law] = {law.key: law for law in (*LAWS.values(), *LIFECYCLE_LAWS.values(), REFUSAL)}
 _LENGTH = struct.Struct("<Q")
 _GRACE = 10.0  # seconds in which a job that was told to stop sends what it knows
 _STOP = b"s"

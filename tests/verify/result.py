@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
-from asgd.spec import EQUATIONS, FAULTS, Convention
+from asgd.spec import EQUATIONS, FAULTS, Convention, EquationName
 
 from ..diagnosis.convention import Identity
-from ..diagnosis.fingerprint import Summary
 from ..diagnosis.impulse_response import Readout
+from ..diagnosis.orders import Summary
 from ..diagnosis.series import Series
 from ..laws.equations import LAWS
+from ..laws.law import LawName
 from ..laws.outcome import Failure, Finding, Outcome
 from ..oracle.stepwise import Oracle
 from ..ports.protocol import Hello
@@ -95,14 +96,14 @@ class Deviation:
     """
 
     id: str
-    equation: str
+    equation: EquationName
     dtype: str
     title: str
     does: str
     fix: str
     failure: Failure
     coincides: tuple[str, ...] = ()
-    law: str = ""
+    law: LawName | Literal[""] = ""
     resumed: tuple[Scenario, Any] | None = None
 
     @property
@@ -129,7 +130,7 @@ class DtypeResult:
     # A looser policy under which nothing deviates, where that is known.
     conforms_under: str = ""
     # The laws whose absence is accepted, and the waivers that hold today.
-    accepted: frozenset[str] = frozenset()
+    accepted: frozenset[LawName] = frozenset()
     waivers: tuple[Waiver, ...] = ()
     done: bool = False
 
@@ -152,24 +153,25 @@ class DtypeResult:
         return [d for d in self.deviations if self.waiver(d) is None]
 
     @property
-    def broken(self) -> list[str]:
+    def broken(self) -> list[EquationName]:
         """Equations whose laws are broken."""
-        return [o.law.key for o in self.outcomes if o.law.key in LAWS and status(o) == "broken"]
+        found = {o.law.key for o in self.outcomes if status(o) == "broken"}
+        return [equation for equation in LAWS if equation in found]
 
     @property
-    def causes(self) -> list[str]:
+    def causes(self) -> list[EquationName]:
         """Equations that are broken, those left out that are broken as a consequence."""
         named = {deviation.equation for deviation in self.deviations} & set(self.broken)
         return [e for e in self.broken if e in named] or self.broken
 
     @property
-    def unobserved(self) -> dict[str, str]:
+    def unobserved(self) -> dict[LawName, str]:
         """Laws that say nothing, and why."""
         found = {o.law.key: reason(o, self.causes, self.kind) for o in self.outcomes}
         return {key: why for key, why in found.items() if why}
 
     @property
-    def missing(self) -> dict[str, str]:
+    def missing(self) -> dict[EquationName, str]:
         """Equations that were not observed although their absence was not accepted, and why."""
         hidden = self.unobserved
         return {e: hidden[e] for e in EQUATIONS if e in hidden and e not in self.accepted}
@@ -195,7 +197,7 @@ class DtypeResult:
         return "error" if self.missing or self.undecided or self.short else "conforms"
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
     """What became of a run.
 
@@ -246,6 +248,11 @@ class Result:
         self.interrupted |= other.interrupted
         if not self.error:
             self.error, self.transcript = other.error, other.transcript
+
+    def __repr__(self) -> str:
+        ids = [d.id for one in self.dtypes for d in one.deviations]
+        found = "".join(f", {ident}" for ident in dict.fromkeys(ids))
+        return f"Result({self.port}: {self.verdict}{found})"
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows; None leaves it to the plain text."""
@@ -321,8 +328,8 @@ def laws_of(waiver: Waiver, dtype: str) -> set[str]:
     """Laws in which a waived deviation shows in a dtype."""
     fault = FAULTS.get(waiver.id)
     if fault is None:
-        lives = set(LAW_NAMES) - set(EQUATIONS) if waiver.equation == "step" else set()
-        return {waiver.equation} | lives
+        lifecycle = set(LAW_NAMES) - set(EQUATIONS) if waiver.equation == "step" else set()
+        return {waiver.equation} | lifecycle
     return {fault.law or fault.equation} if fault.dtype in {"", dtype} else set()
 
 

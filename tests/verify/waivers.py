@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from asgd.spec import EQUATIONS, FAULTS
+from asgd.spec import EQUATIONS, FAULTS, EquationName, equation_name
 
 from ..ports import strict
 from ..ports.protocol import DTYPES
@@ -50,7 +50,7 @@ class Waiver:
     id: str
     reason: str
     dtype: str = ""
-    equation: str = ""
+    equation: EquationName | Literal[""] = ""
     link: str = ""
     expires: dt.date | None = None
 
@@ -196,13 +196,12 @@ def _waiver(entry: dict[str, Any]) -> Waiver:
     )
 
 
-def _equation(given: str) -> str:
-    names = {entry.id.lower(): name for name, entry in EQUATIONS.items()}
-    found = names.get(given.lower(), given)
-    if given and found not in EQUATIONS:
+def _equation(given: str) -> EquationName | Literal[""]:
+    found = equation_name(given)
+    if given and found is None:
         allowed = ", ".join(f"{entry.id} ({name})" for name, entry in EQUATIONS.items())
         raise _KeyedError("equation", f"equation must be one of {allowed}, got {given!r}")
-    return found
+    return found or ""
 
 
 def _date(value: Any) -> dt.date:

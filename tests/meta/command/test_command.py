@@ -142,6 +142,7 @@ def test_numpy_class(ports):
 
 
 @pytest.mark.sample(3)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("port", "says"),
     [
@@ -168,6 +169,7 @@ def test_no_verdict(ports, port, says):
     assert says in report["error"]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "args",

@@ -79,6 +79,14 @@ def test_standard_output(where):
     assert code in {"0", "2"}
 
 
+def test_a_folder_that_is_gone_is_told(tmp_path):
+    """Hypothesis cannot even be imported there."""
+    command = f"cd {tmp_path}; rmdir {tmp_path}; {sys.executable} -m asgd explain E1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "asgd: the current folder cannot be used: No such file or directory\n"
+
+
 SGD = (
     "class ASGD:\n"
     "    def __init__(self, params, lr=0.01, lambd=1e-4, alpha=0.75, t0=1e6, weight_decay=0):\n"
@@ -86,6 +94,7 @@ SGD = (
 )
 
 
+@pytest.mark.sample(4)
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device")  # noqa: PTH110
 @pytest.mark.parametrize(
     ("words", "said"),
@@ -100,6 +109,8 @@ SGD = (
         ("--json no/such.json", "cannot write no/such.json: No such file or directory"),
         ("--json r.json --html ./r.json", "cannot write r.json: two options name it"),
         ("--json mine.json", "mine.reproduce.py: asgd did not write it"),
+        ("--json pipe", "cannot write pipe: No such device or address"),
+        ("--json /dev/stdout", "no verdict on port.py:ASGD"),
         ("--limit nan", "limit must be in (0, 1000000], got nan"),
     ],
 )
@@ -107,6 +118,7 @@ def test_what_cannot_be_written_is_said(words, said, tmp_path):
     """The verdict comes, the other files are whole, and exit code 2 says what is missing."""
     (tmp_path / "port.py").write_text(SGD)
     (tmp_path / "mine.reproduce.py").write_text("precious")
+    os.mkfifo(tmp_path / "pipe")
     command = f"{sys.executable} -m asgd verify port.py:ASGD {words}"
     done = subprocess.run(
         ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False
@@ -133,6 +145,35 @@ def test_a_file_is_whole_or_as_before(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
     write(path, "\ud800 new")
     assert path.read_text() == "\\ud800 new"
+
+
+KILLS = {
+    "while it is filled": "os.fsync = die",
+    "before it is replaced": "Path.replace = die",
+    "where every file has a name": "files._UNNAMED = 0; os.fsync = die",
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="there are no files without a name")
+@pytest.mark.parametrize("moment", KILLS)
+def test_a_killed_writer_leaves_little(moment, tmp_path):
+    """What a killed writer leaves is nothing, or a file that is removed by the next one."""
+    path = tmp_path / "report.json"
+    path.write_text("old")
+    code = (
+        "import os, signal\nfrom pathlib import Path\nfrom asgd.tests.command import files\n"
+        "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"{KILLS[moment]}\nfiles.write(Path({str(path)!r}), 'new')\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert path.read_text() == "old"
+    left = set(tmp_path.iterdir()) - {path}
+    assert len(left) == (moment != "while it is filled")
+    for each in left:
+        os.utime(each, (0, 0))
+    write(path, "newer")
+    assert path.read_text() == "newer"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_links_and_devices_stay(tmp_path):

@@ -15,7 +15,8 @@ from asgd.fast import ASGD
 from asgd.reference import formats
 from asgd.reference.rounding import round_fraction
 from asgd.spec import CONVENTIONS
-from asgd.tests.diagnosis.fingerprint import fingerprint, lives
+from asgd.tests.diagnosis.dense_runs import dense_runs
+from asgd.tests.diagnosis.fingerprint import fingerprint
 from asgd.tests.faults.evaluation_orders import descents, means
 from asgd.tests.faults.evaluation_trees import Evaluation, polynomial, trees
 from asgd.tests.faults.fused import fma
@@ -48,7 +49,7 @@ KNOWN = {
 
 def runs(port, dtype):
     """A life with one decay."""
-    return [(scenario, drive(port, scenario, dtype)) for scenario in lives()[:1]]
+    return [(scenario, drive(port, scenario, dtype)) for scenario in dense_runs()[:1]]
 
 
 @pytest.mark.parametrize("dtype", formats)
@@ -119,7 +120,7 @@ def test_fused_operations_round_once(dtype):
 
 def words(port, dtype, convention="documented"):
     """What the report says of a port's orders."""
-    taken = [(scenario, drive(port, scenario, dtype)) for scenario in lives()]
+    taken = [(scenario, drive(port, scenario, dtype)) for scenario in dense_runs()]
     found = fingerprint(taken, CONVENTIONS[convention], dtype)
     assert found.reproduces
     return list(lines(dtype, fields(found.summary)))

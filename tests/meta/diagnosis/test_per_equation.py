@@ -5,10 +5,14 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from independent_faults import CATALOGUED, UNCATALOGUED, Plain
+from independent_faults import CATALOGUED, UNCATALOGUED, Plain, size
 
-from asgd.spec import POLICIES
+from asgd.spec import POLICIES, convention
 from asgd.tests.diagnosis.convention import find_identity
+from asgd.tests.diagnosis.root_cause import blamed
+from asgd.tests.laws.equations import LAWS
+from asgd.tests.laws.hold import hold
+from asgd.tests.laws.outcome import Subject
 from asgd.tests.ports.protocol import DTYPES, greet
 from asgd.tests.report.build import build
 from asgd.tests.report.text import conventions
@@ -121,3 +125,13 @@ def test_what_is_not_linear_hides_no_known_average() -> None:
     """Clipping leaves the average as it is."""
     said = _said("average-exponential", "clip-by-value")
     assert [d.id for d in said] == ["not-linear", "average-exponential"]
+
+
+def test_an_eta_that_is_wrong_later_is_blamed_on_its_equation():
+    """The decay, which would show it, is followed as far as the failure lies."""
+    port = Plain(size=lambda p, i, t, h: float(size(p, i, t, h)) * (1 + (t > 7) / 1024))
+    subject = Subject(port, greet(port), "float64", convention("documented"), POLICIES["native"])
+    failure = hold(LAWS["step_size"], subject, examples=0, seed=0).failure
+    assert failure is not None
+    assert failure.judgement.t == 8
+    assert list(blamed({"step_size": failure}, subject)) == ["step_size"]

@@ -9,7 +9,8 @@ from scaled_storage import ScaledPort
 
 from asgd.reference import formats
 from asgd.spec import CONVENTIONS, POLICIES
-from asgd.tests.diagnosis.fingerprint import fingerprint, lives
+from asgd.tests.diagnosis.dense_runs import dense_runs
+from asgd.tests.diagnosis.fingerprint import fingerprint
 from asgd.tests.diagnosis.right_form import right_form
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.laws.hold import hold
@@ -37,7 +38,7 @@ def a_little_more(t, lr, lambd, alpha):
 def test_a_right_form_is_known_by_its_bits(size, policy, dtype):
     """One ulp more, and it is none."""
     port = OrderPort(replace(ORDERS["printed"], size=size), "documented")
-    runs = [(scenario, drive(port, scenario, dtype)) for scenario in lives()]
+    runs = [(scenario, drive(port, scenario, dtype)) for scenario in dense_runs()]
     found = fingerprint(runs, CONVENTIONS["documented"], dtype).form
     assert (found and found.name) == policy
 
@@ -54,7 +55,7 @@ def scaled(excess, dtype, policy):
 def test_scaled_storage_is_known_by_its_bits(excess, policy, dtype):
     """As in svmasgd, whose convention is `bottou`."""
     subject = scaled(excess, dtype, "native")
-    runs = [(scenario, subject.trace(scenario)) for scenario in lives()]
+    runs = [(scenario, subject.trace(scenario)) for scenario in dense_runs()]
     found = right_form(subject, fingerprint(runs, CONVENTIONS["bottou"], dtype))
     assert (found and found.name) == policy
 

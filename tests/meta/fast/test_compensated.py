@@ -114,29 +114,12 @@ def test_a_window_begins_with_the_carry(dtype, weight):
     rng = np.random.default_rng(11)
     theta = rng.standard_normal(50).astype(dtype)
     carry = (theta * formats[dtype].u * rng.uniform(-0.5, 0.5, 50)).astype(dtype)
-    window = open_window(None, weight, 0.0, theta, theta, carry)
+    window = open_window(None, weight, 0.0, theta, carry)
     low = np.zeros(50) if window.low is None else window.low
     for x, c, high, rest in zip(*map(_exact, (theta, carry, window.high, low)), strict=True):
         exact = Fraction(weight) * (x + c)
         digits = 53 if dtype == "float32" else 105
         assert abs(high + rest - exact) <= abs(exact) * Fraction(2) ** -digits * 3
-
-
-def test_a_window_that_begins_anew_takes_the_average_and_no_carry():
-    """The carry is part of theta, not of the average so far."""
-    p = Parameter(np.linspace(1, 2, 20))
-    optimizer = ASGD([p], lr=0.1, lambd=0.3, t0=0, compensated=True)
-    p.grad = np.linspace(-1, 1, 20)
-    for _ in range(4):
-        optimizer.step()
-    [before] = optimizer.averages()
-    optimizer.param_groups[0]["t0"] = 1
-    optimizer.step()
-    window = optimizer.state[p].average
-    kept = zip(*map(_exact, (before, window.high, window.low)), _kept(optimizer, p), strict=True)
-    for mean, high, low, newest in kept:
-        exact = 4 * mean + newest
-        assert abs(high + low - exact) <= abs(exact) * Fraction(2) ** -104
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

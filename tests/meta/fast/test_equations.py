@@ -1,8 +1,13 @@
-"""Bad input to the bare functions of `fast`: one line, with the parameter, its domain and value."""
+"""Bad input to the bare functions: one line, with the parameter, its domain and value."""
+
+import re
+import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from asgd import reference
 from asgd.fast import average, averaging_weight, descend, gradient, step, step_size
 
 HUGE = 10**400
@@ -43,3 +48,39 @@ def test_literal_divides_by_steps_that_floats_cannot_count(t):
     """Once a division by 0."""
     _, mean = step(0 * ONE, ONE, t, 0 * ONE, **STEP | {"t0": float(t - 2)}, convention="literal")
     assert mean[0] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("weight_decay", lambda: reference.gradient(1.0, 1.0, weight_decay=HUGE)),
+        ("grad", lambda: reference.gradient(HUGE, 1.0, weight_decay=0.5)),
+        ("eta", lambda: reference.descend(1.0, 1.0, eta=HUGE, lambd=0.1)),
+        ("lambd", lambda: reference.descend(1.0, 1.0, eta=0.1, lambd=HUGE)),
+        ("mu", lambda: reference.average(1.0, 1.0, mu=HUGE)),
+        ("t", lambda: reference.averaging_weight(HUGE, t0=0.0)),
+        ("theta", lambda: reference.descend(Fraction(HUGE), 1.0, eta=0.1, lambd=0.1)),
+        ("t", lambda: reference.step_size(HUGE, **RATES)),
+        ("t", lambda: reference.step(1.0, 1.0, HUGE, 1.0, **STEP)),
+        *(
+            (name, lambda name=name: reference.step_size(1, **RATES | {name: HUGE}))
+            for name in RATES
+        ),
+        ("lr", lambda: reference.step(1.0, 1.0, 1, 1.0, **STEP | {"lr": HUGE})),
+    ],
+)
+def test_the_reference_names_what_is_too_large_beside_floats(name, call):
+    """Its numbers have no bound; those of a caller who gives it floats have one."""
+    domain = re.escape("(-2**1024, 2**1024) beside floats")
+    with pytest.raises(ValueError, match=rf"^{name} must be in {domain}, got .*real$") as caught:
+        call()
+    assert len(str(caught.value)) < 200
+
+
+def test_floats_that_overflow_without_such_a_number_are_told():
+    """There the equation is named."""
+    with pytest.raises(ValueError, match=r"^step_size goes beyond the floats"):
+        reference.step_size(3, lr=1e200, lambd=1.0, alpha=2.0)
+    exact = {name: reference.real(value) for name, value in RATES.items()}
+    assert reference.step_size(HUGE, **exact) > 0
+    assert vars(sys.modules[reference.step.__module__])["step"] is reference.step

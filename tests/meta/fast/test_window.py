@@ -17,7 +17,7 @@ DTYPES = (np.float32, np.float64)
 def test_window_begins_with_the_exact_product(dtype, weight):
     """Of the average so far, as many times as it has terms."""
     base = np.array([0.1, -0.7, 3.0, 1e-30, 0.0], dtype)
-    window = open_window(None, weight, 2.0, np.zeros(5, dtype), base)
+    window = open_window(None, weight, 2.0, base)
     assert window.t0 == 2.0
     assert (window.low is None) is (dtype == np.float32)
     low = np.zeros(5) if window.low is None else window.low
@@ -30,7 +30,7 @@ def test_window_begins_with_the_exact_product(dtype, weight):
 def test_window_that_begins_with_nothing_forgets_what_is_not_finite():
     """0 times infinity would be a nan for ever."""
     base = np.array([np.inf, np.nan, -1.0])
-    window = open_window(None, 0.0, 0.0, base, base)
+    window = open_window(None, 0.0, 0.0, base)
     assert window.high.tolist() == [0.0] * 3
     assert window.low.tolist() == [0.0] * 3
 
@@ -39,7 +39,7 @@ def test_product_that_overflows_has_no_rest():
     """A nan beside the infinity would make a nan of it."""
     base = np.array([1.5e308, -1.5e308])
     with np.errstate(all="ignore"):
-        window = open_window(None, 3.0, 0.0, base, base)
+        window = open_window(None, 3.0, 0.0, base)
     assert window.high.tolist() == [np.inf, -np.inf]
     assert window.low.tolist() == [0.0, 0.0]
 
@@ -48,10 +48,10 @@ def test_product_that_overflows_has_no_rest():
 def test_window_that_begins_anew_keeps_its_arrays(dtype):
     """Memory stays what it was."""
     base = np.ones(3, dtype)
-    first = open_window(None, 1.0, 0.0, base, base)
+    first = open_window(None, 1.0, 0.0, base)
     if first.low is not None:
         first.low[:] = 0.25
-    again = open_window(first, 2.0, 5.0, base, base)
+    again = open_window(first, 2.0, 5.0, base)
     assert again is first
     assert again.high.tolist() == [2.0] * 3
     assert again.low is None or again.low.tolist() == [0.0] * 3

@@ -28,7 +28,7 @@ def held(order: Order, policy: str, *, examples: int) -> list[tuple[str, str, Ou
         for name in ("step", _PARTS[turn % len(_PARTS)]):
             law = LAWS[name]
             if name == "step" and examples and turn % 2:
-                law = replace(law, designed=lambda supports: [])  # noqa: ARG005
+                law = replace(law, designed=lambda _supports: [])
             drawn = examples if name == "step" else 0
             outcome = hold(law, subject, examples=drawn, seed=turn)
             outcomes.append((convention, dtype, outcome))

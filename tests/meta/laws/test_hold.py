@@ -31,3 +31,25 @@ def test_a_failure_that_cannot_be_drawn_again_is_kept():
     assert outcome.failure is not None
     assert outcome.failure.scenario == scenario
     assert len(drawn) > 1
+
+
+class Silent(VariantPort):
+    """It lists the average, and never shows it."""
+
+    def step(self, grads):
+        """A step of which theta alone is shown."""
+        return {**super().step(grads), "average": [None] * len(grads)}
+
+
+def test_what_is_listed_and_never_shown_is_not_observed():
+    """A law that judged nothing of what it needs does not hold."""
+    found = []
+    for make in (VariantPort, Silent):
+        for convention in CONVENTIONS.values():
+            port = make(Variant.of(convention))
+            subject = Subject(port, greet(port), "float64", convention, POLICIES["native"])
+            found += [
+                (make, hold(LAWS[law], subject, examples=0, seed=0).not_observable)
+                for law in ("averaging_weight", "average")
+            ]
+    assert set(found) == {(VariantPort, ()), (Silent, ("average",))}

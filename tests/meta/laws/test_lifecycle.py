@@ -31,7 +31,7 @@ class Sound:
             "supports": ["groups", "skip", "set", "save", "maximize", "add_group"],
         }
 
-    def open(self, dtype, groups):  # noqa: ARG002 - the arrays have it
+    def open(self, _dtype, groups):
         self.groups, self.params = [], []
         for group in groups:
             self.add_group(group)

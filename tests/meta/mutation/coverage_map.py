@@ -41,7 +41,7 @@ class _Changed(SourceFileLoader):
 
     source = ""
 
-    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002
+    def get_code(self, _fullname: str) -> CodeType:
         """Code of the changed source."""
         return compile(self.source, self.path, "exec", dont_inherit=True)
 
@@ -52,7 +52,7 @@ class Checkout:
     def __init__(self, module: str = "", source: str = "") -> None:
         self.path, self.source = ROOT / module, source
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002
+    def find_spec(self, name: str, _path: Any = None, _target: Any = None) -> ModuleSpec | None:
         """Spec of a module of `asgd`."""
         first, *rest = name.split(".")
         if first != "asgd":

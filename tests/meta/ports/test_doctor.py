@@ -6,6 +6,7 @@ from asgd.tests.command import environment
 from asgd.tests.ports import examples
 from asgd.tests.ports.examples import EXAMPLES, FOLDER
 from asgd.tests.ports.loading import load
+from asgd.tests.ports.process import LimitError, Limits
 from asgd.tests.ports.program import ProgramPort
 from asgd.tests.ports.protocol import PortError
 from asgd.tests.ports.smoke import check_operations
@@ -67,3 +68,18 @@ def test_fault_is_named(stage, right, wrong, tmp_path):
     path.write_text(source.replace(right, wrong), encoding="utf-8")
     found = [*check_operations(ProgramPort([*command("asgd_port.py")[:1], str(path)]))]
     assert f"float32 {stage}" in {f.title for f in found if f.status == "wrong"}
+
+
+def test_the_look_has_a_limit():
+    """What is met once the limit is reached is said once, of a program too."""
+    port = ProgramPort(["sleep", "100"], limits=Limits(seconds=0.2))
+    with pytest.raises(LimitError, match=r"the run reached its limit of 0.2 s"):
+        port.hello()
+
+    def late(*_):
+        raise LimitError
+
+    hello = {"name": "late", "version": "1", "dtypes": ["float32", "float64"]}
+    answers = {"hello": lambda _: {**hello, "reads": (), "supports": ()}}
+    walked = type("Late", (), {**dict.fromkeys(("open", "step", "close"), late), **answers})()
+    assert [check.status for check in check_operations(walked)] == ["ok", "wrong"]

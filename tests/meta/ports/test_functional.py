@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from asgd.tests.ports.adapters import adapt
+from asgd.tests.ports.layouts import LAYOUTS
 from asgd.tests.ports.protocol import PortError
 from asgd.tests.verify.result import Options
 from asgd.tests.verify.run import verify
@@ -34,7 +35,7 @@ def test_what_a_functional_optimizer_can_do_is_found():
     port = adapt(sgd, "test:sgd")
     said = port.hello()
     assert said["reads"] == ["average"]
-    assert said["supports"] == ["save", "set"]
+    assert said["supports"] == ["save", "set", *LAYOUTS]
     assert said["dtypes"] == ["float32", "float64"]
     port.open("float32", [{**HYPER, "params": [np.ones(2, "float32")]}])
     state = port.save()

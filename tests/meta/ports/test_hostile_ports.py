@@ -10,11 +10,14 @@ import hostile_ports
 import pytest
 from memory_peak import bounded
 
+from asgd.fast import ASGD
+from asgd.tests.ports.adapters import NumpyPort
 from asgd.tests.ports.loading import load
 from asgd.tests.ports.process import Limits
 from asgd.tests.ports.protocol import PortError, RaisedError
 from asgd.tests.ports.scenario import Scenario, drive
-from asgd.tests.verify.run import PLAIN
+from asgd.tests.verify.result import Options
+from asgd.tests.verify.run import PLAIN, verify
 
 FILE = Path(hostile_ports.__file__)
 ACTS = Path(hostile_acts.__file__)
@@ -142,6 +145,7 @@ JUDGED = (
     "AnswersMasked",
     "AnswersLies",
     "AnswersReadOnly",
+    "OddModule",
 )
 """Right ports with bad manners, which have their verdict."""
 
@@ -227,6 +231,31 @@ def test_a_file_that_cannot_be_a_port_is_told(name, tmp_path):
         load(f"{tmp_path / 'port.py'}:Port", limits=Limits(0.3))
     check_text(caught.value)
     assert words in str(caught.value)
+
+
+class LargeEta(NumpyPort):
+    """It shows a step size beyond float32."""
+
+    def step(self, grads):
+        return super().step(grads) | {"eta": [1e308] * len(grads)}
+
+
+@pytest.mark.slow
+def test_numbers_beyond_the_format_are_no_warnings():
+    """Warnings are errors here, and lines on standard error elsewhere."""
+    result = verify(LargeEta(ASGD, "large", "1"), "large", Options(dtypes=("float32",)))
+    assert [deviation.id for deviation in result.deviations] == ["eta-misreported"]
+
+
+def test_a_process_that_cannot_be_started_is_told(monkeypatch):
+    """For example where no file can be opened any more."""
+
+    def none(*_):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("asgd.tests.ports.exchange.Process", none)
+    with pytest.raises(PortError, match=r"cannot start a process .*: Too many open files"):
+        load("asgd.fast:ASGD")
 
 
 def test_the_run_has_a_limit():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgd.tests.ports import wire
-from asgd.tests.ports.child import _header
+from asgd.tests.ports.exchange import _header
 from asgd.tests.ports.frames import Observations, unpack
 from asgd.tests.ports.process import in_words
 from asgd.tests.ports.protocol import PortError

@@ -386,6 +386,9 @@ def test_magnitudes_are_rounded_up():
         assert largest <= got <= largest * (1 + Fraction(1, 2**50)) + Fraction(1, 2**1073)
     assert Enclosure(1, 1, 1024).magnitude() == Enclosure(1, 1, 5000).magnitude() == math.inf
     assert Enclosure(1, 1, 1023).magnitude() == 2.0**1023
+    # Where eta is 0, a subnormal theta that may not move is exactly what it was.
+    assert Enclosure(0, 0, -9247).magnitude() == 0
+    assert Enclosure(0, 1, -9247).magnitude() == 5e-324
 
 
 def test_what_an_enclosure_is_made_of():

@@ -46,6 +46,7 @@ def test_snippets_show_the_deviation(port):
         assert first.quantity != "theta" or got in said.getvalue()
 
 
+@pytest.mark.slow
 def test_conforming_port():
     """`check` returns the result of a port that conforms."""
     assert asgd.check("asgd.fast:ASGD", dtype="float32").verdict == "conforms"

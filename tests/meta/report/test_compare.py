@@ -1,6 +1,7 @@
 """Two reports are compared: the same, worse, or not to be used."""
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from synthetic_results import results
 
@@ -15,7 +16,7 @@ def report(result):
     return build(result)
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(examples(15), derandomize=True)
 @given(results(), results())
 def test_worse(one, other):
     """Worse is a worse verdict or a new deviation; a report is no worse than itself."""

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from synthetic_results import results
 
@@ -30,7 +31,7 @@ def test_overview():
     assert max(map(len, lines)) <= 80
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(examples(15), derandomize=True)
 @given(results())
 def test_outputs_print_known_ids(result):
     """What any output names can be asked for."""

@@ -6,6 +6,7 @@ from importlib import resources
 from xml.etree import ElementTree as ET
 
 import jsonschema
+from examples import examples
 from hypothesis import event, given, settings
 from synthetic_results import results
 
@@ -28,7 +29,7 @@ def test_schema_is_current():
     jsonschema.Draft202012Validator.check_schema(schema())
 
 
-@settings(deadline=None, max_examples=150, derandomize=True)
+@settings(examples(30), derandomize=True)
 @given(results())
 def test_all_forms_agree(result):
     """Terminal, JSON, JUnit, page, badge, annotations and exit code are of one report."""
@@ -74,13 +75,13 @@ def test_all_forms_agree(result):
 
     for name in report.coverage.laws.not_observable:
         assert name in document["coverage"]["laws"]["not_observable"]
-        assert f"Not observed: {name}" in html
+        assert name in html.partition('id="hidden"')[2]
     assert {w["id"] for w in document["waivers"]["applied"]} == {
         w.id for w in report.waivers.applied
     }
 
 
-@settings(deadline=None, max_examples=150, derandomize=True)
+@settings(examples(60), derandomize=True)
 @given(results())
 def test_precedence(result):
     """A green verdict means it; a deviation counts, whatever was not observed."""

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 
 import pytest
 from click.testing import CliRunner
@@ -167,6 +168,14 @@ def test_a_reason_is_made_printable(tmp_path):
     path.write_text('[[waive]]\nid = "eta-constant"\nreason = "a\\u001b[31m\\n::error::b"\n')
     (waiver,) = read_waivers(path)
     assert waiver.reason == "a\\x1b[31m : :error::b"
+
+
+def test_a_pipe_to_which_nobody_writes_is_empty(tmp_path):
+    """It is not waited for."""
+    os.mkfifo(tmp_path / "pipe")
+    assert strict.read(tmp_path / "pipe") == b""
+    with pytest.raises(UnusableError):
+        load(tmp_path / "pipe")
 
 
 @examples(200)

@@ -5,6 +5,7 @@ import json
 from html.parser import HTMLParser
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from synthetic_results import results
 
@@ -52,7 +53,7 @@ def subject(rule, judged, dtype="float32"):
     return Subject(port, greet(port), dtype, CONVENTIONS[judged], POLICIES["native"])
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(examples(15), derandomize=True)
 @given(results())
 def test_a_saved_report_makes_the_same_page(tmp_path_factory, result):
     """JSON holds all that the page shows."""
@@ -63,7 +64,7 @@ def test_a_saved_report_makes_the_same_page(tmp_path_factory, result):
     assert page(load(path)) == page(report)
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(examples(10), derandomize=True)
 @given(results())
 def test_hostile_names_are_text(result):
     """Every foreign string is escaped: no element more than the same page of a plain name has."""
@@ -88,7 +89,7 @@ def test_hostile_names_are_text(result):
     assert "49" not in text.partition("<title>")[2].partition("</title>")[0]
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(examples(10), derandomize=True)
 @given(results())
 def test_ids_are_unique_and_found(result):
     """Each link and label has its target, and nothing is fetched."""

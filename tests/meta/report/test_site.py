@@ -4,12 +4,12 @@ import builtins
 import dataclasses
 import json
 import re
-import shutil
 import subprocess
 import sys
 from html import unescape
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_results import results
@@ -34,7 +34,7 @@ def run(*words):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@settings(deadline=None, max_examples=25, derandomize=True)
+@settings(examples(10), derandomize=True)
 @given(st.lists(results(), min_size=1, max_size=4))
 def test_the_site_says_what_its_reports_say(found):
     """Every report has a page, and the newest of each port its verdict in the index."""
@@ -82,6 +82,7 @@ def test_the_command_writes_and_replaces(tmp_path):
     assert [path.name for path in folder.parent.iterdir()] == ["site"]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "content",
     ["", "[]", "{}", '{"schema": "asgd-report/1"}', '{"tests": []}', "\xff", None, "damaged"],
@@ -133,44 +134,3 @@ def test_a_notebook_shows_the_page(monkeypatch):
     lines = [line.text for line in render(build(result))]
     assert unescape(plain) == f"<pre>{chr(10).join(lines)}</pre>"
     assert "<b>" not in plain
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium is not installed")
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1280, 500])
-def test_in_a_browser(tmp_path, dark, width):
-    """Chromium renders page and index with their script run, and logs no error."""
-    files = site([report("mine"), report("mine", "2026-03-01T00:00:00+00:00")])
-    for name, text in files.items():
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-        done = subprocess.run(
-            [
-                "chromium",
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--enable-logging=stderr",
-                f"--blink-settings=preferredColorScheme={0 if dark else 1}",
-                f"--window-size={width},800",
-                f"--user-data-dir={tmp_path / 'profile'}",
-                "--dump-dom",
-                path.as_uri(),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert done.returncode == 0
-        assert "CONSOLE" not in done.stderr
-        assert "<h1>" in done.stdout
-        # The script has made the heads of tables into buttons.
-        assert ('<button type="button">' in done.stdout) == ("data-sort" in text)

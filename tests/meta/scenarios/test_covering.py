@@ -6,12 +6,12 @@ import pytest
 from asgd.tests.ports.protocol import DTYPES, SUPPORTS
 from asgd.tests.ports.scenario import Set, Step
 from asgd.tests.scenarios import lifecycle
-from asgd.tests.scenarios.covering import FEATURES, NEEDS, build, read, scenarios, supported
+from asgd.tests.scenarios.covering import build, read, scenarios, supported
 
 
 def test_the_arrays_are_fresh():
     """``python tests/meta/studies/arrays.py`` renews them."""
-    assert arrays.generate(2, []) == read("pairs")
+    assert arrays.pairs() == read("pairs")
 
 
 @pytest.mark.slow
@@ -21,20 +21,16 @@ def test_the_triples_are_fresh():
     assert arrays.generate(3, pairs) == [*pairs, *read("triples")]
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize(
     "supports",
-    [(), ("groups",), ("set",), ("skip",), ("maximize",), ("groups", "set"), ("save", "set")]
-    + [tuple(s for s in SUPPORTS if s != absent) for absent in ("", *SUPPORTS)],
-    ids="-".join,
+    [arrays.ALL, *arrays.LESS],
+    ids=lambda some: "-".join(name for name in SUPPORTS if name in some),
 )
 def test_every_pair_is_covered(supports):
     """A feature that a port lacks is a column dropped."""
-    features = {
-        name: classes if NEEDS.get(name, "") in {"", *supports} else classes[:1]
-        for name, classes in FEATURES.items()
-    }
-    rows = [supported(row, frozenset(supports)) for row in read("pairs")]
-    assert arrays.left(2, rows, features) == set()
+    rows = [supported(row, supports) for row in read("pairs")]
+    assert arrays.left(2, rows, arrays.classes_for(supports)) == set()
 
 
 def test_a_port_is_asked_nothing_that_it_lacks():

@@ -16,12 +16,20 @@ from pathlib import Path
 import numpy as np
 
 from asgd.reference import formats
+from asgd.tests.ports.protocol import SUPPORTS
 from asgd.tests.ports.scenario import Scenario
 from asgd.tests.ports.timeline import turns
-from asgd.tests.scenarios.covering import FEATURES, Row, build, covered, matters
+from asgd.tests.scenarios.covering import FEATURES, NEEDS, Row, build, covered, matters, supported
 
 PATH = Path(__file__).parents[2] / "scenarios" / "covering.json"
 _TRIES = {2: 60, 3: 25}
+ALL = frozenset(SUPPORTS)
+LESS = [
+    *map(frozenset, [(), ("groups",), ("set",), ("skip",), ("maximize",)]),
+    *map(frozenset, [("groups", "set"), ("save", "set")]),
+    *(ALL - {absent} for absent in SUPPORTS),
+]
+"""What ports support that lack something: for them too every pair is covered."""
 _DEAR = (("parameters", "many", "two"), ("length", "long", "short"))
 _SPARED = 0.8
 _LARGEST = float(formats["float32"].largest) * 2.0**-40
@@ -63,10 +71,12 @@ def wanted(
     return out
 
 
-def _rows(rng: random.Random, fixed: dict[str, str]) -> Iterator[Row]:
+def _rows(
+    rng: random.Random, fixed: dict[str, str], features: Mapping[str, Sequence[str]]
+) -> Iterator[Row]:
     """Rows with some classes given."""
     while True:
-        row = {name: fixed.get(name, rng.choice(classes)) for name, classes in FEATURES.items()}
+        row = {name: fixed.get(name, rng.choice(classes)) for name, classes in features.items()}
         # What takes long is left to the rows that need it.
         for name, dear, cheap in _DEAR:
             if name not in fixed and row[name] == dear and rng.random() < _SPARED:
@@ -78,19 +88,35 @@ def _rows(rng: random.Random, fixed: dict[str, str]) -> Iterator[Row]:
             yield row
 
 
-def generate(strength: int, rows: list[Row]) -> list[Row]:
-    """Rows that cover all combinations, beginning with ``rows``."""
+def classes_for(supports: frozenset[str]) -> Mapping[str, Sequence[str]]:
+    """Classes of each feature that a port is asked: the first where it lacks the feature."""
+    return {
+        name: classes if NEEDS.get(name, "") in {"", *supports} else classes[:1]
+        for name, classes in FEATURES.items()
+    }
+
+
+def pairs() -> list[Row]:
+    """Rows that cover every pair, for a port that supports everything and for others."""
+    rows: list[Row] = []
+    for supports in (ALL, *LESS):
+        rows = generate(2, rows, supports)
+    return rows
+
+
+def generate(strength: int, rows: list[Row], supports: frozenset[str] = ALL) -> list[Row]:
+    """Rows that cover all combinations that a port is asked, beginning with ``rows``."""
     rng = random.Random(strength)
-    missing = wanted(strength)
+    missing = wanted(strength, classes_for(supports))
     for row in rows:
-        missing -= set(covered(row, strength))
-    rows = list(rows)
+        missing -= set(covered(supported(row, supports), strength))
+    rows, alone = list(rows), _alone(classes_for(supports))
     for target in sorted(missing):
         if target not in missing:
             continue
         best: tuple[int, Row] | None = None
-        candidates = _rows(rng, dict(target))
-        if not _possible(dict(target)):
+        candidates = _rows(rng, dict(target), classes_for(supports))
+        if not alone.issuperset(target) or not _possible(dict(target), classes_for(supports)):
             continue
         for _ in range(_TRIES[strength]):
             row = next(candidates)
@@ -106,6 +132,13 @@ def generate(strength: int, rows: list[Row]) -> list[Row]:
             rows.append(best[1])
             missing -= set(covered(best[1], strength))
     return rows
+
+
+def _alone(features: Mapping[str, Sequence[str]]) -> set[tuple[str, str]]:
+    """Classes that matter in some row: a combination with another one need not be tried."""
+    rng = random.Random(0)
+    rows = ({n: rng.choice(classes) for n, classes in features.items()} for _ in range(400))
+    return {(name, row[name]) for row in rows for name in matters(row)}
 
 
 def _possible(fixed: dict[str, str], features: Mapping[str, Sequence[str]] = FEATURES) -> bool:
@@ -125,7 +158,8 @@ def left(
     missing = wanted(strength, features)
     for row in rows:
         missing -= set(covered(row, strength))
-    return {target for target in missing if _possible(dict(target), features)}
+    alone = _alone(features)
+    return {t for t in missing if alone.issuperset(t) and _possible(dict(t), features)}
 
 
 def encoded(row: Row) -> str:
@@ -135,14 +169,14 @@ def encoded(row: Row) -> str:
 
 def main() -> None:
     """Write the file."""
-    pairs = generate(2, [])
-    print(len(pairs), "rows for pairs;", len(left(2, pairs)), "pairs left")
-    triples = generate(3, pairs)
+    two = pairs()
+    print(len(two), "rows for pairs;", len(left(2, two)), "pairs left")
+    triples = generate(3, two)
     print(len(triples), "rows for triples")
     data = {
         "features": {name: list(classes) for name, classes in FEATURES.items()},
-        "pairs": [encoded(row) for row in pairs],
-        "triples": [encoded(row) for row in triples[len(pairs) :]],
+        "pairs": [encoded(row) for row in two],
+        "triples": [encoded(row) for row in triples[len(two) :]],
     }
     PATH.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 

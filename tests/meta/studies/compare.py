@@ -48,7 +48,7 @@ def ends(port: Any, scenario: Scenario, dtype: str) -> tuple[Any, Any]:
 def allclose(rtol: float) -> Callable[[Any, Any, str], bool]:
     """Comparison with numpy.testing.assert_allclose."""
 
-    def passes(got: Any, expected: Any, dtype: str) -> bool:  # noqa: ARG001
+    def passes(got: Any, expected: Any, _dtype: str) -> bool:
         try:
             np.testing.assert_allclose(got, expected, rtol=rtol)
         except AssertionError:
