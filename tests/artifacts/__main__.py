@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..bench.truth import print_truth
-from . import ledger, vectors
+from . import vectors
 
 _STUDIES = Path("tests/meta/studies")
+_LEDGER = Path("tests/meta/ledger/ledger.py")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,16 +20,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     frozen = commands.add_parser("vectors", help="write the frozen vectors, or check them")
     frozen.add_argument("--check", action="store_true", help="exit with 1 where they are stale")
     frozen.add_argument("--folder", type=Path, default=Path("spec/vectors"))
-    ports = commands.add_parser("ledger", help="verify the ports of the ledger, renew their lines")
-    ports.add_argument("--file", type=Path, default=Path("spec/ports.md"))
-    ports.add_argument("names", nargs="*", help="ports to verify; default: all that are installed")
+    commands.add_parser("ledger", help="verify the ports of the ledger, renew their rows")
     commands.add_parser("truth", help="time certified trajectories beside mpmath")
     commands.add_parser("separations", help="measure how reliably known faults are distinguished")
     commands.add_parser(
         "detection", help="find where each known fault shows; FAULT ...: of these alone"
     )
     given, rest = parser.parse_known_args(argv)
-    if rest and given.command not in {"separations", "detection"}:
+    if rest and given.command not in {"ledger", "separations", "detection"}:
         parser.error(f"unknown arguments: {' '.join(rest)}")
     return _run(given, rest)
 
@@ -36,14 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(given: argparse.Namespace, rest: Sequence[str]) -> int:
     if given.command == "vectors":
         return _vectors(given.folder, check=given.check)
-    if given.command == "ledger":
-        for line in ledger.renew(given.file, given.names):
-            _say(line)
-    elif given.command == "truth":
+    if given.command == "truth":
         print_truth()
-    else:
-        return _study(_STUDIES / f"{given.command}.py", rest)
-    return 0
+        return 0
+    return _study(_LEDGER if given.command == "ledger" else _STUDIES / f"{given.command}.py", rest)
 
 
 def _study(script: Path, rest: Sequence[str]) -> int:

@@ -21,13 +21,15 @@ from ..laws.law import worst
 from ..laws.outcome import Failure, Subject
 from ..oracle.one_number import true_step_size
 from ..ports.protocol import Observation
-from ..ports.scenario import Event, Group, Scenario, Step
+from ..ports.scenario import Event, Group, Scenario, Set, Step, changed
 from .effective_gradient import effective_gradients
 from .in_words import differing
 from .probes import NONTRIVIAL
 from .weights import Weights, averaging_weights
 
 _PRECISION = 128
+# Steps before a hyperparameter is changed: few enough that those after it are printed too.
+_CHANGE = 2
 # A family's member must meet every number this well, in units of the dtype's roundoff: a constant
 # that is read from two numbers is off by a few, and its powers by some more.
 _GUESS = 2.0**6
@@ -104,7 +106,7 @@ def read_out(
     hyper = first.hyper
     gradient, true_gradient, given = _gradients(subject, broken)
     return Readout(
-        hyper=_words(hyper),
+        hyper=_words(hyper) + first.change,
         eta=first.eta,
         true_eta=first.true_eta,
         decay=first.decay,
@@ -112,7 +114,7 @@ def read_out(
         weights=averaging_weights(subject, broken),
         parameter=first.parameter,
         parameters=first.parameters,
-        guess=guess(first.eta, hyper.lr, hyper.lambd, subject.dtype),
+        guess="" if first.change else guess(first.eta, hyper.lr, hyper.lambd, subject.dtype),
         linear=is_linear(subject, scenarios),
         gradient=gradient,
         true_gradient=true_gradient,
@@ -122,9 +124,10 @@ def read_out(
 
 @dataclass(frozen=True)
 class _Read:
-    """Step sizes and decays of one parameter."""
+    """Step sizes and decays of one parameter, and what changes on the way, in words."""
 
     hyper: Hyperparameters
+    change: str
     parameter: int
     parameters: int
     eta: list[float]
@@ -152,26 +155,48 @@ def _impulses(subject: Subject, broken: Mapping[EquationName, Failure]) -> Itera
     groups = tuple(replace(group, params=group.params * 2) for group in scenario.groups)
     if len(groups) == 1:
         yield Scenario(groups, tuple(events))
+    for event in broken["step"].scenario.events if "step" in broken else ():
+        if isinstance(event, Set):
+            # Elements that got their gradient before the change show the decay after it.
+            steps = list(scenario.events)
+            steps.insert(_CHANGE, Set(0, event.changes))
+            yield Scenario((Group(NONTRIVIAL[0], scenario.params),), tuple(steps))
 
 
 def _read(subject: Subject, scenario: Scenario) -> Iterator[_Read]:
     """What impulses show, parameter by parameter."""
     trace = subject.trace(scenario)
-    hyper = scenario.groups[0].hyper
-    clocks = [t - subject.convention.eta_lag for t in range(1, len(trace) + 1)]
-    true_eta = [true_step_size(t, hyper) for t in clocks]
-    pull = hyper.lambd + hyper.weight_decay
+    force, change = _in_force(scenario)
+    hyper = force[0]
+    stored = subject.convention.hyperparameters == "stored"
+    used = [hyper, *force[:-1]] if stored else force
+    true_eta = [true_step_size(t - subject.convention.eta_lag, h) for t, h in enumerate(used, 1)]
+    pulls = [h.lambd + h.weight_decay for h in force]
     for i in range(len(scenario.params)):
         rows = [seen.theta[i] for seen in trace]
         yield _Read(
             hyper,
+            change,
             i,
             len(scenario.params),
             [-row[t] for t, row in enumerate(rows)],
             true_eta,
             [_ratio(later[0], earlier[0]) for earlier, later in pairwise(rows)],
-            [1 - pull * x for x in true_eta[1:]],
+            [1 - pull * x for pull, x in zip(pulls[1:], true_eta[1:], strict=True)],
         )
+
+
+def _in_force(scenario: Scenario) -> tuple[list[Hyperparameters], str]:
+    """Hyperparameters of the first group at each step, and what is changed, in words."""
+    hyper, force, said = scenario.groups[0].hyper, [], ""
+    for event in scenario.events:
+        if isinstance(event, Step):
+            force.append(hyper)
+        elif isinstance(event, Set):
+            hyper = changed(hyper, event)
+            words = ", ".join(f"{name}={value}" for name, value in event.changes.items())
+            said += f"; before step {len(force) + 1}: {words}"
+    return force, said
 
 
 def _words(hyper: Hyperparameters) -> str:

@@ -14,8 +14,8 @@ from ..laws.outcome import Failure, Subject
 from ..oracle.lifecycle import replays_equal
 from ..oracle.stepwise import judge
 from ..ports.capabilities import capabilities
-from ..ports.protocol import Observation, asking
-from ..ports.scenario import PausedScenario, Scenario, Step, begin, play, rest_of
+from ..ports.protocol import Observation, RaisedError, asking
+from ..ports.scenario import Add, PausedScenario, Scenario, Step, begin, play, rest_of
 from ..scenarios.lifecycle import paused
 from .nonfinite import hides_nonfinite
 
@@ -74,7 +74,10 @@ def _resumed(failure: Failure, subject: Subject) -> str:
     again = replace(subject, run=resumed)
     possible = None
     for life in (replace(scenario, earlier=None), *designed):
-        trace = again.trace(life)
+        try:
+            trace = again.trace(life)
+        except RaisedError:
+            continue  # what raises is another fault
         if all(j.verdict == "pass" for j in replays_equal(life, trace, subject.rule)):
             continue
         seen = set(_losses(life, trace, subject))
@@ -108,8 +111,10 @@ def _losses(
     kept = first[begun - 1].average if begun else ()
     kept = (*kept, *theta[len(kept) :])
     averages = [a if a is not None else p for a, p in zip(kept, theta, strict=True)]
-    still = all(seen.theta == theta[: len(seen.theta)] for seen in second)
-    if still and any(seen.theta != theta[: len(seen.theta)] for seen in expected):
+    joining = {event.group for event in rest.events if isinstance(event, Add)}
+    there = sum(len(g.params) for i, g in enumerate(rest.groups) if i not in joining)
+    still = all(seen.theta[:there] == theta[:there] for seen in second)
+    if still and any(seen.theta[:there] != theta[:there] for seen in expected):
         yield "parameters-detached"
     if _near(expected, second):
         starts = list(zip(counts, averages, strict=True))

@@ -22,8 +22,11 @@ from ..faults.variant import Variant
 MOST = 3
 """Faults of theta, or of the average, that are looked for at once."""
 _ATTEMPTS = 100
+_RANKED = 500
 _NODES = 20_000
-"""Sets that are tried, and looked at."""
+"""Sets that are tried, ranked, and looked at."""
+_SLACK = 4.0
+"""In units of the errors, how far effects of faults may be from adding up."""
 _SHARED = {"origin", "late", "narrow"}
 
 Move = tuple[str, Change]
@@ -59,7 +62,7 @@ class Explanation:
     def without(self, ident: str) -> Variant:
         """The rule without one of its faults."""
         pool = moves(self.dtype)
-        return _made(
+        return made(
             Variant.of(self.convention), [pool[k] for k in self.forms if pool[k][0] != ident]
         )
 
@@ -78,7 +81,8 @@ def moves(dtype: str) -> tuple[Move, ...]:
     return tuple(found)
 
 
-def _made(base: Variant, chosen: Sequence[Move]) -> Variant:
+def made(base: Variant, chosen: Sequence[Move]) -> Variant:
+    """The rule with faults that compose."""
     for ident, change in chosen:
         changed = apply(base, ident, change)
         assert changed is not None
@@ -126,7 +130,7 @@ def explain(traces: Table, conventions: Sequence[Convention]) -> list[Explanatio
 
 
 def _right(traces: Table, base: Variant, chosen: Sequence[Move]) -> bool:
-    return bool(traces.expected_theta(_made(base, chosen)).agrees.all())
+    return bool(traces.expected_theta(made(base, chosen)).agrees.all())
 
 
 def _explanation(base: Variant, chosen: tuple[Move, ...], dtype: str) -> Explanation:
@@ -139,7 +143,7 @@ def _averages(
     traces: Table, base: Variant, of_theta: Sequence[Move], pool: Sequence[Move]
 ) -> "Search":
     """Search for faults of the average that leave theta as it is."""
-    variant = _made(base, of_theta)
+    variant = made(base, of_theta)
     theta = traces.expected_theta(variant)
     rest = [move for move in pool if not _touches(traces, variant, theta, move)]
     return Search(traces.expected_average, variant, rest)
@@ -189,13 +193,18 @@ class Search:
         self._done = bool(self._expected.agrees[self._rows].all())
 
     def sets(self, size: int) -> list[tuple[Move, ...]]:
-        """Sets of exactly so many faults with which the rule agrees; none once there were any."""
+        """Sets of so many faults with which the rule agrees; none once there were any.
+
+        A fault that is not needed is left out.
+        """
         if size == 0 or self._done:
             return [()] if size == 0 and self._done else []
         tried = self._tried if size <= 2 else self._best
         wanted, right = _bits(self._rows), _bits(self._expected.agrees)
         covers = sorted(_covers(tried, wanted, right, size), key=lambda cover: cover[0])
-        found = [chosen for _, chosen in covers[:_ATTEMPTS] if self._agrees(chosen)]
+        likely = sorted((cover for _, cover in covers[:_RANKED]), key=self._surprises)
+        sets = (tuple(one.move for one in cover) for cover in likely[:_ATTEMPTS])
+        found = [self._needed(chosen) for chosen in sets if self._agrees(chosen)]
         self._done = bool(found)
         return found
 
@@ -203,11 +212,29 @@ class Search:
         """Smallest sets with which the rule agrees; none if there is none up to ``limit``."""
         return next((found for size in range(limit + 1) if (found := self.sets(size))), [])
 
+    def _needed(self, chosen: tuple[Move, ...]) -> tuple[Move, ...]:
+        """Without the faults that are not needed: one of precision only widens what agrees."""
+        for move in chosen:
+            rest = tuple(other for other in chosen if other is not move)
+            if self._agrees(rest):
+                return self._needed(rest)
+        return chosen
+
     def _agrees(self, chosen: Sequence[Move]) -> bool:
         variant: Variant | None = self._base
         for move in chosen:
             variant = apply(variant, *move) if variant is not None else None
         return variant is not None and bool(self._ask(variant).agrees[self._rows].all())
+
+    def _surprises(self, cover: Sequence["_Tried"]) -> int:
+        """Rows that several faults change, and where their effects do not add up to the port's."""
+        base = self._expected.number.value
+        with np.errstate(all="ignore"):
+            value = base + sum(one.expected.number.value - base for one in cover)
+            error = sum(one.expected.number.error for one in cover)
+            odd = ~(abs(value - self._expected.seen) <= _SLACK * error)
+        several = np.sum([one.rows for one in cover], axis=0) > 1
+        return int(np.count_nonzero(odd & several))
 
     @cached_property
     def _tried(self) -> list["_Tried"]:
@@ -218,9 +245,11 @@ class Search:
                 continue
             one = self._ask(variant)
             changed = one.differs(self._expected) | (one.agrees != self._expected.agrees)
-            if (bits := _bits(changed & self._rows)) != 0:
+            rows = changed & self._rows
+            if rows.any():
                 parts = frozenset(move[1](self._base)) - _SHARED
-                found.append(_Tried(move, bits, _bits(one.agrees & self._rows), parts))
+                right = _bits(one.agrees & self._rows)
+                found.append(_Tried(move, _bits(rows), right, parts, rows, one))
         return found
 
     @cached_property
@@ -242,6 +271,8 @@ class _Tried:
     changed: int
     right: int
     parts: frozenset[str]
+    rows: Bools
+    expected: Expected
 
 
 def _bits(mask: Bools) -> int:
@@ -250,7 +281,7 @@ def _bits(mask: Bools) -> int:
 
 def _covers(
     tried: Sequence[_Tried], wanted: int, right: int, size: int
-) -> Iterator[tuple[int, tuple[Move, ...]]]:
+) -> Iterator[tuple[int, tuple[_Tried, ...]]]:
     """Sets of faults that may be right: rows that one of them changes are right by that one.
 
     With each comes the number of rows that several change, of which nothing is known yet.
@@ -260,11 +291,11 @@ def _covers(
 
     def extend(
         chosen: tuple[int, ...], once: int, twice: int, fine: int
-    ) -> Iterator[tuple[int, tuple[Move, ...]]]:
+    ) -> Iterator[tuple[int, tuple[_Tried, ...]]]:
         bad = wanted & ~((right & ~once) | (fine & ~twice) | twice)
         if len(chosen) == size:
             if not bad:
-                yield (twice & wanted).bit_count(), tuple(tried[k].move for k in chosen)
+                yield (twice & wanted).bit_count(), tuple(tried[k] for k in chosen)
             return
         first = bad & -bad
         for k, one in enumerate(tried):

@@ -7,16 +7,14 @@ beside an unknown one of another.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 
 from asgd.spec import FAULTS, Convention
 
 from ..faults.agreement import Table
-from ..faults.catalogue import combine
 from ..faults.variant import Variant
-from .match import Ask, Move, Search, measured, moves
+from .match import Ask, Move, Search, made, measured, moves
 
 Ids = tuple[str, ...]
 
@@ -91,15 +89,12 @@ def _theta(
 
 
 def _first(ask: Ask, base: Variant, pool: Sequence[Move]) -> Ids | None:
-    found = [tuple(ident for ident, _ in moves) for moves in Search(ask, base, pool).smallest(2)]
+    found = Search(ask, base, pool).smallest(2)
+    if not found:
+        return None
     # Seen from one part alone, a fault that also changes the other says more than is known.
-    return min(found, key=partial(_spreads, base)) if found else None
-
-
-def _spreads(base: Variant, ids: Ids) -> bool:
-    """Whether faults of the average change theta too."""
-    variant = combine(base, *ids)
-    return variant is not None and variant.written
+    chosen = min(found, key=lambda moves: made(base, moves).written)
+    return tuple(ident for ident, _ in chosen)
 
 
 def _by_law(

@@ -40,6 +40,7 @@ class Expected:
     number: Running
     other: Running | None
     agrees: Bools
+    seen: Floats
     given: Floats | None = None
 
     def differs(self, base: "Expected") -> Bools:
@@ -276,7 +277,7 @@ class Table:
                 agrees = agrees & (~self.gauges | _fits(self.after, narrow.bits))
             if narrow.quantity == "theta":
                 agrees = agrees & _fits(self.after, narrow.bits)
-        return Expected(number, other, agrees)
+        return Expected(number, other, agrees, self.after)
 
     def _next(self, variant: Variant, moment: Moment, eta: Running) -> tuple[Running, Bools]:
         number = self._narrowed(variant, "theta", lifted(variant.theta(moment, eta), self._u))
@@ -320,7 +321,7 @@ class Table:
             if narrow.quantity == "average":
                 agrees = agrees & _fits(self.average, narrow.bits)
         anything = ~self.compared | variant.undefined(moment)
-        return Expected(number, None, agrees | anything, old)
+        return Expected(number, None, agrees | anything, self.average, old)
 
     def agrees(self, variant: Variant) -> bool:
         """Whether ``variant`` gives every theta and average."""

@@ -178,6 +178,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
 FORMS: Mapping[str, tuple[Change, ...]] = MappingProxyType(
     {
         "average-weights-swapped": (_set(mean=of_average.swapped_inside),),
+        "average-frozen-before-window": (_set(mean=of_average.kept_before),),
         "averaging-without-start": (_set(mean=of_average.counted), _set(weight=of_average.since)),
         "average-aliased": (_set(mean=of_average.aliased_later),),
         "counter-by-parameter": (_set(clock=_updates),),

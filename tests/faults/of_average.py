@@ -52,6 +52,10 @@ def frozen_before(average: Number, theta: Number, mu: Number, moment: Moment, h:
     return choose(moment.t < h.t0, moment.start * 1.0, mean(average, theta, mu, moment, h))
 
 
+def kept_before(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
+    return choose(moment.t < h.t0, average * 1.0, mean(average, theta, mu, moment, h))
+
+
 def zero_before(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
     return choose(moment.t < h.t0, moment.start * 0.0, mean(average, theta, mu, moment, h))
 

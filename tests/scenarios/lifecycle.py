@@ -295,7 +295,9 @@ def unpaused(supports: Supports) -> list[PausedScenario]:
     lives = [PausedScenario(tuple(groups), tuple(events))]
     if "add_group" in supports:
         run = joined(_two(supports), 3)
-        lives += [PausedScenario(run.groups, run.events, pause) for pause in (2, 6)]
+        # What is loaded into must have been opened with the group that has joined.
+        pauses = (2, 6) if "groups" in supports else (2,)
+        lives += [PausedScenario(run.groups, run.events, pause) for pause in pauses]
     chosen = _taken(supports)
     return [*lives, _arranged(chosen, supports)] if chosen else lives
 

@@ -5,15 +5,18 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
+import old_torch
 import pytest
+from everyday_ports import Plain
 
 from asgd.fast import ASGD
 from asgd.spec import POLICIES, Hyperparameters, convention
 from asgd.tests.diagnosis import bias
 from asgd.tests.diagnosis.bias import biases
-from asgd.tests.diagnosis.impulse_response import guess
+from asgd.tests.diagnosis.impulse_response import guess, read_out
 from asgd.tests.faults.catalogue import combine
 from asgd.tests.faults.port import VariantPort
 from asgd.tests.faults.variant import Variant
@@ -21,6 +24,7 @@ from asgd.tests.laws.outcome import Subject
 from asgd.tests.ports.adapters import NumpyPort, adapt
 from asgd.tests.ports.loading import DEFAULT, load
 from asgd.tests.ports.protocol import greet
+from asgd.tests.ports.scenario import Group, Scenario, Set, Step
 from asgd.tests.report.reproduce import script
 from asgd.tests.verify.result import Options
 from asgd.tests.verify.run import verify
@@ -207,17 +211,16 @@ def test_stopped_counter():
 
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("rule", "says"),
     [
-        ("TorchForeach20", {"eta-power-inside", "eta-of-first-parameter"}),
-        ("TorchForeach22", {"eta-power-inside", "counter-of-first-parameter"}),
-        ("LucidEngine", {"sgd-by-lr", "average-lucid"}),
+        (old_torch.Foreach20, {"eta-power-inside", "eta-of-first-parameter"}),
+        (old_torch.Foreach22, {"eta-power-inside", "counter-of-first-parameter"}),
     ],
 )
-def test_old_rules_are_named(name, says):
-    """What real versions computed, written from their formulas: both faults of each are named."""
-    found = _verify(load(f"asgd.tests.ports.peers:{name}"), "float32")
-    assert {d.id for d in found.deviations} == says
+def test_old_rules_are_named(rule, says):
+    """What real versions computed: four faults at once, of which three are theta's."""
+    found = _verify(adapt(rule, "old"), "float64")
+    assert {d.id for d in found.deviations} == says | {"eta-float32-stored", "mu-float32-stored"}
 
 
 @pytest.mark.slow
@@ -247,3 +250,39 @@ def test_what_is_drawn_depends_on_the_seed_alone(tmp_path):
         for first in ("", "import odd_numbers\n")
     }
     assert len(outputs) == 1
+
+
+class _FirstLr(Plain):
+    """The bracket of eta keeps the lr of the construction."""
+
+    def fresh(self, p):
+        return {**super().fresh(p), "lr": self.param_groups[0]["lr"]}
+
+    def one(self, p, s, g):
+        s["t"] += 1
+        eta = g["lr"] / (1 + g["lambd"] * s["lr"] * s["t"]) ** g["alpha"]
+        p.data = self.update(p, self.total(p, g), eta, g).astype(p.data.dtype)
+        s["ax"] = self.mean(p, s, g).astype(p.data.dtype)
+
+
+def test_step_sizes_are_read_after_the_change_that_matters():
+    """What is right until a hyperparameter is changed is shown after it."""
+    port = adapt(_FirstLr, "first lr")
+    native = POLICIES["native"]
+    subject = Subject(port, greet(port), "float64", convention("documented"), native)
+    hyper = Hyperparameters(lr=0.5, lambd=0.5, alpha=0.75, t0=2.0, weight_decay=0, maximize=False)
+    events = (Step(((1.0,),)), Set(0, {"lr": 0.125}), Step(((1.0,),)))
+    failure = SimpleNamespace(scenario=Scenario((Group(hyper, ((1.0,),)),), events))
+    found = read_out(subject, {"step": failure})
+    assert found.hyper.endswith("; before step 3: lr=0.125")
+    assert found.eta[:2] == pytest.approx(found.true_eta[:2], rel=2**-50)
+    assert abs(found.eta[2] / found.true_eta[2] - 1) > 0.1
+
+
+@pytest.mark.slow
+def test_faults_that_are_not_needed_are_not_named():
+    """A fault of precision explains rows that others change together; it is dropped again."""
+    names = ("averaging-one-step-late", "t0-shifted")
+    port = VariantPort(combine(Variant.of(convention("same-step")), *names))
+    [found] = verify(port, "late", Options(dtypes=("float64",))).dtypes
+    assert {d.id for d in found.deviations} == set(names)

@@ -1,4 +1,4 @@
-"""Templates and peers: judged as they must be, from the command line on."""
+"""Templates and torch: judged as they must be, from the command line on."""
 
 import importlib.util
 import json
@@ -53,16 +53,9 @@ def test_templates_conform(name, dtype):
 
 
 @needs_torch
-@pytest.mark.parametrize("name", ["torch_for_loop", "torch_foreach"])
-def test_torch_conforms_in_float32(name):
+def test_torch_conforms_in_float32():
     """No law of an optimizer's life accuses torch where it is right."""
-    assert judged(f"asgd.tests.ports.peers:{name}", "float32") == ("conforms", "torch")
-
-
-@pytest.mark.parametrize("name", ["TorchForeach20", "TorchForeach22"])
-def test_old_rules_deviate(name):
-    """The old foreach rules of torch are refused."""
-    assert judged(f"asgd.tests.ports.peers:{name}", "float64")[0] == "deviates"
+    assert judged("torch.optim:ASGD", "float32") == ("conforms", "torch")
 
 
 def test_conforming_program(tmp_path):

@@ -89,8 +89,8 @@ def test_faulty_ports_have_the_same_verdict(number):
     ("path", "dtype"),
     [
         ("asgd.fast:ASGD", "float32"),
-        pytest.param("asgd.tests.ports.peers:torch_for_loop", "float32", marks=needs_torch),
-        pytest.param("asgd.tests.ports.peers:torch_for_loop", "float64", marks=needs_torch),
+        pytest.param("torch.optim:ASGD", "float32", marks=needs_torch),
+        pytest.param("torch.optim:ASGD", "float64", marks=needs_torch),
     ],
 )
 def test_right_ports_have_the_same_verdict(path, dtype):
