@@ -36,6 +36,10 @@ def _calls_by_parameter(moment: Moment) -> Any:
     return (moment.call - 1) * moment.count + moment.index + 1
 
 
+def _doubled(moment: Moment) -> Any:
+    return 2 * moment.t
+
+
 def _first_clock(moment: Moment) -> Any:
     return moment.first_t
 
@@ -82,6 +86,8 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "eta-power-of-product": _set(size=of_theta.power_of_product),
         "eta-lr-missing-inside": _set(size=of_theta.lr_missing),
         "eta-constant": _set(size=of_theta.constant),
+        "eta-from-window": _set(size=of_theta.from_window),
+        "eta-alpha-and-lambd-swapped": _set(size=of_theta.swapped),
         "eta-exponent-fixed": _set(size=of_theta.fixed_exponent),
         "eta-exponent-ignored": _set(size=of_theta.no_exponent),
         "eta-numerator-missing": _set(size=of_theta.no_numerator),
@@ -144,6 +150,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "counter-of-first-parameter": _first_counts,
         "counter-by-parameter": _set(clock=_calls_by_parameter),
         "counter-without-gradient": _set(clock=_calls, skips=False),
+        "counter-by-two": _set(clock=_doubled),
         "eta-of-first-parameter": _set(eta_clock=_first_clock),
         "schedule-in-loop": _set(clock=_calls, in_loop=True),
         "eta-by-calls": _set(eta_clock=_calls),

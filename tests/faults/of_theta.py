@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .running_error import choose
+from .running_error import at_least, choose
 from .variant import Hyper, Moment, Number, descend, gradient, step_size
 
 # E1: sign and penalty.
@@ -48,6 +48,15 @@ def wrong_sign(grad: Number, theta: Number, h: Hyper) -> Number:
 
 def power_inside(t: int, h: Hyper) -> Number:
     return h.lr / (1 + h.lambd * h.lr * (h.alpha * 0 + t) ** h.alpha)
+
+
+def from_window(t: Any, h: Hyper) -> Number:
+    """The t of eta begins at t0."""
+    return step_size(at_least(t - h.t0, 0), h)
+
+
+def swapped(t: int, h: Hyper) -> Number:
+    return step_size(t, h._replace(lambd=h.alpha, alpha=h.lambd))
 
 
 def power_of_product(t: int, h: Hyper) -> Number:

@@ -41,7 +41,8 @@ def step_size(_supports: frozenset[str]) -> list[Scenario]:
     hypers = [
         _PLAIN._replace(lr=0.5, lambd=0.5, alpha=0.75),
         _PLAIN._replace(lr=2.0, lambd=0.25, alpha=2.0),
-        _PLAIN._replace(lr=0.1, lambd=3.0, alpha=0.3),
+        # Eta does not depend on t0.
+        _PLAIN._replace(lr=0.1, lambd=3.0, alpha=0.3, t0=3.0),
         _PLAIN._replace(lr=0.5, lambd=0.5, alpha=0.75, weight_decay=0.25),
         _PLAIN._replace(lr=0.5, lambd=0.125, alpha=8.0),
         _PLAIN._replace(lr=0.0, lambd=0.5, alpha=0.75),
