@@ -296,13 +296,18 @@ def _verified(entry: Entry, python: Sequence[str], port: str) -> dict[str, str]:
     return {dtype: _cell(found) for dtype, found in report["dtypes"].items()}
 
 
+# Folders of an absolute path.
+_FOLDERS = re.compile(r"(?<![\w.>/:])/(?:[\w.+-]+/)+(?=[\w.+-])")
+
+
 def kept(report: Mapping[str, Any]) -> str:
-    """What is kept of a report: all but drawings, and a script that is not kept either."""
+    """What is kept of a report: all but drawings, the script, and what names the machine."""
     small = {**report, "reproduce": {**report["reproduce"], "script": None}}
+    small["platform"] = report["platform"].partition("-")[0]
     small["dtypes"] = {
         dtype: {**found, "pictures": None} for dtype, found in report["dtypes"].items()
     }
-    return json.dumps(small, separators=(",", ":")) + "\n"
+    return _FOLDERS.sub("", json.dumps(small, separators=(",", ":"))) + "\n"
 
 
 def _cell(found: Mapping[str, Any]) -> str:

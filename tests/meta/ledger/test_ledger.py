@@ -35,6 +35,7 @@ def test_kept_reports_are_those_of_the_rows():
     for path in REPORTS:
         load(path)
         report = json.loads(path.read_text())
+        assert ledger.kept(report) == path.read_text(), "it has drawings, or names the machine"
         cells = [ledger._cell(found) for found in report["dtypes"].values()]
         assert all(f"| {cell} |" in known[path.stem] for cell in cells), path
 
