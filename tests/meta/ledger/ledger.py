@@ -320,7 +320,7 @@ def _cell(found: Mapping[str, Any]) -> str:
     return f"{name}: {'; '.join(said)}" if said else name
 
 
-def _by_vectors(entry: Entry, python: Sequence[str], port: str) -> dict[str, str]:  # noqa: ARG001
+def _by_vectors(_entry: Entry, python: Sequence[str], port: str) -> dict[str, str]:
     command = [*python, __file__, "--vectors", port]
     run = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     if run.returncode:
