@@ -64,13 +64,14 @@ def main() -> None:
             subprocess.run([python, "-m", *arguments], cwd=copy, check=True)
 
         run("pip", "install", "--quiet", "--requirement", str(file))
-        strict = ("--no-build-isolation", "--no-deps", "--config-settings", "editable_mode=strict")
-        run("pip", "install", "--quiet", *strict, "--editable", ".")
-        run("pip", "check")
+        # Before the links of the install: outside a repository, ruff reads build/ as well.
         run("ruff", "check", "--quiet", ".")
         subprocess.run(
             [f"{name}/env/bin/zizmor", "--offline", "--quiet", "."], cwd=copy, check=True
         )
+        strict = ("--no-build-isolation", "--no-deps", "--config-settings", "editable_mode=strict")
+        run("pip", "install", "--quiet", *strict, "--editable", ".")
+        run("pip", "check")
         run("pytest", "-q", "-n", "auto", *(path for group in TESTS for path in group))
         run("pytest", "-q", "-n", "auto", "-m", "slow", *SLOW)
         run("pytest", "-q", "-m", "slow", *CLUSTER)
