@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from ..ports.interruption import Interrupted, listen, received
+from ..ports.interruption import Interrupted, ignore, listen, received
 from ..ports.protocol import describe
 from ..ports.text import escaped, printable
 from .exit_codes import NO_VERDICT
@@ -92,4 +92,6 @@ def _leave(code: int) -> NoReturn:
         code = told if code < NO_VERDICT else code
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.flush()
+    # While the interpreter ends, a signal would choose another code.
+    ignore()
     sys.exit(code)

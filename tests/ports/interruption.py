@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from types import FrameType
 
@@ -25,6 +26,13 @@ def listen() -> None:
             # What the parent process ignores, as nohup does, stays ignored.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, _interrupt)
+        sys.unraisablehook = _lost
+
+
+def ignore() -> None:
+    """Ignore the signals: all is done, and the exit code is known."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def check() -> None:
@@ -44,13 +52,18 @@ def received() -> int | None:
     return _received[0] if _received else None
 
 
+def _lost(found: "sys.UnraisableHookArgs") -> None:
+    """Show no traceback of a signal that came in a callback: `check` raises it again."""
+    if not isinstance(found.exc_value, Interrupted):
+        sys.__unraisablehook__(found)
+
+
 def _interrupt(number: int, _frame: FrameType | None) -> None:
     if _deferred:
         if _received:  # What has begun does not end.
             os._exit(128 + number)
         _received.append(number)
         return
-    for each in _SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
+    ignore()
     _received.append(number)
     raise Interrupted(number)
