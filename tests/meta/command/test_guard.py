@@ -1,6 +1,7 @@
 """The outermost guard: one line and an exit code, whatever happens; files whole or as before."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -207,3 +208,31 @@ def test_vectors_replace_nothing_else(tmp_path):
     assert done.exit_code == 2
     assert "vectors.md: it is no file of asgd" in done.output
     assert notes.read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        # While the interpreter ends, the exit code is known.
+        ("left = type('Left', (), {'__del__': kill})(); guarded(lambda: 1)", 1),
+        # In a callback the exception is lost, but not the signal, and nobody sees a traceback.
+        (
+            "guarded(lambda: (gc.callbacks.append(kill), gc.collect(), check()))",
+            128 + signal.SIGTERM,
+        ),
+    ],
+    ids=["at the end", "in a callback"],
+)
+def test_a_signal_at_a_bad_moment(words, code):
+    """It chooses no other exit code, and shows no traceback."""
+    head = (
+        "import gc, os\n"
+        "from asgd.tests.command.guard import guarded\n"
+        "from asgd.tests.ports.interruption import check\n"
+        f"kill = lambda *_, kill=os.kill, pid=os.getpid(): kill(pid, {int(signal.SIGTERM)})\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", head + words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
