@@ -11,7 +11,9 @@ where a ball does not, or a rounding is not.
 import argparse
 import random
 import sys
+from collections.abc import Iterator
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,9 +66,31 @@ def numbers(rng: np.random.Generator) -> Floats:
     return np.where(np.isfinite(found) & (rng.random(shape) > 0.05), found, 0.0)
 
 
+class Block(NamedTuple):
+    """Sums that were looked at, how many of them have a finite ball, and what is wrong."""
+
+    sums: int
+    bounded: int
+    wrong: list[str]
+
+
+def blocks(seed: int) -> Iterator[Block]:
+    """Blocks of random sums, without end."""
+    rng, arrays = random.Random(seed), np.random.default_rng(seed)
+    while True:
+        terms = rng.choice([1, 1, 2, 3])
+        rows = [[coefficient(rng) for _ in range(_ROWS)] for _ in range(terms)]
+        inputs = [numbers(arrays) for _ in range(terms)]
+        balls = weighted_sums(rows, inputs)
+        bounded = int(np.isfinite(balls.radius).sum())
+        yield Block(balls.radius.size, bounded, lies(rows, inputs, balls))
+
+
 def lies(rows: list[list[Enclosure]], inputs: list[Floats], balls: Balls) -> list[str]:
     """What a block of sums claims and does not hold."""
     found = []
+    if np.isnan([balls.high, balls.low, balls.radius]).any():
+        found.append("a ball that is not a number")
     known = {name: rounded(balls, name) for name in formats}
     for t in range(_ROWS):
         ends = [coefficients[t].bounds() for coefficients in rows]
@@ -95,21 +119,17 @@ def main() -> int:
     parser.add_argument("--sums", type=int, default=1_000_000, help="how many, rounded up")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    rng, arrays = random.Random(arguments.seed), np.random.default_rng(arguments.seed)
     done = bounded = wrong = 0
-    while done < arguments.sums:
-        terms = rng.choice([1, 1, 2, 3])
-        rows = [[coefficient(rng) for _ in range(_ROWS)] for _ in range(terms)]
-        inputs = [numbers(arrays) for _ in range(terms)]
-        balls = weighted_sums(rows, inputs)
-        found = lies(rows, inputs, balls)
-        done += _ROWS * _COLUMNS
-        bounded += int(np.isfinite(balls.radius).sum())
-        wrong += len(found)
-        for line in found:
+    for block in blocks(arguments.seed):
+        done += block.sums
+        bounded += block.bounded
+        wrong += len(block.wrong)
+        for line in block.wrong:
             print(line)
-        if done % _REPORT_EVERY < _ROWS * _COLUMNS or done >= arguments.sums:
+        if done % _REPORT_EVERY < block.sums or done >= arguments.sums:
             print(f"{done} sums, {bounded} with a finite ball, {wrong} wrong", flush=True)
+        if done >= arguments.sums:
+            break
     return 1 if wrong else 0
 
 
