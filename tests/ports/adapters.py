@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .capabilities import Capabilities
 from .functional import HYPERPARAMETERS, FunctionalPort
-from .layouts import LAYOUTS, Layout, arranged, flat, possible, vectors
+from .layouts import LAYOUTS, Layout, arranged, flat, possible, takes, vectors
 from .protocol import DTYPES, PortError, describe
 
 # Names under which optimizers keep the average in the state of a parameter; torch's first.
@@ -91,7 +91,7 @@ class OptimizerPort:
         if self._scheduled(0) is not None:
             reads += ["eta", "mu"]
         supports = [name for name in ("groups", "skip", "add_group") if self._tries(name)]
-        supports += [name for name in possible(self.kind) if self._takes_layout(name)]
+        supports += [name for name in possible(self.kind) if takes(self, LAYOUTS[name])]
         self.trial(dtypes[0])
         if isinstance(getattr(self._optimizer, "param_groups", None), list):
             supports.append("set")
@@ -208,19 +208,6 @@ class OptimizerPort:
         except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
             return False
         return True
-
-    def _takes_layout(self, name: str) -> bool:
-        """Whether arrays of a layout are taken without complaint."""
-        layout = LAYOUTS[name]
-        hyper = {"lr": 0.5, "lambd": 0.25, "alpha": 0.75, "t0": 0.0, "weight_decay": 0.25}
-        one = np.ones(layout.size, "float32")
-        try:
-            self.open("float32", [{**hyper, "params": [one], "layouts": [layout]}])
-            for _ in range(2):
-                seen = self.step([one])
-        except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
-            return False
-        return bool(seen["theta"][0].shape == one.shape)
 
     def _works(self, dtype: str) -> bool:
         try:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .capabilities import Capabilities
-from .layouts import LAYOUTS, PLAIN, Layout, arranged, flat, vectors
+from .layouts import LAYOUTS, PLAIN, Layout, arranged, flat, takes, vectors
 from .protocol import DTYPES
 
 HYPERPARAMETERS = ("lr", "lambd", "alpha", "t0", "weight_decay")
@@ -58,7 +58,7 @@ class FunctionalPort:
             raise TypeError(f"updates of float32 and float64 parameters have the dtype {dtype}")
         self.trial(dtypes[0])
         held = self._hyperparameters()
-        takes = [name for name, layout in LAYOUTS.items() if self._takes(layout)]
+        layouts = [name for name, layout in LAYOUTS.items() if self._takes(layout)]
         return {
             "name": self._name,
             "version": self._version,
@@ -68,7 +68,7 @@ class FunctionalPort:
                 "save",
                 *(["set"] if held is not None else []),
                 *(["maximize"] if self._has_maximize else []),
-                *takes,
+                *layouts,
             ],
         }
 
@@ -154,15 +154,7 @@ class FunctionalPort:
         """Whether arrays of a layout are taken without complaint; JAX places arrays itself."""
         if "jax.numpy" in sys.modules and (layout.parameter, layout.gradient) != (PLAIN, PLAIN):
             return False
-        hyper = {"lr": 0.5, "lambd": 0.25, "alpha": 0.75, "t0": 0.0, "weight_decay": 0.25}
-        one = np.ones(layout.size, "float32")
-        try:
-            self.open("float32", [{**hyper, "params": [one], "layouts": [layout]}])
-            for _ in range(2):
-                seen = self.step([one])
-        except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
-            return False
-        return bool(seen["theta"][0].shape == one.shape)
+        return takes(self, layout)
 
     def _parameters(self) -> list[Any]:
         return self._arrays(self._theta, [layout.parameter for layout in self._layouts])

@@ -71,6 +71,19 @@ def possible(kind: str) -> list[str]:
     return [name for name in LAYOUTS if (kind, name) != ("torch", "unaligned gradient")]
 
 
+def takes(port: Any, layout: Layout) -> bool:
+    """Whether a port takes arrays of a layout without complaint."""
+    hyper = {"lr": 0.5, "lambd": 0.25, "alpha": 0.75, "t0": 0.0, "weight_decay": 0.25}
+    one = np.ones(layout.size, "float32")
+    try:
+        port.open("float32", [{**hyper, "params": [one], "layouts": [layout]}])
+        for _ in range(2):
+            seen = port.step([one])
+    except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
+        return False
+    return bool(seen["theta"][0].shape == one.shape)
+
+
 def vectors(params: Sequence[Any]) -> tuple[Layout, ...]:
     """Layouts of parameters that are plain vectors."""
     return tuple(Layout((len(p),)) for p in params)
