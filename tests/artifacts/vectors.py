@@ -41,7 +41,7 @@ _OTHER = STRONG._replace(lr=0.125, lambd=2.0, alpha=0.5, t0=1.0, weight_decay=0.
 _THETA: Vector = (1.0, -0.75, 3.0)
 
 
-def _life(hyper: Hyperparameters, steps: int = 4, theta: Vector = _THETA) -> Scenario:
+def _run(hyper: Hyperparameters, steps: int = 4, theta: Vector = _THETA) -> Scenario:
     return single(hyper, (theta,), tuple((wave(t, len(theta)),) for t in range(steps)))
 
 
@@ -80,20 +80,20 @@ def cases() -> dict[str, tuple[str, Scenario]]:
     return {
         "update": (
             "the bare update theta - lr grad is wrong (E3), or the average before its window",
-            _life(_PLAIN),
+            _run(_PLAIN),
         ),
-        "penalty": ("weight_decay theta is not added to the gradient (E1)", _life(_PENALTY)),
+        "penalty": ("weight_decay theta is not added to the gradient (E1)", _run(_PENALTY)),
         "ascent": (
             "maximize does not turn the sign of the gradient (E1)",
-            _life(_PLAIN._replace(maximize=True)),
+            _run(_PLAIN._replace(maximize=True)),
         ),
         "ascent-penalty": (
             "under maximize the sign of the penalty is turned too, which it must not be (E1)",
-            _life(_PENALTY._replace(maximize=True)),
+            _run(_PENALTY._replace(maximize=True)),
         ),
         "decay": (
             "the decay lambd theta is missing from the update, or unscaled by eta (E3)",
-            _life(_PLAIN._replace(lambd=0.25)),
+            _run(_PLAIN._replace(lambd=0.25)),
         ),
         "step-size": (
             "the step size is not lr / (1 + lambd lr t)^alpha (E2), or t is another one",
@@ -103,24 +103,24 @@ def cases() -> dict[str, tuple[str, Scenario]]:
             "alpha is not used as the exponent (E2)",
             _impulses(_PLAIN._replace(lr=2.0, lambd=0.25, alpha=2.0)),
         ),
-        "window-0": (f"{window}; with t0 = 0", _life(_PLAIN._replace(t0=0.0), 6)),
-        "window-1": (f"{window}; with t0 = 1", _life(_PLAIN._replace(t0=1.0), 6)),
-        "window-3": (f"{window}; with t0 = 3", _life(_PLAIN._replace(t0=3.0), 7)),
+        "window-0": (f"{window}; with t0 = 0", _run(_PLAIN._replace(t0=0.0), 6)),
+        "window-1": (f"{window}; with t0 = 1", _run(_PLAIN._replace(t0=1.0), 6)),
+        "window-3": (f"{window}; with t0 = 3", _run(_PLAIN._replace(t0=3.0), 7)),
         "window-between": (
             f"{window}; t0 = 2.5 lies between two steps",
-            _life(_PLAIN._replace(t0=2.5), 7),
+            _run(_PLAIN._replace(t0=2.5), 7),
         ),
         "window-never": (
             "t0 = inf is refused or averages: it means never",
-            _life(_PLAIN._replace(t0=math.inf)),
+            _run(_PLAIN._replace(t0=math.inf)),
         ),
         "everything": (
             "all parts together go wrong, where each alone may be right (E6)",
-            _life(STRONG, 8),
+            _run(STRONG, 8),
         ),
         "defaults": (
             "the default hyperparameters, whose decay is small beside one rounding of theta",
-            _life(_DEFAULT, 6),
+            _run(_DEFAULT, 6),
         ),
         "skip": (
             "a parameter without gradient must be left alone, and its steps not counted (E6)",
@@ -141,11 +141,11 @@ def cases() -> dict[str, tuple[str, Scenario]]:
         ),
         "nine": (
             "arrays of nine elements: the tail of a loop by eight or four is wrong",
-            _life(STRONG, 2, tuple(0.5 + j for j in range(9))),
+            _run(STRONG, 2, tuple(0.5 + j for j in range(9))),
         ),
         "wide": (
             "large and small numbers side by side",
-            _life(STRONG, 3, (2.0**40, 2.0**-40, -(2.0**-100))),
+            _run(STRONG, 3, (2.0**40, 2.0**-40, -(2.0**-100))),
         ),
     }
 

@@ -58,36 +58,36 @@ def lifecycle_fault(law: LawName, failure: Failure, subject: Subject) -> str:
 
 
 def _resumed(failure: Failure, subject: Subject) -> str:
-    """What was lost on the way through save and load, in every life that shows a loss."""
+    """What was lost on the way through save and load, in every run that shows a loss."""
     # Interrupted once: what a second load makes of a loss says nothing of its kind.
     designed = [
-        life
-        for life in paused(subject.hello.supports)
-        if isinstance(life, PausedScenario) and life.earlier is None
+        run
+        for run in paused(subject.hello.supports)
+        if isinstance(run, PausedScenario) and run.earlier is None
     ]
     # With t0 = 0 the average matters at every step, so that its loss and the count's differ.
-    designed += [_at_once(life) for life in designed]
+    designed += [_at_once(run) for run in designed]
     scenario = failure.scenario
     assert isinstance(scenario, PausedScenario)
     if _is_aliased(subject, scenario):
         return "state-aliased"
     again = replace(subject, run=resumed)
     possible = None
-    for life in (replace(scenario, earlier=None), *designed):
+    for run in (replace(scenario, earlier=None), *designed):
         try:
-            trace = again.trace(life)
+            trace = again.trace(run)
         except RaisedError:
             continue  # what raises is another fault
-        if all(j.verdict == "pass" for j in replays_equal(life, trace, subject.rule)):
+        if all(j.verdict == "pass" for j in replays_equal(run, trace, subject.rule)):
             continue
-        seen = set(_losses(life, trace, subject))
+        seen = set(_losses(run, trace, subject))
         possible = seen if possible is None else possible & seen
     return next((name for name in _LOSSES if name in (possible or ())), _UNKNOWN)
 
 
-def _at_once(life: PausedScenario) -> PausedScenario:
-    groups = tuple(replace(group, hyper=group.hyper._replace(t0=0.0)) for group in life.groups)
-    return replace(life, groups=groups)
+def _at_once(run: PausedScenario) -> PausedScenario:
+    groups = tuple(replace(group, hyper=group.hyper._replace(t0=0.0)) for group in run.groups)
+    return replace(run, groups=groups)
 
 
 # The first that explains everything is the one to be named.
@@ -100,7 +100,7 @@ _LOSSES = (
 def _losses(
     scenario: PausedScenario, trace: Sequence[Observation], subject: Subject
 ) -> Iterator[str]:
-    """Names of what may have been lost in one life."""
+    """Names of what may have been lost in one run."""
     first, second = trace[: scenario.steps], trace[scenario.steps :]
     begun = len(first) - len(second)
     expected = first[begun:]

@@ -66,7 +66,7 @@ def _law(name: LawName, check: Any, **more: Any) -> LifecycleLaw:
         equation="step",
         needs=_NOTHING,
         designed=more.pop("designed"),
-        drawn=more.pop("drawn", scenarios.life),
+        drawn=more.pop("drawn", scenarios.paused_run),
         check=check,
         name=name,
         **more,
@@ -170,20 +170,19 @@ LIFECYCLE_LAWS: dict[LawName, LifecycleLaw] = {
             title="the caller's gradient is modified",
             fix="do not add the penalty or turn the sign in the gradient's own array",
         ),
+        _law(
+            "refusal",
+            oracle.all_quantities,
+            designed=scenarios.plain,
+            title="open accepts a bad hyperparameter",
+            fix='check the domains of asgd.md, "Bad input", when the hyperparameters are given',
+        ),
     )
 }
 """Law by name."""
 
 TRUTH = frozenset(law.key for law in LIFECYCLE_LAWS.values() if law.truth)
 """Names of those that judge numbers against the truth."""
-
-REFUSAL = _law(
-    "refusal",
-    oracle.all_quantities,
-    designed=scenarios.plain,
-    title="open accepts a bad hyperparameter",
-    fix='check the domains of asgd.md, "Bad input", when the hyperparameters are given',
-)
 """Bad hyperparameters are refused at `open`: a rule of the port protocol."""
 
 
@@ -224,7 +223,7 @@ def hold_lifecycle(
     """
     if law.truth and not truth:
         return Outcome(law, not_observable=("equations that hold",))
-    if law is REFUSAL:
+    if law is LIFECYCLE_LAWS["refusal"]:
         return _refusals(subject)
     lacking = missing(law, subject)
     if lacking:
@@ -257,13 +256,15 @@ def _designed(
 
 def hold_all(subject: Subject, *, examples: int, seed: int, truth: bool = True) -> list[Outcome]:
     """Hold a port to all laws of the lifecycle."""
-    laws = (*LIFECYCLE_LAWS.values(), REFUSAL)
-    return [hold_lifecycle(law, subject, examples=examples, seed=seed, truth=truth) for law in laws]
+    return [
+        hold_lifecycle(law, subject, examples=examples, seed=seed, truth=truth)
+        for law in LIFECYCLE_LAWS.values()
+    ]
 
 
 def _refusals(subject: Subject) -> Outcome:
     """Every hyperparameter outside its domain, in the first group and in a later one."""
-    outcome = Outcome(REFUSAL)
+    outcome = Outcome(LIFECYCLE_LAWS["refusal"])
     accepted: list[Failure] = []
     good = scenarios.STRONG
     places = 2 if "groups" in subject.hello.supports else 1

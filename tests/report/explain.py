@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from asgd.spec import CONVENTIONS, EQUATIONS, FAULTS, POLICIES, EquationName, equation_name
 
-from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL
+from ..laws.lifecycle import LIFECYCLE_LAWS
 from ..verify.waivers import UNKNOWN
 from .statements import LAWS, should
 from .text import WIDTH, wrapped
@@ -56,12 +56,13 @@ _UNKNOWN = (
 
 def ids() -> dict[str, dict[str, str]]:
     """A line about every id, by kind."""
-    laws = (*LIFECYCLE_LAWS.values(), REFUSAL)
     return {
         "equations, and the laws that hold a port to them": {
             e.id: f"{name}: {should(name)}" for name, e in EQUATIONS.items()
         },
-        "laws of the lifecycle": {law.name: LAWS.get(law.name, law.title) for law in laws},
+        "laws of the lifecycle": {
+            law.name: LAWS.get(law.name, law.title) for law in LIFECYCLE_LAWS.values()
+        },
         "conventions": {name: entry.summary for name, entry in CONVENTIONS.items()},
         "faults": {
             **{name: entry.title for name, entry in FAULTS.items()},
@@ -108,7 +109,8 @@ def _parts(ident: str) -> Iterator[Iterator[str]]:
     if equation is not None:
         yield _equation(equation)
     name: str = equation or ident
-    for law in (law for law in (*LIFECYCLE_LAWS.values(), REFUSAL) if law.key == name):
+    law = next((law for law in LIFECYCLE_LAWS.values() if law.key == name), None)
+    if law is not None:
         rows = {"must hold": LAWS.get(name, ""), "broken means": law.title, "look at": law.fix}
         yield _rows(f"{name} (law of the lifecycle, E6)", rows)
     if name in FAULTS:

@@ -54,7 +54,7 @@ def plain(supports: Supports) -> list[Scenario]:
 def windows(supports: Supports) -> list[Scenario]:
     """The averaging window crossed; parameters that skip, come late or never come; changes."""
     turns = (False, True) if "maximize" in supports else (False,)
-    lives: list[Scenario] = [
+    runs: list[Scenario] = [
         single(
             STRONG._replace(t0=t0, weight_decay=decay, maximize=maximize),
             (_THETA,),
@@ -63,22 +63,22 @@ def windows(supports: Supports) -> list[Scenario]:
         for t0, decay, maximize in product((0.0, 1.0, 3.0, 2.5, math.inf), (0.0, 0.25), turns)
     ]
     if "skip" in supports:
-        lives += [_skips(Group(STRONG, (_THETA,) * 4)), _skips(Group(_OTHER, (_THETA,) * 4))]
+        runs += [_skips(Group(STRONG, (_THETA,) * 4)), _skips(Group(_OTHER, (_THETA,) * 4))]
     if {"skip", "groups"} <= supports:
         late = [
             Step((wave(t, 3), None if t < 3 else wave(t, 2))) for t in range(7)
         ]  # the second group comes late
-        lives.append(Scenario((Group(STRONG, (_THETA,)), Group(_OTHER, ((2.0, -1.0),))), (*late,)))
+        runs.append(Scenario((Group(STRONG, (_THETA,)), Group(_OTHER, ((2.0, -1.0),))), (*late,)))
     if "set" in supports:
         others = _OTHER._replace(t0=5.0)._asdict()  # 1 would be past (E6)
-        lives += [_changes(name, value) for name, value in others.items()][:5]
+        runs += [_changes(name, value) for name, value in others.items()][:5]
     # Without decay, an element without gradient may not move; nor may any where lr is 0.
     still = STRONG._replace(lambd=0.0, weight_decay=0.0)
     rows = tuple(((0.0, *wave(t, 2)) if t % 2 else (*wave(t, 2), 0.0),) for t in range(6))
-    lives += [single(hyper, (_THETA,), rows) for hyper in (still, STRONG._replace(lr=0.0))]
+    runs += [single(hyper, (_THETA,), rows) for hyper in (still, STRONG._replace(lr=0.0))]
     # And a decay of eta by thousands.
-    lives.append(single(STRONG._replace(lr=8.0, lambd=512.0), (_THETA,), rows[:4]))
-    return [*lives, training(supports)]
+    runs.append(single(STRONG._replace(lr=8.0, lambd=512.0), (_THETA,), rows[:4]))
+    return [*runs, training(supports)]
 
 
 def training(supports: Supports) -> Scenario:
@@ -192,34 +192,29 @@ def _arranged(chosen: Sequence[Layout], supports: Supports) -> PausedScenario:
     if half:
         groups.insert(0, Group(_OTHER, tuple(starts[:half])))
     rests = "skip" in supports
-    events = [
-        Step(
-            tuple(
-                None
-                if rests and i % 3 == 1 and t == 2
-                else wave(t + i, n)
-                if t != 1
-                else (0.0,) * n
-                for i, n in enumerate(sizes)
-            )
-        )
-        for t in range(5)
-    ]
+
+    def grad(t: int, i: int, n: int) -> Vector | None:
+        if t == 1:
+            return (0.0,) * n
+        return None if rests and t == 2 and i % 3 == 1 else wave(t + i, n)
+
+    rows = (tuple(grad(t, i, n) for i, n in enumerate(sizes)) for t in range(5))
+    events = map(Step, rows)
     return PausedScenario(tuple(groups), tuple(events), 3, layouts=tuple(chosen))
 
 
 def added(supports: Supports) -> list[Scenario]:
     """A group that joins before the first step, in the window, late, or behind another."""
-    lives = [joined(_two(supports), at) for at in (0, 3, 9)]
-    groups = lives[1].groups
+    runs = [joined(_two(supports), at) for at in (0, 3, 9)]
+    groups = runs[1].groups
     # Two join, at once and one by one.
     third = Group(STRONG._replace(lr=0.25, t0=4.0), ((-1.5,),))
     for first, second in ((2, 2), (2, 5)):
         events: list[Event] = [Step((wave(t, 3),)) for t in range(first)]
         events += [Add(1), *(Step((wave(t, 3), wave(t, 2))) for t in range(first, second)), Add(2)]
         events += [Step((wave(t, 3), wave(t, 2), wave(t, 1))) for t in range(second, 9)]
-        lives.append(Scenario((*groups, third), tuple(events)))
-    return lives
+        runs.append(Scenario((*groups, third), tuple(events)))
+    return runs
 
 
 def _two(supports: Supports) -> Scenario:
@@ -265,7 +260,7 @@ def specials(supports: Supports) -> list[Scenario]:
 
 
 def paused(supports: Supports) -> list[Scenario]:
-    """Lives with a pause at each event: before the window, at its opening, inside."""
+    """Runs with a pause at each event: before the window, at its opening, inside."""
     first, *others = unpaused(supports)
     # A save by an optimizer that was loaded itself; and one beyond what a count of 8 bits holds.
     pauses = [replace(first, pause=pause) for pause in range(len(first.events))]
@@ -274,13 +269,13 @@ def paused(supports: Supports) -> list[Scenario]:
 
 
 def repeatable(supports: Supports) -> list[Scenario]:
-    """The same lives, each once, and a longer one: they are run again without a pause."""
-    lives = {(life.groups, life.events): life for life in unpaused(supports)}
-    return [*lives.values(), _saved_late(45)]
+    """The same runs, each once, and a longer one: they are run again without a pause."""
+    runs = {(run.groups, run.events): run for run in unpaused(supports)}
+    return [*runs.values(), _saved_late(45)]
 
 
 def unpaused(supports: Supports) -> list[PausedScenario]:
-    """Lives of groups, skips, changes and layouts that a port supports."""
+    """Runs of groups, skips, changes and layouts that a port supports."""
     groups = [Group(STRONG._replace(t0=2.0), (_THETA, (2.0, -1.0)))]
     if "groups" in supports:
         groups.append(Group(_OTHER, ((0.5,),)))
@@ -292,14 +287,14 @@ def unpaused(supports: Supports) -> list[PausedScenario]:
     ]
     if "set" in supports:
         events.insert(2, Set(0, {"lr": 0.125, "lambd": 0.25}))
-    lives = [PausedScenario(tuple(groups), tuple(events))]
+    runs = [PausedScenario(tuple(groups), tuple(events))]
     if "add_group" in supports:
         run = joined(_two(supports), 3)
         # What is loaded into must have been opened with the group that has joined.
         pauses = (2, 6) if "groups" in supports else (2,)
-        lives += [PausedScenario(run.groups, run.events, pause) for pause in pauses]
+        runs += [PausedScenario(run.groups, run.events, pause) for pause in pauses]
     chosen = _taken(supports)
-    return [*lives, _arranged(chosen, supports)] if chosen else lives
+    return [*runs, _arranged(chosen, supports)] if chosen else runs
 
 
 def _saved_late(steps: int) -> PausedScenario:
@@ -311,9 +306,9 @@ def _saved_late(steps: int) -> PausedScenario:
 
 
 @st.composite
-def life(draw: Any, dtype: str, supports: Supports) -> Scenario:
+def paused_run(draw: Any, dtype: str, supports: Supports) -> Scenario:
     """Any run that the port supports, with a pause somewhere."""
-    scenario: Scenario = draw(strategies.life(dtype, supports))
+    scenario: Scenario = draw(strategies.run(dtype, supports))
     pause = draw(st.integers(0, len(scenario.events) - 1))
     return PausedScenario(scenario.groups, scenario.events, pause)
 

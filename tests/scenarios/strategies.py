@@ -100,17 +100,17 @@ def average(draw: Any, dtype: str, _supports: Supports) -> Scenario:
 @st.composite
 def step(draw: Any, dtype: str, supports: Supports) -> Scenario:
     """E6: any groups, gradients, skipped steps and changes that the port supports."""
-    return _life(draw, dtype, supports, draw(st.integers(1, 6)))
+    return _run(draw, dtype, supports, draw(st.integers(1, 6)))
 
 
 @st.composite
-def life(draw: Any, dtype: str, supports: Supports) -> Scenario:
+def run(draw: Any, dtype: str, supports: Supports) -> Scenario:
     """The same, twice as long, and sometimes far longer."""
     steps = draw(st.integers(2, 12)) + draw(st.sampled_from((0, 0, 0, 0, 0, 0, 0, 24)))
-    return _life(draw, dtype, supports, steps)
+    return _run(draw, dtype, supports, steps)
 
 
-def _life(draw: Any, dtype: str, supports: Supports, steps: int) -> Scenario:
+def _run(draw: Any, dtype: str, supports: Supports, steps: int) -> Scenario:
     most = 3 if "groups" in supports else 1
     shapes = draw(
         st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=2), min_size=1, max_size=most)

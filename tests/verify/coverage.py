@@ -6,12 +6,12 @@ from typing import Literal
 from asgd.spec import EQUATIONS, EquationName, equation_name
 
 from ..laws.law import LawName
-from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL
+from ..laws.lifecycle import LIFECYCLE_LAWS
 from ..laws.outcome import Outcome
 
 Status = Literal["holds", "broken", "undecided", "not observable", "skipped"]
 
-LAW_NAMES: tuple[LawName, ...] = (*EQUATIONS, *LIFECYCLE_LAWS, REFUSAL.key)
+LAW_NAMES: tuple[LawName, ...] = (*EQUATIONS, *LIFECYCLE_LAWS)
 """Names of all laws: those of the equations, in the order of the spec, and the lifecycle's."""
 
 SOME_AVERAGES = "every average"
@@ -52,7 +52,7 @@ def without_laws(names: Iterable[str]) -> frozenset[LawName]:
             ids = ", ".join(entry.id for entry in EQUATIONS.values())
             raise WithoutError(
                 f"without must be average, an equation ({ids}) or a law of the lifecycle "
-                f"({', '.join((*LIFECYCLE_LAWS, REFUSAL.name))}), got {given!r}"
+                f"({', '.join(LIFECYCLE_LAWS)}), got {given!r}"
             )
     return frozenset(accepted)
 

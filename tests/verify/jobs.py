@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from ..laws.equations import LAWS
 from ..laws.law import Law
-from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL
+from ..laws.lifecycle import LIFECYCLE_LAWS
 from ..ports.capabilities import capabilities
 from ..ports.frames import exactly
 from ..ports.interruption import listen
@@ -31,7 +31,7 @@ from ..ports.protocol import Port, PortError, describe, greet
 from .result import Result
 from .run import Progress, chosen_dtypes, no_verdict, verify
 
-_ALL: dict[str, Law] = {law.key: law for law in (*LAWS.values(), *LIFECYCLE_LAWS.values(), REFUSAL)}
+_ALL: dict[str, Law] = {law.key: law for law in (*LAWS.values(), *LIFECYCLE_LAWS.values())}
 _LENGTH = struct.Struct("<Q")
 _GRACE = 10.0  # seconds in which a job that was told to stop sends what it knows
 _STOP = b"s"

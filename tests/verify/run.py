@@ -20,7 +20,7 @@ from ..diagnosis.series import series
 from ..diagnosis.signs import inexact, one_sided
 from ..laws.equations import LAWS
 from ..laws.hold import hold
-from ..laws.lifecycle import LIFECYCLE_LAWS, REFUSAL, TRUTH, hold_lifecycle
+from ..laws.lifecycle import LIFECYCLE_LAWS, TRUTH, hold_lifecycle
 from ..laws.outcome import LEVELS, Finding, Outcome, Subject, looser
 from ..laws.scale import hold_equation
 from ..ports.capabilities import capabilities, warnings_of
@@ -180,7 +180,7 @@ def _verify_dtype(
     # What the equations lose of eta and mu is not reported a second time.
     relaxed = replace(subject, policy=looser(required)[-1]) if precision_only else subject
     lifecycle = []
-    for law, share in _spread([*LIFECYCLE_LAWS.values(), REFUSAL], _EQUATIONS, _LIFECYCLE):
+    for law, share in _spread([*LIFECYCLE_LAWS.values()], _EQUATIONS, _LIFECYCLE):
         progress(law.name, share)
         lifecycle.append(
             hold_lifecycle(law, relaxed, examples=examples, seed=options.seed, truth=truth)
@@ -303,6 +303,6 @@ def _findings(
 
 
 def _followed(lifecycle: Sequence[Outcome]) -> int:
-    """Steps of the longest relaxed that was judged."""
+    """Steps of the longest run that was judged."""
     long = next(outcome for outcome in lifecycle if outcome.law.key == "long")
     return long.longest
