@@ -33,6 +33,6 @@ EQUATIONS: Mapping[EquationName, Equation] = MappingProxyType(
 
 
 def equation_name(given: str) -> EquationName | None:
-    """Name of the equation with this id, in either case, or this name; None if there is none."""
+    """Name of the equation that an id, in either case, or a name stands for, or None."""
     found = (e.name for e in EQUATIONS.values() if given == e.name or given.upper() == e.id)
     return next(found, None)

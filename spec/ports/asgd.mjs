@@ -28,7 +28,7 @@ function stepParameter(p, hyper, grad, round) {
   p.eta = stepSize(p.t, hyper);
   p.mu = averagingWeight(p.t + 1, Math.ceil(hyper.t0));
   const [eta, mu, lambd, decay] = [p.eta, p.mu, hyper.lambd, hyper.weight_decay].map(round);
-  const average = p.average ?? p.theta.slice(); // without one of its own, it is theta
+  const average = p.average ?? p.theta.slice(); // not there yet: it is theta
   for (let i = 0; i < p.theta.length; i++) {
     const theta = p.theta[i];
     let g = hyper.maximize ? -grad[i] : grad[i];

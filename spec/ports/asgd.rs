@@ -25,7 +25,7 @@ struct Parameter {
     eta: f64,
     mu: f64,
     theta: Vec<f64>,
-    average: Option<Vec<f64>>, // without one of its own, it is theta
+    average: Option<Vec<f64>>, // None: it is theta
 }
 
 /// Round to the dtype. One operation in f64, rounded to f32, is that operation in f32.

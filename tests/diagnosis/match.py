@@ -26,7 +26,7 @@ _RANKED = 500
 _NODES = 20_000
 """Sets that are tried, ranked, and looked at."""
 _SLACK = 4.0
-"""In units of the errors, how far effects of faults may be from adding up."""
+"""How far effects of faults may be from adding up, in errors: it only ranks the sets to try."""
 _SHARED = {"origin", "late", "narrow"}
 
 Move = tuple[str, Change]
@@ -193,7 +193,7 @@ class Search:
         self._done = bool(self._expected.agrees[self._rows].all())
 
     def sets(self, size: int) -> list[tuple[Move, ...]]:
-        """Sets of so many faults with which the rule agrees; none once there were any.
+        """Sets of this size with which the rule agrees; empty once some were found.
 
         A fault that is not needed is left out.
         """

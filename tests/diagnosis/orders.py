@@ -145,7 +145,7 @@ class Fingerprint:
 
     @property
     def form(self) -> Policy | None:
-        """Policy of the right form that the port computes to the bit; None where there is none.
+        """Policy of the right form that the port computes to the bit, or None.
 
         Nothing wrong hides behind it; and where an order of E2 as it is printed gives all the bits,
         another form explains nothing.

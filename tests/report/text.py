@@ -118,7 +118,7 @@ def by_reason(reasons: Mapping[str, str], ids: Iterable[str]) -> dict[str, list[
     return grouped
 
 
-_FEW = 3
+_FEW = 3  # faults that are named for a reason
 
 
 def _undetectable(report: Report, width: int) -> Iterator[Line]:
