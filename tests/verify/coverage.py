@@ -109,8 +109,8 @@ _MISSING: Mapping[str, tuple[str, Mapping[str, str]]] = {
         },
     ),
     SOME_AVERAGES: (
-        "the port shows averages at some steps or of some parameters alone",
-        {"": "show each after every step of its window"},
+        "the port shows some averages and hides others",
+        {"": "show the average of every parameter after each step of its window"},
     ),
     "the operation add_group": (
         "no group can be added to the port",
