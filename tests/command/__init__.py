@@ -58,7 +58,12 @@ def main() -> None:
         with cli.make_context("asgd", arguments, obj=program) as context:
             return cli.invoke(context)
 
-    guarded(run)
+    try:
+        guarded(run)
+    finally:
+        # While the interpreter ends, a signal would choose another code.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from ..ports.interruption import Interrupted, ignore, listen, received
+from ..ports.interruption import Interrupted, listen, received
 from ..ports.protocol import describe
 from ..ports.text import escaped, printable
 from .exit_codes import NO_VERDICT
@@ -37,6 +37,15 @@ def show_traceback() -> None:
 def guarded(run: Run) -> NoReturn:
     """Run a command, and exit with its code: 0, 1, 2, or 128 and the number of a signal."""
     try:
+        _leave(_code(run))
+    except Interrupted as error:  # In the run, in what is said of its end, or in the last flush.
+        text = str(error)
+        _complain(lambda: _say(text))
+        _leave(128 + error.number)
+
+
+def _code(run: Run) -> int:
+    try:
         listen()
         accept_any_text()
         returned = run()
@@ -45,9 +54,8 @@ def guarded(run: Run) -> NoReturn:
         code = error.exit_code
     except click.ClickException as error:
         code = _complain(partial(_show, error))
-    except Interrupted as error:
-        code, text = 128 + error.number, str(error)
-        _complain(lambda: _say(text))
+    except Interrupted:
+        raise
     except (click.Abort, KeyboardInterrupt):
         # click makes an Abort of every interruption of a prompt.
         number = received() or signal.SIGINT
@@ -59,7 +67,7 @@ def guarded(run: Run) -> NoReturn:
         text = f"cannot write: {error.strerror}" if isinstance(error, OSError) else _own(error)
         code = _complain(lambda: _say(text))
         show_traceback()
-    _leave(code)
+    return code
 
 
 def _own(error: BaseException) -> str:
@@ -92,6 +100,4 @@ def _leave(code: int) -> NoReturn:
         code = told if code < NO_VERDICT else code
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.flush()
-    # While the interpreter ends, a signal would choose another code.
-    ignore()
     sys.exit(code)

@@ -29,12 +29,6 @@ def listen() -> None:
         sys.unraisablehook = _lost
 
 
-def ignore() -> None:
-    """Ignore the signals: all is done, and the exit code is known."""
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-
-
 def check() -> None:
     """Raise `Interrupted` where a signal came and its exception was lost in foreign code."""
     if _received:
@@ -64,6 +58,7 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
             os._exit(128 + number)
         _received.append(number)
         return
-    ignore()
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
     _received.append(number)
     raise Interrupted(number)

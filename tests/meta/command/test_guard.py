@@ -214,22 +214,28 @@ def test_vectors_replace_nothing_else(tmp_path):
     ("words", "code"),
     [
         # While the interpreter ends, the exit code is known.
-        ("left = type('Left', (), {'__del__': kill})(); guarded(lambda: 1)", 1),
+        ("left = type('Left', (), {'__del__': kill})(); sys.argv[1:] = ['no']; main()", 2),
         # In a callback the exception is lost, but not the signal, and nobody sees a traceback.
         (
             "guarded(lambda: (gc.callbacks.append(kill), gc.collect(), check()))",
             128 + signal.SIGTERM,
         ),
+        # In the last flush, what was printed may be lost.
+        (
+            "sys.stdout = type('Out', (io.StringIO,), {'flush': kill})(); guarded(lambda: 1)",
+            128 + signal.SIGTERM,
+        ),
     ],
-    ids=["at the end", "in a callback"],
+    ids=["at the end", "in a callback", "in the last flush"],
 )
 def test_a_signal_at_a_bad_moment(words, code):
     """It chooses no other exit code, and shows no traceback."""
     head = (
-        "import gc, os\n"
+        "import gc, io, signal, sys\n"
+        "from asgd.tests.command import main\n"
         "from asgd.tests.command.guard import guarded\n"
         "from asgd.tests.ports.interruption import check\n"
-        f"kill = lambda *_, kill=os.kill, pid=os.getpid(): kill(pid, {int(signal.SIGTERM)})\n"
+        f"kill = lambda *_, ring=signal.raise_signal: ring({int(signal.SIGTERM)})\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", head + words], capture_output=True, text=True, check=False
