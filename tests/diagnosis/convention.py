@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from asgd.reference import formats
 from asgd.reference.tolerance import Arithmetic
-from asgd.spec import CONVENTIONS, Convention, Policy, convention
+from asgd.spec import CONVENTIONS, POLICIES, Convention, Policy, convention
 
 from ..faults.agreement import Table
 from ..laws.hold import DesignedRuns, run_designed
@@ -15,6 +15,7 @@ from ..oracle.stepwise import Oracle, Rule
 from ..ports.protocol import Hello, Port
 from .match import Explanation, explain
 from .per_equation import Parts, parts
+from .precision import keeps_subnormals
 from .probes import probes, traced
 
 
@@ -121,12 +122,16 @@ def find_identity(
 ) -> Identity:
     """Identity of a port, among all conventions (``auto``) or as a variant of the one named."""
     traces = run_designed(port, hello, dtype)
-    matches = identify(traces, dtype, looser(required), oracle)
+    # A port that flushes subnormal numbers may compute a convention all the same.
+    flushed = POLICIES.get(f"{required.name}-ftz", required)
+    if any(keeps_subnormals(trace, dtype) for _, _, trace in traces):
+        flushed = required
+    matches = identify(traces, dtype, looser(flushed), oracle)
     if name != "auto":
         matches = [m for m in matches if m.convention.name == name]
     best = matches[0]
     also = tuple(m.convention.name for m in matches[1:] if m.fits)
-    if best.fits and best.policy == required:
+    if best.fits and best.policy == flushed:
         return Identity(best.convention, fits=True, also=also)
     if best.fits:
         conventions = [m.convention for m in matches if m.fits]
@@ -135,7 +140,7 @@ def find_identity(
     laws = [law.key for law, _, _ in traces]
     runs = [(scenario, trace) for _, scenario, trace in traces]
     runs += traced(port, probes(hello, dtype), dtype)
-    table = Table(dtype, runs, flushes=required.ftz)
+    table = Table(dtype, runs, flushes=flushed.ftz)
     found = tuple(explain(table, conventions))
     if best.fits:
         return Identity(best.convention, fits=True, also=also, explanations=found)

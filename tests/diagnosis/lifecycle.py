@@ -8,6 +8,8 @@ import numpy as np
 
 from asgd.spec import POLICIES
 
+from ..faults.agreement import Table
+from ..faults.variant import DECAY_IN_FLOAT32, ETA_IN_FLOAT32, Variant
 from ..laws.law import LawName
 from ..laws.metamorphic import copied, resumed
 from ..laws.outcome import Failure, Subject
@@ -34,6 +36,8 @@ _WIDTHS = frozenset(2**bits + late for bits in (7, 8, 11, 15, 16) for late in (0
 # A number kept in half precision differs from what it was by less than this share.
 _SHARE = 2.0**-6
 _UNKNOWN = "unknown"
+
+Seen = list[tuple[PausedScenario, Sequence[Observation]]]
 
 
 def lifecycle_fault(law: LawName, failure: Failure, subject: Subject) -> str:
@@ -73,6 +77,7 @@ def _resumed(failure: Failure, subject: Subject) -> str:
         return "state-aliased"
     again = replace(subject, run=resumed)
     possible = None
+    seen: Seen = []
     for run in (replace(scenario, earlier=None), *designed):
         try:
             trace = again.trace(run)
@@ -80,9 +85,12 @@ def _resumed(failure: Failure, subject: Subject) -> str:
             continue  # what raises is another fault
         if all(j.verdict == "pass" for j in replays_equal(run, trace, subject.rule)):
             continue
-        seen = set(_losses(run, trace, subject))
-        possible = seen if possible is None else possible & seen
-    return next((name for name in _LOSSES if name in (possible or ())), _UNKNOWN)
+        lost = set(_losses(run, trace, subject))
+        possible = lost if possible is None else possible & lost
+        seen.append((run, trace))
+    name = next((name for name in _LOSSES if name in (possible or ())), _UNKNOWN)
+    recast = name == "state-rounded" and subject.dtype == "float64"
+    return (_recast_factor(seen, subject) if recast else "") or name
 
 
 def _at_once(run: PausedScenario) -> PausedScenario:
@@ -182,6 +190,37 @@ def _recast(
         after = _true(rest, second, exact, starts)
         if before != after:
             yield "eta-narrowed-at-load" if before else "eta-widened-at-load"
+
+
+def _recast_factor(seen: Seen, subject: Subject) -> str:
+    """Whether 1 - lambd eta has another precision after a load, with an eta of the same value."""
+    factors = set()
+    for run, trace in seen:
+        first, second = trace[: run.steps], trace[run.steps :]
+        begun = len(first) - len(second)
+        rest = rest_of(run, run.pause, first[begun - 1].theta if begun else ())
+        counts = _counts(run, run.events[: run.pause])
+        halves = (first[begun:], second)
+        factors.add(tuple(_is_narrow(rest, half, counts, subject) for half in halves))
+    if ((True, False) in factors) == ((False, True) in factors):
+        return ""
+    return "eta-widened-at-load" if (True, False) in factors else "eta-narrowed-at-load"
+
+
+def _is_narrow(
+    scenario: Scenario, trace: Sequence[Observation], counts: Sequence[int], subject: Subject
+) -> bool | None:
+    """Whether theta shows a factor of float32; None where neither precision explains it.
+
+    Where eta lambd is large, what eta may lose hides it.
+    """
+    table = Table(subject.dtype, [(scenario, trace)], counts)
+    base = Variant.of(subject.convention)
+    for narrow in ((), (DECAY_IN_FLOAT32,)):
+        variant = replace(base, narrow=(ETA_IN_FLOAT32, *narrow))
+        if table.expected_theta(variant).agrees.all():
+            return bool(narrow)
+    return None
 
 
 def _counts(scenario: Scenario, events: Sequence[Any]) -> list[int]:

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from asgd.reference import formats
 from asgd.spec import POLICIES, EquationName, Hyperparameters
 
 from ..laws.equations import LAWS
 from ..laws.law import worst
 from ..laws.outcome import Failure, Subject
 from ..oracle.stepwise import judge
+from ..ports.protocol import Observation
 from ..ports.scenario import Group, Scenario
 from ..scenarios.designed import averaging_weight, step_size
 
@@ -120,6 +122,12 @@ def _rounded(scenario: Scenario) -> Scenario:
 
     groups = tuple(Group(single(g.hyper), g.params) for g in scenario.groups)
     return Scenario(groups, scenario.events)
+
+
+def keeps_subnormals(trace: Sequence[Observation], dtype: str) -> bool:
+    """Whether any theta that was seen is a subnormal number."""
+    small = formats[dtype].smallest_normal
+    return any(0 < abs(x) < small for seen in trace for row in seen.theta for x in row)
 
 
 def flushes(subject: Subject, failures: Sequence[Failure], laws: Sequence[EquationName]) -> bool:

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from asgd.reference import formats
 from asgd.spec import EQUATIONS, FAULTS, POLICIES, EquationName, Hyperparameters
 
 from ..laws.equations import LAWS
@@ -23,7 +22,7 @@ from .evidence import Evidence, Shows, shows_fault
 from .match import Explanation, explain
 from .nonfinite import hides_nonfinite
 from .per_equation import Parts
-from .precision import flushes, narrow, rounds_hyperparameters
+from .precision import flushes, keeps_subnormals, narrow, rounds_hyperparameters
 
 _UNKNOWN = "unknown"
 _OF_THETA: tuple[EquationName, ...] = ("gradient", "step_size", "descend")
@@ -113,9 +112,8 @@ def _flushed(failure: Failure, law: EquationName, subject: Subject) -> bool:
     if failure.judgement.got != 0 or not flushes(subject, [failure], [law]):
         return False
     # A gradient may be lost in other ways; theta, which begins as a subnormal number, may not.
-    small = formats[subject.dtype].smallest_normal
     trace = subject.trace(LAWS["descend"].designed(subject.hello.supports)[-1])
-    return not any(0 < abs(x) < small for seen in trace for row in seen.theta for x in row)
+    return not keeps_subnormals(trace, subject.dtype)
 
 
 def _named(

@@ -281,7 +281,17 @@ class Table:
 
     def _next(self, variant: Variant, moment: Moment, eta: Running) -> tuple[Running, Bools]:
         number = self._narrowed(variant, "theta", lifted(variant.theta(moment, eta), self._u))
-        return number, number.near(self.after, self._tiny)
+        beyond = np.zeros(len(self), bool)
+        for narrow in variant.narrow:
+            if narrow.quantity == "decay":
+                # 1 - eta lambd: lambd, the product and the difference are rounded.
+                lambd = variant.source(moment.now).lambd.value
+                share = abs(eta.value * lambd)
+                factor = np.where(share > 0, abs(1 - share) + 2 * share, 0.0)
+                number = number.widened(2.0**-narrow.bits * abs(self.theta) * factor)
+                # Libraries differ in what becomes of a lambd that float32 does not reach.
+                beyond |= lambd > np.finfo(np.float32).max
+        return number, number.near(self.after, self._tiny) | beyond
 
     def _narrowed(self, variant: Variant, quantity: str, number: Running) -> Running:
         for narrow in variant.narrow:

@@ -251,6 +251,7 @@ PRECISION: Mapping[str, tuple[Change, ...]] = MappingProxyType(
         "average-half-stored": _narrow("average", 11, 8),
         "eta-float32-computed": _narrow("eta", 24, stored=False),
         "mu-float32-computed": _narrow("mu", 24, stored=False),
+        "decay-float32-computed": _narrow("decay", 24, stored=False),
     }
 )
 """Faults of precision, in their forms: quantities of fewer bits than the dtype has."""

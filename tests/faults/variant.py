@@ -100,11 +100,18 @@ class Moment:
 
 
 class Narrow(NamedTuple):
-    """A quantity with too few bits: stored in them, or computed from numbers that were."""
+    """A quantity with too few bits: stored in them, or computed from numbers that were.
+
+    ``quantity`` is "eta", "mu", "theta", "average", or "decay": the factor 1 - eta lambd.
+    """
 
     quantity: str
     bits: int
     stored: bool
+
+
+ETA_IN_FLOAT32 = Narrow("eta", 24, stored=False)
+DECAY_IN_FLOAT32 = Narrow("decay", 24, stored=False)
 
 
 def own_clock(moment: Moment) -> Any:

@@ -120,12 +120,16 @@ class ChildPort:
         patience = self._patience()
         while playing.more:
             playing.take(*self._child.answer("play", patience, playing.size))
-        self._child.warm.add(self._dtype)
+        self._child.warm.update(self._kinds())
         return playing.seen
 
     def _patience(self) -> float:
-        """Timeouts of a request: until the first step a library may start a device, or compile."""
-        return 1 if self._dtype in self._child.warm else PATIENCE
+        """Timeouts of a request: for a new size a library may compile, at first start a device."""
+        warm = self._child.warm
+        return 1 if warm and self._kinds() <= warm else PATIENCE
+
+    def _kinds(self) -> frozenset[tuple[str, int]]:
+        return frozenset((self._dtype, size) for size in self._sizes)
 
     def step(self, grads: Sequence[NDArray[Any] | None]) -> dict[str, Any]:
         """Take one step."""

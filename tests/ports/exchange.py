@@ -23,7 +23,7 @@ class Child:
     def __init__(self, how: str, limits: Limits) -> None:
         self.how, self.limits = how, limits
         self.dropped: list[int] = []
-        self.warm: set[str] = set()
+        self.warm: set[tuple[str, int]] = set()  # dtypes and sizes that it has stepped
         self._process: Process | None = None
         self.capabilities = Capabilities(isolated=True, remote=True)
 

@@ -20,7 +20,7 @@ from .text import block, printable
 TIMEOUT = 10.0
 """Seconds that a port has to answer a request."""
 PATIENCE = 10
-"""Timeouts that it has for being imported, and for its first step."""
+"""Timeouts that it has for being imported, and for its first step of each size."""
 UNSTARTED = "could not be started"
 _SUPERVISOR = str(Path(__file__).with_name("supervisor.py"))
 _TAIL = 4096  # bytes of what it prints that are kept
@@ -36,7 +36,7 @@ class Limits:
     Attributes
     ----------
     timeout : float
-        Seconds for a request; ten times that until the first step of a dtype.
+        Seconds for a request; ten times that until the first step of a dtype and of a size.
     seconds : float or None
         Seconds for the whole run, from now on.
     memory : int or None

@@ -62,8 +62,8 @@ class ProgramPort:
         self._process: LineProcess | None = None
         self._reads: frozenset[str] = frozenset()
         self._dtype = ""
-        # Until its first step it has longer to answer.
-        self._cold = True
+        # Dtypes and sizes that it has stepped: until then it has longer to answer.
+        self._warm: set[tuple[str, int]] = set()
         self._sizes: list[int] = []
         # For each quantity: steps with a gradient since a parameter last showed it.
         self._silent: dict[str, list[int]] = {}
@@ -95,7 +95,7 @@ class ProgramPort:
     def step(self, grads: Sequence[NDArray[Any] | None]) -> dict[str, Any]:
         """Take one step."""
         answer, raw = self._ask(wire.step(grads))
-        self._cold = False
+        self._warm |= self._kinds()
         with self._breach(raw):
             shown = wire.observation(answer, self._dtype, self._sizes, self._reads)
             self._check_silence(shown, grads)
@@ -161,7 +161,7 @@ class ProgramPort:
         if self._process is None:
             self.transcript.clear()
             self._process = LineProcess(self.argv, self.limits.memory)
-            self._cold = True
+            self._warm.clear()
             if request["op"] != "hello":
                 self.hello()
         line = wire.line(request)
@@ -175,7 +175,7 @@ class ProgramPort:
                 else SPARE + _NUMBER * (2 * numbers + 2 * len(self._sizes))
             )
             self._process.send(line)
-            raw = self._receive(PATIENCE if self._cold else 1)
+            raw = self._receive(1 if self._warm and self._kinds() <= self._warm else PATIENCE)
         with self._breach(raw):
             answer = wire.parse(raw)
             if wire.succeeded(answer):
@@ -184,6 +184,9 @@ class ProgramPort:
         if refusable:
             raise RefusalError(reason)
         raise RaisedError(f"{request['op']}() was refused: {reason}")
+
+    def _kinds(self) -> frozenset[tuple[str, int]]:
+        return frozenset((self._dtype, size) for size in self._sizes)
 
     def _receive(self, timeouts: float) -> bytes:
         assert self._process is not None

@@ -340,7 +340,9 @@ def _beside(name: str, found: Mapping[str, Any], step: int) -> Iterator[str]:
     got, due = ([float.fromhex(x) for x in found[key]] for key in (name, f"true_{name}"))
     shown = found["shown"][name]
     right = shown["first"] is None
-    width = shown["digits"] + (4 if name == "weights" else 6)
+    digits = f".{shown['digits']}g"
+    longest = max(len(f"{x:{digits}}") for x in (*got, *due))
+    width = max(shown["digits"] + (4 if name == "weights" else 6), longest + 1)
     each = max(1, _COLUMNS // width)
     begin, end = 0, len(got)
     if name != "weights":
@@ -352,7 +354,7 @@ def _beside(name: str, found: Mapping[str, Any], step: int) -> Iterator[str]:
         part = slice(start, min(start + each, end))
         for text, row in ((label, got[part]), ("should be", [] if right else due[part])):
             if row:
-                cells = "".join(f"{x:{width}.{shown['digits']}g}" for x in row)
+                cells = "".join(f"{x:{width}{digits}}" for x in row)
                 yield f"  {text:<{_LABEL}}{cells}"
         label = ""
     words = shown["words"] or ("as it should be" if right and due else "")

@@ -29,19 +29,18 @@ def raised_by(outcomes: Sequence[Outcome], dtype: str) -> list[Deviation]:
     found: dict[str, Deviation] = {}
     for outcome in outcomes:
         if outcome.raised is not None and outcome.raised.raised not in found:
-            law = outcome.law
-            home = law.name if isinstance(law, LifecycleLaw) else ""
-            title, _, fix = _say(RAISES, law.equation)
-            failure = outcome.raised
+            # Which equation's scenario it was says nothing of what is wrong.
+            equation = FAULTS[RAISES].equation
+            title, _, fix = _say(RAISES, equation)
             found[outcome.raised.raised] = Deviation(
                 RAISES,
-                law.equation,
+                equation,
                 dtype,
                 title,
-                _when(failure),
+                _when(outcome.raised),
                 fix,
                 outcome.raised,
-                law=home,
+                law=outcome.law.key,
             )
     return list(found.values())
 

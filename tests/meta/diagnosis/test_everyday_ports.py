@@ -8,7 +8,7 @@ from asgd.tests.ports.adapters import adapt
 from asgd.tests.verify.result import Options
 from asgd.tests.verify.run import verify
 
-_QUICK = ("PowerAndNoPenalty", "TruncatedT0")
+_QUICK = ("PowerAndNoPenalty", "TruncatedT0", "HalvedAndFlushed", "Float32Decay")
 
 
 @pytest.mark.parametrize(
@@ -23,4 +23,7 @@ def test_everyday_bugs_are_named(module, name):
     """By the names that their author would understand, and by no other."""
     port = adapt(getattr(module, name), f"{module.__name__}:{name}")
     [found] = verify(port, name, Options(dtypes=("float64",))).dtypes
-    assert {d.id for d in found.deviations} == module.EVERYDAY[name]
+    names = {d.id for d in found.deviations}
+    assert names == module.EVERYDAY[name]
+    # Where every fault has a name, so has the rule.
+    assert found.convention is not None or names & {"unknown", "not-linear"}

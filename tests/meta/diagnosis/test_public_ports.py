@@ -34,6 +34,17 @@ _TORCH = [
     ("TensorLr", "float64", {"eta-float32-stored", "mu-float32-stored", "eta-widened-at-load"}),
     ("TensorLr", "float32", set()),
     ("Wide", "float32", {"eta-narrowed-at-load"}),
+    (
+        "Capturable",
+        "float64",
+        {
+            "eta-float32-stored",
+            "mu-float32-stored",
+            "decay-float32-computed",
+            "eta-widened-at-load",
+        },
+    ),
+    ("Capturable", "float32", set()),
     ("OfParts", "float64", {"averaging-without-start"}),
     ("OfParts", "float32", {"averaging-without-start"}),
 ]

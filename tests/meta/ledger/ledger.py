@@ -31,6 +31,7 @@ from asgd.spec import CONVENTIONS, POLICIES
 from asgd.tests.artifacts.vectors import cases, differs
 from asgd.tests.oracle.end_to_end import Shown, trajectories
 from asgd.tests.ports.loading import load
+from asgd.tests.ports.process import Limits
 from asgd.tests.ports.protocol import DTYPES, PortError, greet
 from asgd.tests.ports.scenario import drive
 
@@ -77,6 +78,8 @@ class Entry:
         What pip installs.
     python : str
         The interpreter that they need, where it is another than this one.
+    device : str
+        Where its parameters are. What another than the CPU needs must be installed already.
     method : str
         "verify", or "vectors" where the port cannot be asked everything.
     sources : tuple of Source
@@ -88,6 +91,7 @@ class Entry:
     port: str
     packages: tuple[str, ...] = ()
     python: str = ""
+    device: str = "cpu"
     method: str = "verify"
     sources: tuple[Source, ...] = ()
 
@@ -105,6 +109,11 @@ _OLD_TORCH = {
     "2.3.1": "38d655c5069bf1dfb53f953cb01f1ae62bfa2105f77ee06516983f347915e35f",
 }
 _WAYS = {"for_loop": "for-loop", "foreach": "foreach"}
+_CUDA_WAYS = _WAYS | {
+    "capturable": "capturable",
+    "capturable_foreach": "capturable, foreach",
+    "graphed": "in a CUDA graph",
+}
 _ENGINE = {
     "SGD.cpp": "96e254513bf8bef956d9dcf430934b00fad1addd2df75f103d6279a3be1b19f4",
     "SGD.h": "f9128eb4ea62402331bb55538dfdd37ca3e97cc98065ce4024e3ba6d4643d0e2",
@@ -152,6 +161,18 @@ ENTRIES = (
     Entry("PyTorch, torch.compile", "2.13.0", ":torch_compiled", _TORCH, method="vectors"),
     Entry("PyTorch, SGD and AveragedModel", "2.13.0", ":torch_averaged_model", _TORCH),
     *_old_torch(),
+    *(
+        Entry(f"PyTorch on CUDA, {said}", "2.11.0", f":{way}", ("torch==2.11.0",), device="cuda")
+        for way, said in _CUDA_WAYS.items()
+    ),
+    Entry(
+        "PyTorch on CUDA, torch.compile",
+        "2.11.0",
+        ":torch_compiled",
+        ("torch==2.11.0",),
+        device="cuda",
+        method="vectors",
+    ),
     *_lucid(),
     Entry("candle-python", "0.1.0a1", ":Candle", ("candle-python==0.1.0a1",)),
     Entry("aakaar", "0.2.1", ":Aakaar", ("aakaar==0.2.1",)),
@@ -231,6 +252,8 @@ def _interpreter(entry: Entry) -> Path:
     """Python that has what a port needs."""
     if not entry.python and all(map(_installed, entry.packages)):
         return Path(sys.executable)
+    if entry.device != "cpu":
+        raise ValueError(f"{' '.join(entry.packages)} for {entry.device} must be installed")
     folder = _BUILD / entry.slug
     python = folder / "bin" / "python"
     if not python.exists():
@@ -287,7 +310,9 @@ def _compile_lucid(folder: Path) -> None:
 
 def _verified(entry: Entry, python: Sequence[str], port: str) -> dict[str, str]:
     whole = _BUILD / f"{entry.slug}.json"
+    _BUILD.mkdir(parents=True, exist_ok=True)
     command = [*python, "-m", "asgd", "verify", port, "--json", str(whole), "--quiet"]
+    command += ["--device", entry.device]
     run = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     if run.returncode not in {0, 1}:
         raise ValueError(run.stderr.strip())
@@ -320,8 +345,8 @@ def _cell(found: Mapping[str, Any]) -> str:
     return f"{name}: {'; '.join(said)}" if said else name
 
 
-def _by_vectors(_entry: Entry, python: Sequence[str], port: str) -> dict[str, str]:
-    command = [*python, __file__, "--vectors", port]
+def _by_vectors(entry: Entry, python: Sequence[str], port: str) -> dict[str, str]:
+    command = [*python, __file__, "--vectors", port, "--device", entry.device]
     run = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     if run.returncode:
         raise ValueError(run.stderr.strip())
@@ -329,9 +354,9 @@ def _by_vectors(_entry: Entry, python: Sequence[str], port: str) -> dict[str, st
     return cells
 
 
-def by_vectors(path: str) -> dict[str, str]:
+def by_vectors(path: str, device: str) -> dict[str, str]:
     """Frozen vectors that a port can be asked, and the conventions whose values it has."""
-    port = load(path)
+    port = load(path, limits=Limits(device=device))
     cells = {}
     for dtype in greet(port).dtypes:
         traces = {}
@@ -365,10 +390,11 @@ def main(words: Sequence[str]) -> None:
     """Renew rows, or look at one port by the vectors."""
     parser = argparse.ArgumentParser(prog="python -m asgd.tests.artifacts ledger")
     parser.add_argument("--vectors", metavar="PORT", help=argparse.SUPPRESS)
+    parser.add_argument("--device", default="cpu", help=argparse.SUPPRESS)
     parser.add_argument("names", nargs="*", metavar="NAME", help="ports; default: all")
     given = parser.parse_args(words)
     if given.vectors:
-        sys.stdout.write(json.dumps(by_vectors(given.vectors)))
+        sys.stdout.write(json.dumps(by_vectors(given.vectors, given.device)))
         return
     for line in renew(given.names):
         sys.stdout.write(f"{line}\n")

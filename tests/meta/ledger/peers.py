@@ -28,12 +28,15 @@ from asgd.tests.ports.protocol import PortError, RefusalError
 
 def __getattr__(name: str) -> Any:
     """The peers that are made of an optimizer of torch's make."""
-    if name.startswith(("for_loop", "foreach")):
+    if name.startswith(("for_loop", "foreach", "capturable")):
         way, _, number = name.partition("_of_")
         optimizer = _old_torch(number) if number else _import("torch.optim").ASGD
-        return functools.partial(optimizer, foreach=way == "foreach")
+        ways = {"capturable": True} if "capturable" in way else {}
+        return functools.partial(optimizer, foreach="foreach" in way, **ways)
     if name == "torch_compiled":
         return functools.partial(_compiled, _import("torch"))
+    if name == "graphed":
+        return _graphed(_import("torch"))
     if name == "torch_averaged_model":
         return functools.partial(_AveragedModel, _import("torch"))
     raise AttributeError(f"there is no peer {name}")
@@ -57,6 +60,46 @@ def _old_torch(number: str) -> Any:
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.ASGD
+
+
+def _graphed(torch: Any) -> type:
+    """The optimizer of torch with its step in a CUDA graph, replayed as long as it is right."""
+
+    class Graphed(torch.optim.ASGD):  # type: ignore[misc]
+        def __init__(self, params: Any, *, maximize: bool = False, **hyper: Any) -> None:
+            ways = {"capturable": True, "foreach": False}
+            super().__init__(params, maximize=maximize, **ways, **hyper)
+            self._captured: Any = None
+
+        def step(self, closure: Any = None) -> None:
+            assert closure is None
+            given = {p: p.grad for g in self.param_groups for p in g["params"]}
+            given = {p: grad for p, grad in given.items() if grad is not None}
+            if not all(self.state[p] for p in given):
+                self._captured = None
+                super().step()
+                return
+            # What is baked into a graph: the hyperparameters, and which tensors it works on.
+            hyper = [{k: v for k, v in g.items() if k != "params"} for g in self.param_groups]
+            tensors = [
+                v.data_ptr() for p in given for v in self.state[p].values() if torch.is_tensor(v)
+            ]
+            baked = (repr(hyper), tensors, list(map(id, given)))
+            if self._captured is None or self._captured[0] != baked:
+                copies = {p: grad.clone() for p, grad in given.items()}
+                graph = torch.cuda.CUDAGraph()
+                for p in given:
+                    p.grad = copies[p]
+                with torch.cuda.graph(graph):
+                    super().step()
+                self._captured = baked, graph, copies
+            _, graph, copies = self._captured
+            for p, grad in given.items():
+                copies[p].copy_(grad)
+                p.grad = grad
+            graph.replay()
+
+    return Graphed
 
 
 def _compiled(
