@@ -29,8 +29,12 @@ _PLAIN = (
     *("updates", "taken", "since"),
 )
 _FLAGS = ("opening", "foremost")
-_HALF_TINY = 2.0**-24
-"""Spacing of the subnormal numbers of float16."""
+_RANGES = {
+    24: (2.0**-149, 2.0**128),
+    11: (2.0**-24, 2.0**16),
+    8: (2.0**-133, 2.0**128),
+}
+"""Of float32, float16 and bfloat16: spacing of the subnormal numbers; what overflows."""
 
 
 @dataclass(frozen=True)
@@ -290,14 +294,16 @@ class Table:
                 factor = np.where(share > 0, abs(1 - share) + 2 * share, 0.0)
                 number = number.widened(2.0**-narrow.bits * abs(self.theta) * factor)
                 # Libraries differ in what becomes of a lambd that float32 does not reach.
-                beyond |= lambd > np.finfo(np.float32).max
+                beyond |= lambd > _RANGES[narrow.bits][1]
         return number, number.near(self.after, self._tiny) | beyond
 
     def _narrowed(self, variant: Variant, quantity: str, number: Running) -> Running:
         for narrow in variant.narrow:
             if narrow.quantity == quantity:
-                tiny = _HALF_TINY if narrow.bits == 11 else 0.0
-                number = number.widened(2.0**-narrow.bits * abs(number.value) + tiny)
+                tiny, most = _RANGES[narrow.bits]
+                value = np.where(abs(number.value) > most, np.inf, number.value)
+                error = number.error + 2.0**-narrow.bits * abs(number.value) + tiny
+                number = Running(value, error, self._u)
         return number
 
     def expected_average(self, variant: Variant) -> Expected:

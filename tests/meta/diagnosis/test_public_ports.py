@@ -4,6 +4,7 @@ from pathlib import Path
 
 import public_ports
 import pytest
+from naming import names_of
 
 from asgd.tests.ports.adapters import adapt
 from asgd.tests.ports.loading import load
@@ -15,7 +16,7 @@ from asgd.tests.verify.run import verify
 def names(port, name, dtype):
     """Names that the verdict gives in one dtype."""
     [found] = verify(port, name, Options(dtypes=(dtype,))).dtypes
-    return {deviation.id for deviation in found.deviations}
+    return names_of(found)
 
 
 @pytest.mark.nightly  # Whole verdicts.
