@@ -24,6 +24,10 @@ def _near(x: float, y: float, u: float) -> bool:
     return x == y or abs(x - y) <= _SAME * u * max(abs(x), abs(y)) or (x != x and y != y)  # noqa: PLR0124
 
 
+def _alike(one: Sequence[float], other: Sequence[float], u: float) -> bool:
+    return not differing(one, other, u)
+
+
 def of_numbers(got: Sequence[float], expected: Sequence[float], u: float) -> str:
     """What one row of numbers has to do with what it should be; "" where nothing is seen.
 
@@ -53,6 +57,7 @@ def _seen(got: Sequence[float], expected: Sequence[float], u: float) -> Iterator
             yield size
         if len(got) > 1 and all(_near(ratio, ratios[0], u) for ratio in ratios):
             yield f"{ratios[0]:.6g} times what they should be"
+        yield from _warm_up(ratios, u)
     if len(got) > 2:
         if not differing(got[1:], expected[:-1], u):
             yield "each is that of the step before"
@@ -60,6 +65,13 @@ def _seen(got: Sequence[float], expected: Sequence[float], u: float) -> Iterator
             yield "each is that of the step after"
         if all(_near(x, got[0], u) for x in got):
             yield "the same at every step"
+
+
+def _warm_up(ratios: Sequence[float], u: float) -> Iterator[str]:
+    low = [ratio for ratio in ratios if not _near(ratio, 1.0, u)]
+    steady = [ratios[0] * (k + 1) for k in range(len(low))]
+    if len(ratios) > 2 and len(low) > 1 and ratios[0] < 1 and _alike(steady, ratios, u):
+        yield f"a share of what they should be that grows by {ratios[0]:.6g} a step"
 
 
 def of_weights(got: Sequence[float], expected: Sequence[float], u: float) -> str:

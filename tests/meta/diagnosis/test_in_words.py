@@ -21,6 +21,10 @@ MEAN = [0.0, 0.0, *[1 / 7] * 7]
         ([1.0, *ETA[:-1]], "each is that of the step before"),
         ([*ETA[1:], 0.1], "each is that of the step after"),
         ([0.25] * 5, "the same at every step"),
+        (
+            [x * min(1.0, (k + 1) / 4) for k, x in enumerate(ETA)],
+            "a share of what they should be that grows by 0.25 a step",
+        ),
         ([*ETA[:-1], float("inf")], "not finite"),
     ],
 )
