@@ -10,7 +10,8 @@ from asgd.spec import POLICIES
 
 from ..faults.agreement import Table
 from ..faults.variant import DECAY_IN_FLOAT32, ETA_IN_FLOAT32, Variant
-from ..laws.law import LawName
+from ..laws.equations import LAWS
+from ..laws.law import LawName, worst
 from ..laws.metamorphic import copied, resumed
 from ..laws.outcome import Failure, Subject
 from ..oracle.lifecycle import replays_equal
@@ -56,9 +57,24 @@ def lifecycle_fault(law: LawName, failure: Failure, subject: Subject) -> str:
         return _resumed(failure, subject)
     if law == "long" and failure.judgement.t in _WIDTHS:
         return "counter-wraps"
+    if law == "added" and not failure.raised and _fails_from_the_start(failure.scenario, subject):
+        return _UNKNOWN
     if law in {"special", "window"} and hides_nonfinite(failure):
         return "nonfinite-hidden"
     return _NAMES.get(law, _UNKNOWN)
+
+
+def _fails_from_the_start(scenario: Scenario, subject: Subject) -> bool:
+    """Whether the same is wrong where every group is there before the first step."""
+    joined = [k for k, event in enumerate(scenario.events) if isinstance(event, Add)]
+    if not joined:
+        return False
+    rest = replace(scenario, events=scenario.events[joined[-1] + 1 :])
+    try:
+        trace = subject.trace(rest)
+    except RaisedError:
+        return False
+    return worst(LAWS["step"].check(rest, trace, subject.rule))[0] is not None
 
 
 def _resumed(failure: Failure, subject: Subject) -> str:

@@ -68,7 +68,8 @@ def stopped_counter(subject: Subject, followed: int) -> list[Finding]:
         reached = count_beyond(subject.port, subject.dtype, edge)
         seen = seen or reached is not None
         if reached is not None and reached != edge + 2:
-            text = f"the step counter is {reached:.0f} after step {edge + 2:.0f}: {why}"
+            after = f"after step {edge + 2:.0f} of a run that was loaded"
+            text = f"the step counter is {reached:.0f} {after}: {why}"
             return [Finding("counter-stops", text, {"reached": reached, "due": edge + 2})]
     if seen or not followed:
         return []

@@ -165,7 +165,7 @@ LIFECYCLE_LAWS: dict[LawName, LifecycleLaw] = {
         _law(
             "gradients",
             oracle.gradients_unchanged,
-            designed=scenarios.plain,
+            designed=scenarios.watched,
             run=watched,
             title="the caller's gradient is modified",
             fix="do not add the penalty or turn the sign in the gradient's own array",

@@ -1,9 +1,10 @@
 """Adapters: Python optimizers of several makes, as ports."""
 
+import contextlib
 import copy
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -43,6 +44,7 @@ class OptimizerPort:
         self._dtype = ""
         self._params: list[Any] = []
         self._layouts: list[Layout] = []
+        self._given: list[Any] = []
         self._has_maximize = _takes(factory, "maximize")
 
     # What a subclass provides.
@@ -61,6 +63,8 @@ class OptimizerPort:
         averages = getattr(self._optimizer, "averages", None)
         if callable(averages):
             shown = averages()
+            if isinstance(shown, Iterator):
+                shown = list(shown)
             return [self._array(shown[i]) for i in range(len(self._params))]
         state = getattr(self._optimizer, "state", None)
         if not isinstance(state, Mapping):
@@ -90,10 +94,13 @@ class OptimizerPort:
             reads.append("average")
         if self._scheduled(0) is not None:
             reads += ["eta", "mu"]
-        supports = [name for name in ("groups", "skip", "add_group") if self._tries(name)]
-        supports += [name for name in possible(self.kind) if takes(self, LAYOUTS[name])]
+        features = ("groups", "skip", "add_group")
+        supports = [name for name in features if self._tries(name, dtypes[0])]
+        layouts = possible(self.kind)
+        supports += [name for name in layouts if takes(self, LAYOUTS[name], dtypes[0])]
         self.trial(dtypes[0])
-        if isinstance(getattr(self._optimizer, "param_groups", None), list):
+        groups = getattr(self._optimizer, "param_groups", None)
+        if isinstance(groups, list) and all(isinstance(g, MutableMapping) for g in groups):
             supports.append("set")
         if hasattr(self._optimizer, "state_dict") and hasattr(self._optimizer, "load_state_dict"):
             supports.append("save")
@@ -143,6 +150,7 @@ class OptimizerPort:
                 if grad is None
                 else self._gradient(arranged(grad, layout.shape, layout.gradient))
             )
+        self._given = [parameter.grad for parameter in self._params]
         used = [self._scheduled(i) for i in range(len(self._params))]
         self._optimizer.step()
         indices = range(len(self._params))
@@ -170,12 +178,16 @@ class OptimizerPort:
 
     def close(self) -> None:
         """Forget the optimizer."""
-        self._optimizer, self._params, self._layouts = None, [], []
+        self._optimizer, self._params, self._layouts, self._given = None, [], [], []
 
     def gradients(self) -> list[NDArray[Any]]:
-        """The gradients as the parameters hold them, where they hold any."""
-        pairs = zip(self._params, self._layouts, strict=True)
-        return [flat(self._array(p.grad), layout) for p, layout in pairs if p.grad is not None]
+        """The gradients as the parameters hold them, or as given where they hold none."""
+        held = [
+            given if parameter.grad is None else parameter.grad
+            for parameter, given in zip(self._params, self._given, strict=True)
+        ]
+        pairs = zip(held, self._layouts, strict=True)
+        return [flat(self._array(grad), layout) for grad, layout in pairs if grad is not None]
 
     def twin(self) -> "OptimizerPort":
         """Another port of the same optimizer."""
@@ -189,9 +201,9 @@ class OptimizerPort:
         for _ in range(2):
             self.step([array])
 
-    def _tries(self, feature: str) -> bool:
+    def _tries(self, feature: str, dtype: str) -> bool:
         """Whether two groups, or a parameter without gradient, are taken without complaint."""
-        one = np.ones(2, "float32")
+        one = np.ones(2, dtype)
         hyper = {"lr": 0.5, "lambd": 0.25, "alpha": 0.75, "t0": 0.0, "weight_decay": 0.0}
         groups: list[dict[str, Any]] = [{**hyper, "params": [one, one]}]
         if feature == "groups":
@@ -201,7 +213,7 @@ class OptimizerPort:
                 return False
             groups = [{**hyper, "params": [one]}]
         try:
-            self.open("float32", groups)
+            self.open(dtype, groups)
             if feature == "add_group":
                 self.add_group(groups[0])
             self.step([one, None if feature == "skip" else one])
@@ -313,7 +325,7 @@ def adapt(target: Any, name: str, device: str = "cpu") -> Any:
     for make in makes:
         port = make(target, name, _version(target))
         try:
-            port.trial("float32")
+            _try(port)
         except Exception as error:  # noqa: BLE001 - whatever a foreign optimizer raises
             failures.append(f"as a {type(port).__name__}: {describe(error)}")
             continue
@@ -324,6 +336,17 @@ def adapt(target: Any, name: str, device: str = "cpu") -> Any:
         f"{name} could not be used as an optimizer ({'; '.join(failures)}); "
         f"`asgd init DIR --lang {_language(target)}` writes one that can"
     )
+
+
+def _try(port: Any) -> None:
+    """Take trial steps, in float64 where float32 fails; raise what went wrong in float32."""
+    try:
+        port.trial(DTYPES[0])
+    except Exception:
+        with contextlib.suppress(Exception):
+            port.trial(DTYPES[1])
+            return
+        raise
 
 
 def _language(target: Any) -> str:

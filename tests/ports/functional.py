@@ -58,7 +58,7 @@ class FunctionalPort:
             raise TypeError(f"updates of float32 and float64 parameters have the dtype {dtype}")
         self.trial(dtypes[0])
         held = self._hyperparameters()
-        layouts = [name for name, layout in LAYOUTS.items() if self._takes(layout)]
+        layouts = [name for name, layout in LAYOUTS.items() if self._takes(layout, dtypes[0])]
         return {
             "name": self._name,
             "version": self._version,
@@ -150,11 +150,11 @@ class FunctionalPort:
             return False
         return self._theta[0].dtype == dtype
 
-    def _takes(self, layout: Layout) -> bool:
+    def _takes(self, layout: Layout, dtype: str) -> bool:
         """Whether arrays of a layout are taken without complaint; JAX places arrays itself."""
         if "jax.numpy" in sys.modules and (layout.parameter, layout.gradient) != (PLAIN, PLAIN):
             return False
-        return takes(self, layout)
+        return takes(self, layout, dtype)
 
     def _parameters(self) -> list[Any]:
         return self._arrays(self._theta, [layout.parameter for layout in self._layouts])

@@ -71,12 +71,12 @@ def possible(kind: str) -> list[str]:
     return [name for name in LAYOUTS if (kind, name) != ("torch", "unaligned gradient")]
 
 
-def takes(port: Any, layout: Layout) -> bool:
+def takes(port: Any, layout: Layout, dtype: str) -> bool:
     """Whether a port takes arrays of a layout without complaint."""
     hyper = {"lr": 0.5, "lambd": 0.25, "alpha": 0.75, "t0": 0.0, "weight_decay": 0.25}
-    one = np.ones(layout.size, "float32")
+    one = np.ones(layout.size, dtype)
     try:
-        port.open("float32", [{**hyper, "params": [one], "layouts": [layout]}])
+        port.open(dtype, [{**hyper, "params": [one], "layouts": [layout]}])
         for _ in range(2):
             seen = port.step([one])
     except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises

@@ -55,6 +55,7 @@ NEEDS: Mapping[str, str] = MappingProxyType(
 
 Row = Mapping[str, str]
 
+_NEAR = 2 + 2.0**-14
 _STEPS = {"short": 8, "medium": 14, "long": 30}
 _VALUES: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
@@ -65,7 +66,7 @@ _VALUES: Mapping[str, Mapping[str, float]] = MappingProxyType(
             "inside": 3.0,
             "zero": 0.0,
             "between": 2.5,
-            "near": 2 + 2.0**-14,
+            "near": _NEAR,
             "late": 20.0,
             "far": 2.0**32 + 3,
         },
@@ -151,9 +152,12 @@ def build(row: Row, dtype: str, number: int = 0) -> Scenario:
     steps = _STEPS[row["length"]]
     count = {"one": 1, "two": 2, "equal lr": 2, "three": 3}[row["groups"]]
     sizes = _sizes(row, count)
+    # As near to an integer as a number of the dtype can be.
+    nearer = float(np.spacing(np.dtype(dtype).type(2))) + 2 - _NEAR if row["t0"] == "near" else 0.0
+    hypers = [_hyper(row, g, count) for g in range(count)]
     groups = tuple(
         Group(
-            _hyper(row, g, count),
+            hypers[g]._replace(t0=hypers[g].t0 + nearer),
             tuple(_numbers(row, dtype, -1, i, n) for i, n in enumerate(own, 7 * g)),
         )
         for g, own in enumerate(sizes)

@@ -4,7 +4,7 @@ As in `designed`, hyperparameters are strong, so that a wrong step shows at once
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from asgd.spec import Hyperparameters
 
-from ..ports.layouts import Layout
+from ..ports.layouts import PLAIN, Layout
 from ..ports.scenario import Add, Event, Group, PausedScenario, Scenario, Set, Step, Vector, single
 from . import strategies
 from .numbers import codes, ordinary
@@ -28,7 +28,7 @@ _GRAD: Vector = (0.5, 2.0, -1.25)
 SMALL = range(131)
 """Every remainder of vectors and unrolled loops, up to two of the widest."""
 
-LARGE = (1023, 1024, 1025, 4096, 16387, 131075)
+LARGE = (1023, 1024, 1025, 1124, 4096, 16387, 131075)
 LARGER = (4097, 16385, 32769, 65537, 262149)
 """Sizes of blocks that fit a cache, or some above."""
 
@@ -41,6 +41,27 @@ def wave(t: int, size: int) -> Vector:
 
 
 # Designed.
+
+
+def watched(supports: Supports) -> list[Scenario]:
+    """Each way that a term may take into the gradient, alone and with others."""
+    turns = (False, True) if "maximize" in supports else (False,)
+    runs = [
+        single(
+            STRONG._replace(lambd=lambd, weight_decay=decay, maximize=maximize),
+            (_THETA, (2.0, -1.0)),
+            tuple((wave(t, 3), wave(t, 2)) for t in range(3)),
+        )
+        for lambd, decay, maximize in product((0.5, 0.0), (0.25, 0.0), turns)
+    ]
+    shapes = tuple(layout for layout in _taken(supports) if layout[1:] == (PLAIN, PLAIN))
+    if not shapes:
+        return runs
+    sizes = [layout.size for layout in shapes]
+    thetas = tuple(_repeated(_THETA, size) for size in sizes)
+    steps = tuple(Step(tuple(wave(t, size) for size in sizes)) for t in range(3))
+    hypers = [run.groups[0].hyper for run in runs]
+    return [*runs, *(Scenario((Group(h, thetas),), steps, layouts=shapes) for h in hypers)]
 
 
 def plain(supports: Supports) -> list[Scenario]:
@@ -72,6 +93,12 @@ def windows(supports: Supports) -> list[Scenario]:
     if "set" in supports:
         others = _OTHER._replace(t0=5.0)._asdict()  # 1 would be past (E6)
         runs += [_changes(name, value) for name, value in others.items()][:5]
+        # The window closes for good; a change that is small, but not small beside lr.
+        runs += [_changes("t0", math.inf), _changes("lr", 0.5 + 2.0**-19), _tiny_rates()]
+    if {"set", "skip"} <= supports:
+        runs.append(_moved_while_resting())
+    if "groups" in supports:
+        runs += [*_groups_apart(supports), _many_groups(supports)]
     # Without decay, an element without gradient may not move; nor may any where lr is 0.
     still = STRONG._replace(lambd=0.0, weight_decay=0.0)
     rows = tuple(((0.0, *wave(t, 2)) if t % 2 else (*wave(t, 2), 0.0),) for t in range(6))
@@ -120,9 +147,58 @@ def _changes(name: str, value: float) -> Scenario:
     return Scenario((Group(STRONG, (_THETA,)),), tuple(events))
 
 
-def long(_supports: Supports) -> list[Scenario]:
-    """Beyond what a counter of 8 bits holds, and one in float16."""
-    return [alternating(2100)]
+def _tiny_rates() -> Scenario:
+    """A change between learning rates that are small, seen where theta is 0."""
+    events: list[Event] = [Step(((1.0, -0.5),)) for _ in range(4)]
+    events.insert(2, Set(0, {"lr": 2.0**-38}))
+    hyper = STRONG._replace(lr=2.0**-40, weight_decay=0.0)
+    return Scenario((Group(hyper, ((0.0, 0.0),)),), tuple(events))
+
+
+def _moved_while_resting() -> Scenario:
+    """A window that is open is moved while one of two parameters has no gradient."""
+    rests = {4, 5}
+    events: list[Event] = [
+        Step((wave(t, 3), None if t in rests else wave(t, 2))) for t in range(11)
+    ]
+    events.insert(4, Set(0, {"t0": 6.0}))
+    return Scenario((Group(STRONG._replace(t0=1.0), (_THETA, (2.0, -1.0))),), tuple(events))
+
+
+def _groups_apart(supports: Supports) -> Iterator[Scenario]:
+    """Two groups that differ in one hyperparameter."""
+    others = {**_OTHER._asdict(), "t0": 5.0, "maximize": "maximize" in supports}
+    events = tuple(Step((wave(t, 3), wave(t, 2))) for t in range(7))
+    for name, value in others.items():
+        if value != getattr(STRONG, name):
+            other = STRONG._replace(**{name: value})
+            yield Scenario((Group(STRONG, (_THETA,)), Group(other, (_THETA[:2],))), events)
+
+
+def _many_groups(supports: Supports) -> Scenario:
+    """Six groups, of which two change before the same step."""
+    groups = [
+        Group(STRONG._replace(lr=0.5 - i / 16, t0=float(i)), ((1.0 + i, -0.75),)) for i in range(6)
+    ]
+    events: list[Event] = [Step(tuple(wave(t + i, 2) for i in range(6))) for t in range(8)]
+    if "set" in supports:
+        events[3:3] = [Set(1, {"lr": 0.125}), Set(4, {"lr": 0.375}), Set(5, {"lambd": 0.25})]
+    return Scenario(tuple(groups), tuple(events))
+
+
+def long(supports: Supports) -> list[Scenario]:
+    """Beyond what a counter of 8 bits holds, and one in float16; in a later parameter too.
+
+    Its window opens late: beyond what t0 may be in 8 bits.
+    """
+    run = alternating(2100)
+    [group] = run.groups
+    groups = [replace(group, params=group.params * 2)]
+    if "groups" in supports:
+        groups.append(replace(group, hyper=group.hyper._replace(t0=1500.0)))
+    count = sum(len(each.params) for each in groups)
+    steps = (Step(event.grads * count) for event in run.events if isinstance(event, Step))
+    return [Scenario(tuple(groups), tuple(steps))]
 
 
 def alternating(steps: int) -> Scenario:
@@ -158,6 +234,7 @@ def _repeated(values: Vector, size: int) -> Vector:
 
 _MEMORIES = ("plain", "transposed", "strided", "offset", "unaligned")
 _SHAPES = ((), (4,), (2, 3), (3, 1, 2))
+_MORE_SHAPES = ((2, 2), (2, 1, 2, 2))
 
 
 def layouts(supports: Supports) -> list[Scenario]:
@@ -171,7 +248,8 @@ def layouts(supports: Supports) -> list[Scenario]:
 
 def _taken(supports: Supports) -> list[Layout]:
     """Layouts that a port takes, but for plain vectors."""
-    made = (Layout(*each) for each in product(_SHAPES, _MEMORIES, _MEMORIES))
+    made = [Layout(*each) for each in product(_SHAPES, _MEMORIES, _MEMORIES)]
+    made += [Layout(shape) for shape in _MORE_SHAPES]
     return [
         layout
         for layout in made
@@ -265,7 +343,8 @@ def paused(supports: Supports) -> list[Scenario]:
     # A save by an optimizer that was loaded itself; and one beyond what a count of 8 bits holds.
     pauses = [replace(first, pause=pause) for pause in range(len(first.events))]
     twice = replace(pauses[-1], earlier=2)
-    return [*pauses, twice, *others, _saved_late(300)]
+    # Its count has more bits than bfloat16.
+    return [*pauses, twice, *others, _saved_late(301)]
 
 
 def repeatable(supports: Supports) -> list[Scenario]:

@@ -158,6 +158,9 @@ def _broken_lifecycle(lifecycle: Sequence[Outcome], subject: Subject) -> list[De
                 resumed=interruption(failure, subject) if law.name == "resume" else None,
             )
         )
+    # A group that is wrong also where it does not join later has been found by another law.
+    others = [d for d in deviations if (d.law, d.id) != ("added", UNKNOWN)]
+    deviations = others if any(d.law == "window" for d in others) else deviations
     if any(d.law == "added" for d in deviations):
         deviations = [d for d in deviations if d.law != "resume" or not _joins(d.failure)]
     wraps = next((d.failure.judgement.t for d in deviations if d.id == _WRAPS), math.inf)

@@ -1,0 +1,34 @@
+"""Faults that no scenario held once are rejected at level quick, whatever the seed."""
+
+import pytest
+import unasked_ports
+from everyday_ports import Plain
+from unasked_ports import UNASKED
+
+from asgd.spec import POLICIES, convention
+from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS, hold_lifecycle
+from asgd.tests.laws.outcome import Subject
+from asgd.tests.ports.importing import import_port
+from asgd.tests.ports.protocol import greet
+
+
+def broken(target, law):
+    """Whether the designed scenarios of a law break in float64."""
+    port = import_port(target)
+    rule, policy = convention("documented"), POLICIES["native"]
+    subject = Subject(port, greet(port), "float64", rule, policy)
+    return hold_lifecycle(LIFECYCLE_LAWS[law], subject, examples=0, seed=0).failure is not None
+
+
+@pytest.mark.sample(2)
+@pytest.mark.parametrize("law", sorted(set(UNASKED.values())))
+def test_the_port_itself_is_right(law):
+    """What is replaced in the faulty ports, and only that, is their fault."""
+    assert not broken(Plain, law)
+
+
+@pytest.mark.sample(4)
+@pytest.mark.parametrize("name", UNASKED)
+def test_the_question_is_asked(name):
+    """No luck is needed: nothing that is drawn takes part."""
+    assert broken(getattr(unasked_ports, name), UNASKED[name])
