@@ -45,6 +45,7 @@ class OptimizerPort:
         self._params: list[Any] = []
         self._layouts: list[Layout] = []
         self._given: list[Any] = []
+        self._lacks: dict[str, str] = {}
         self._has_maximize = _takes(factory, "maximize")
 
     # What a subclass provides.
@@ -106,12 +107,15 @@ class OptimizerPort:
             supports.append("save")
         if self._has_maximize:
             supports.append("maximize")
+        else:
+            self._lacks["maximize"] = "its constructor does not name it"
         return {
             "name": self._name,
             "version": self._version,
             "dtypes": dtypes,
             "reads": reads,
             "supports": supports,
+            "lacks": self._lacks,
         }
 
     def open(self, dtype: str, groups: Sequence[Mapping[str, Any]]) -> None:
@@ -217,7 +221,8 @@ class OptimizerPort:
             if feature == "add_group":
                 self.add_group(groups[0])
             self.step([one, None if feature == "skip" else one])
-        except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
+        except Exception as error:  # noqa: BLE001 - whatever a foreign optimizer raises
+            self._lacks[feature] = describe(error)
             return False
         return True
 

@@ -66,7 +66,10 @@ class ChildPort:
             if not isinstance(entries, list) or not all(e in possible for e in entries):
                 raise PortError(f"hello() answered nonsense: {key}")
         texts = {key: printable(answer.get(key, ""), 100) for key in ("name", "version")}
-        return {**texts, **{key: answer[key] for key in known}}
+        lacks = answer.get("lacks")
+        if not isinstance(lacks, dict) or not all(isinstance(w, str) for w in lacks.values()):
+            raise PortError("hello() answered nonsense: lacks")
+        return {**texts, **{key: answer[key] for key in known}, "lacks": lacks}
 
     def open(self, dtype: str, groups: Sequence[Mapping[str, Any]]) -> None:
         """Make a new optimizer; whatever the port raises is a refusal."""

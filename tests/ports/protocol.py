@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -69,13 +69,14 @@ class Port(Protocol):
 
 @dataclass(frozen=True)
 class Hello:
-    """What a port says of itself, checked."""
+    """What a port says of itself, checked; ``lacks``: why it does not support something."""
 
     name: str
     version: str
     dtypes: tuple[str, ...]
     reads: frozenset[str]
     supports: frozenset[str]
+    lacks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,11 @@ def greet(port: Port) -> Hello:
             dtypes=tuple(d for d in DTYPES if d in dtypes),
             reads=frozenset(answer["reads"]) & set(READS),
             supports=frozenset(answer["supports"]) & _possible(port),
+            lacks={
+                name: printable(why, 200)
+                for name, why in answer.get("lacks", {}).items()
+                if name in SUPPORTS
+            },
         )
         if not hello.dtypes:
             got = printable(repr(dtypes), 100)

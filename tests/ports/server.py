@@ -87,7 +87,8 @@ class Server:
     def _hello(self, _header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         hello = greet(self._ports[0].port)
         lists = {k: sorted(getattr(hello, k)) for k in ("dtypes", "reads", "supports")}
-        yield {"ok": True, "name": hello.name, "version": hello.version, **lists}, b""
+        texts = {"name": hello.name, "version": hello.version, "lacks": dict(hello.lacks)}
+        yield {"ok": True, **texts, **lists}, b""
 
     def _open(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:
         opened = self._ports[header["port"]]

@@ -83,7 +83,8 @@ class _Run:
             return ""
         lacking = sorted(set(fault.needs) - self.hello.supports)
         if lacking:
-            return f"the port does not support {lacking[0]}"
+            why = self.hello.lacks.get(lacking[0])
+            return f"the port does not support {lacking[0]}" + (f": {why}" if why else "")
         if not self.convention:
             return "no convention was looked for"
         forms = forms_of(fault.id)

@@ -9,6 +9,7 @@ from asgd.spec import POLICIES, convention
 from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS, hold_lifecycle
 from asgd.tests.laws.outcome import Subject
 from asgd.tests.ports.importing import import_port
+from asgd.tests.ports.loading import load
 from asgd.tests.ports.protocol import greet
 
 
@@ -32,3 +33,15 @@ def test_the_port_itself_is_right(law):
 def test_the_question_is_asked(name):
     """No luck is needed: nothing that is drawn takes part."""
     assert broken(getattr(unasked_ports, name), UNASKED[name])
+
+
+def test_what_is_not_asked_has_a_reason():
+    """An exception in a trial step is told, from a child process too."""
+    for port in (
+        import_port(unasked_ports.EveryGradient),
+        load(f"{unasked_ports.__file__}:EveryGradient"),
+    ):
+        hello = greet(port)
+        assert "skip" not in hello.supports
+        assert hello.lacks["skip"].startswith("TypeError: ")
+        port.close()
