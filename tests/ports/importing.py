@@ -42,7 +42,10 @@ def import_port(port: Any, device: str = "cpu") -> Port:
         raise
     # Importing, and looking at what was imported, runs its code.
     except BaseException as error:
-        raise PortError(f"cannot load {printable(name)}: {describe(error)}") from error
+        text = f"cannot load {printable(name)}: {describe(error)}"
+        if isinstance(error, ImportError) and "no known parent package" in str(error):
+            text += "; a file of a package is named with it, as package.module:Object"
+        raise PortError(text) from error
     return found
 
 
