@@ -9,6 +9,7 @@ import numpy as np
 from asgd.spec import Hyperparameters
 
 from .capabilities import capabilities
+from .interruption import check
 from .layouts import Layout
 from .protocol import Observation, Port, RaisedError, RefusalError, asking, observe
 
@@ -91,7 +92,10 @@ def drive(port: Port, scenario: Scenario, dtype: str) -> list[Observation]:
     ------
     PortError
         If the port fails on the way; a refusal of these valid hyperparameters is a failure too.
+    Interrupted
+        If a signal came whose exception was lost in a callback.
     """
+    check()
     adds = any(isinstance(event, Add) for event in scenario.events)
     if capabilities(port).remote and not adds:
         return _drive_remote(port, scenario, dtype)

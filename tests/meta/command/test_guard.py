@@ -217,7 +217,7 @@ def test_vectors_replace_nothing_else(tmp_path):
         ("left = type('Left', (), {'__del__': kill})(); sys.argv[1:] = ['no']; main()", 2),
         # In a callback the exception is lost, but not the signal, and nobody sees a traceback.
         (
-            "guarded(lambda: (gc.callbacks.append(kill), gc.collect(), check()))",
+            "guarded(lambda: (gc.callbacks.append(kill), gc.collect(), drive(None, None, '')))",
             128 + signal.SIGTERM,
         ),
         # In the last flush, what was printed may be lost.
@@ -234,7 +234,7 @@ def test_a_signal_at_a_bad_moment(words, code):
         "import gc, io, signal, sys\n"
         "from asgd.tests.command import main\n"
         "from asgd.tests.command.guard import guarded\n"
-        "from asgd.tests.ports.interruption import check\n"
+        "from asgd.tests.ports.scenario import drive\n"
         f"kill = lambda *_, ring=signal.raise_signal: ring({int(signal.SIGTERM)})\n"
     )
     done = subprocess.run(

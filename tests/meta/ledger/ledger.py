@@ -354,7 +354,7 @@ def _by_vectors(entry: Entry, python: Sequence[str], port: str) -> dict[str, str
     return cells
 
 
-def by_vectors(path: str, device: str) -> dict[str, str]:
+def by_vectors(path: str, device: str = "cpu") -> dict[str, str]:
     """Frozen vectors that a port can be asked, and the conventions whose values it has."""
     port = load(path, limits=Limits(device=device))
     cells = {}
