@@ -9,7 +9,8 @@ import numpy as np
 from asgd.spec import POLICIES
 
 from ..faults.agreement import Table
-from ..faults.variant import DECAY_IN_FLOAT32, ETA_IN_FLOAT32, Variant
+from ..faults.catalogue import PRECISION
+from ..faults.variant import Variant
 from ..laws.equations import LAWS
 from ..laws.law import LawName, worst
 from ..laws.metamorphic import copied, resumed
@@ -18,8 +19,9 @@ from ..oracle.lifecycle import replays_equal
 from ..oracle.stepwise import judge
 from ..ports.capabilities import capabilities
 from ..ports.protocol import Observation, RaisedError, asking
-from ..ports.scenario import Add, PausedScenario, Scenario, Step, begin, play, rest_of
-from ..scenarios.lifecycle import paused
+from ..ports.scenario import Add, Group, PausedScenario, Scenario, Step, begin, play, rest_of
+from ..scenarios.lifecycle import STRONG, paused
+from .match import made
 from .nonfinite import hides_nonfinite
 
 _NAMES = {
@@ -37,8 +39,7 @@ _WIDTHS = frozenset(2**bits + late for bits in (7, 8, 11, 15, 16) for late in (0
 # A number kept in half precision differs from what it was by less than this share.
 _SHARE = 2.0**-6
 _UNKNOWN = "unknown"
-
-Seen = list[tuple[PausedScenario, Sequence[Observation]]]
+_PAUSE = 3
 
 
 def lifecycle_fault(law: LawName, failure: Failure, subject: Subject) -> str:
@@ -93,7 +94,6 @@ def _resumed(failure: Failure, subject: Subject) -> str:
         return "state-aliased"
     again = replace(subject, run=resumed)
     possible = None
-    seen: Seen = []
     for run in (replace(scenario, earlier=None), *designed):
         try:
             trace = again.trace(run)
@@ -103,10 +103,9 @@ def _resumed(failure: Failure, subject: Subject) -> str:
             continue
         lost = set(_losses(run, trace, subject))
         possible = lost if possible is None else possible & lost
-        seen.append((run, trace))
     name = next((name for name in _LOSSES if name in (possible or ())), _UNKNOWN)
     recast = name == "state-rounded" and subject.dtype == "float64"
-    return (_recast_factor(seen, subject) if recast else "") or name
+    return (_recast_factor(subject) if recast else "") or name
 
 
 def _at_once(run: PausedScenario) -> PausedScenario:
@@ -210,34 +209,31 @@ def _recast(
             yield "eta-narrowed-at-load" if before else "eta-widened-at-load"
 
 
-def _recast_factor(seen: Seen, subject: Subject) -> str:
+def _recast_factor(subject: Subject) -> str:
     """Whether 1 - lambd eta has another precision after a load, with an eta of the same value."""
-    factors = set()
-    for run, trace in seen:
-        first, second = trace[: run.steps], trace[run.steps :]
-        begun = len(first) - len(second)
-        rest = rest_of(run, run.pause, first[begun - 1].theta if begun else ())
-        counts = _counts(run, run.events[: run.pause])
-        halves = (first[begun:], second)
-        factors.add(tuple(_is_narrow(rest, half, counts, subject) for half in halves))
-    if ((True, False) in factors) == ((False, True) in factors):
+    # Without gradients, and where lambd eta is small, what eta may lose hides nothing.
+    group = Group(STRONG._replace(lambd=1e-3, weight_decay=0.0), ((1.0, -0.75, 3.0),))
+    run = PausedScenario((group,), (Step(((0.0, 0.0, 0.0),)),) * 8, _PAUSE)
+    trace = replace(subject, run=resumed).trace(run)
+    rest = rest_of(run, _PAUSE, trace[_PAUSE - 1].theta)
+    halves = trace[_PAUSE : run.steps], trace[run.steps :]
+    was, became = (_is_narrow(rest, half, [_PAUSE], subject) for half in halves)
+    if {was, became} != {True, False}:
         return ""
-    return "eta-widened-at-load" if (True, False) in factors else "eta-narrowed-at-load"
+    return "eta-widened-at-load" if was else "eta-narrowed-at-load"
 
 
 def _is_narrow(
     scenario: Scenario, trace: Sequence[Observation], counts: Sequence[int], subject: Subject
 ) -> bool | None:
-    """Whether theta shows a factor of float32; None where neither precision explains it.
-
-    Where eta lambd is large, what eta may lose hides it.
-    """
+    """Whether theta shows a factor of float32; None where neither precision explains it."""
     table = Table(subject.dtype, [(scenario, trace)], counts)
     base = Variant.of(subject.convention)
-    for narrow in ((), (DECAY_IN_FLOAT32,)):
-        variant = replace(base, narrow=(ETA_IN_FLOAT32, *narrow))
+    for narrow in (False, True):
+        names = ("eta-float32-computed", "decay-float32-computed")[: 1 + narrow]
+        variant = made(base, [(name, PRECISION[name][0]) for name in names])
         if table.expected_theta(variant).agrees.all():
-            return bool(narrow)
+            return narrow
     return None
 
 

@@ -110,10 +110,6 @@ class Narrow(NamedTuple):
     stored: bool
 
 
-ETA_IN_FLOAT32 = Narrow("eta", 24, stored=False)
-DECAY_IN_FLOAT32 = Narrow("decay", 24, stored=False)
-
-
 def own_clock(moment: Moment) -> Any:
     """Steps of the parameter itself (E6)."""
     return moment.t

@@ -183,7 +183,6 @@ LIFECYCLE_LAWS: dict[LawName, LifecycleLaw] = {
 
 TRUTH = frozenset(law.key for law in LIFECYCLE_LAWS.values() if law.truth)
 """Names of those that judge numbers against the truth."""
-"""Bad hyperparameters are refused at `open`: a rule of the port protocol."""
 
 
 def missing(law: LifecycleLaw, subject: Subject) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def test_the_question_is_asked(name):
 
 
 def test_what_is_not_asked_has_a_reason():
-    """An exception in a trial step is told, from a child process too."""
+    """The report gets the exception of a trial step, from a child process too."""
     for port in (
         import_port(unasked_ports.EveryGradient),
         load(f"{unasked_ports.__file__}:EveryGradient"),
