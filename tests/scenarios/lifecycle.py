@@ -93,7 +93,7 @@ def windows(supports: Supports) -> list[Scenario]:
     if "set" in supports:
         others = _OTHER._replace(t0=5.0)._asdict()  # 1 would be past (E6)
         runs += [_changes(name, value) for name, value in others.items()][:5]
-        # The window closes for good; a change that is small, but not small beside lr.
+        # The window closes for good; lr changes by millionths; and where lr is tiny.
         runs += [_changes("t0", math.inf), _changes("lr", 0.5 + 2.0**-19), _tiny_rates()]
     if {"set", "skip"} <= supports:
         runs.append(_moved_while_resting())
