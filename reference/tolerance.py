@@ -30,6 +30,8 @@ POWER_ULP = 4.0
 
 # Roundings of a monomial in scaled storage, at most, from what was shown before to what is shown.
 _SCALED_UPDATE, _SCALED_AVERAGE = 12, 16
+# Roundings of the largest iterate, at most, for each step of a window that is summed anew.
+_WINDOW_STEP = 20
 # Fewer than 100 float operations evaluate a bound, each within 2**-53: 2**-40 covers them.
 _UPWARD = 1 + 2.0**-40
 _LIMIT = 0.25
@@ -201,6 +203,7 @@ def descend_tolerance(
     lambd: float,
     weight_decay: float,
     arithmetic: Arithmetic,
+    lr: float = 0.0,
 ) -> Magnitude:
     """Error allowed in theta after one step from exact inputs (tolerance.md, "The update").
 
@@ -218,6 +221,9 @@ def descend_tolerance(
         Hyperparameters.
     arithmetic : Arithmetic
         Format and policy.
+    lr : float
+        What eta was made from: a port that never forms eta multiplies by lr first. 0 where eta is
+        all that there is.
     """
     fmt, u, tiny = arithmetic.fmt, arithmetic.fmt.u, arithmetic.tiny
     theta, grad = abs(theta), abs(grad)
@@ -233,10 +239,10 @@ def descend_tolerance(
     shift = relative * eta + absolute
     size, pull = eta + shift, lambd * (1 + rho_lambd) + weight_decay * (1 + rho_decay)
     inner = grad + pull * theta
-    fits = 8 * (1 + eta) * (grad + decay * theta + theta + decay + 1) < fmt.largest
+    fits = 8 * (1 + max(eta, lr)) * (grad + decay * theta + theta + decay + 1) < fmt.largest
     shifted = shift * inner + eta * theta * (lambd * rho_lambd + weight_decay * rho_decay)
     rounds = (1 + some + both) * (theta + size * grad) + (3 + both) * size * pull * theta
-    underflow = 4 * tiny * (1 + size) * (1 + theta + pull)
+    underflow = 4 * tiny * (1 + max(size, lr)) * (1 + theta + pull)
     factor = _inflate((4 + both) * u)
     if arithmetic.storage is not None:
         _, grown, shrunk, _ = arithmetic.storage
@@ -259,6 +265,7 @@ def average_tolerance(
     mu_error: float,
     arithmetic: Arithmetic,
     previous: Magnitude | None = None,
+    largest: Magnitude | None = None,
 ) -> Magnitude:
     """Error allowed in the average after one step from exact inputs (tolerance.md, "The average").
 
@@ -278,6 +285,8 @@ def average_tolerance(
         Format and policy.
     previous : Magnitude
         Parameter before the step; scaled storage alone asks for it.
+    largest : Magnitude
+        Largest magnitude of the parameter so far; the policy `window-sum` alone asks for it.
     """
     fmt, u, tiny = arithmetic.fmt, arithmetic.fmt.u, arithmetic.tiny
     average, theta = abs(average), abs(theta)
@@ -295,7 +304,7 @@ def average_tolerance(
     rebuilt = (mu < 1) * ((3 + 2 * mu) * average + 2 * mu * theta)
     rounds: Any = _larger(_larger(increment, weighted), _larger(retreat, rebuilt))
     underflow: Any = 6 * tiny
-    roundings = 6
+    roundings = 6.0
     if arithmetic.storage is not None and mu < 1:
         decay, grown, shrunk, share = arithmetic.storage
         assert previous is not None
@@ -304,6 +313,13 @@ def average_tolerance(
         underflow = 16 * tiny * grown * shrunk * (1 + share) * (1 + theta + abs(previous))
         fits &= 8 * grown * shrunk * (1 + moved + average) / mu < fmt.largest
         roundings = _SCALED_AVERAGE
+    if arithmetic.policy.form == "window" and mu < 1:
+        assert largest is not None
+        count = 1 / mu + 3
+        rounds = _larger(rounds, (_WINDOW_STEP + 8 * mu_error / u) * count * largest)
+        underflow = _WINDOW_STEP * tiny * count
+        fits &= 8 * count * largest < fmt.largest
+        roundings = _WINDOW_STEP * count
     before = u * rounds + mu_error * mu * difference
     factor = _inflate(roundings * u + mu_error)
     bound = ((1 + u) * (before * factor + underflow) + u * updated) * _UPWARD

@@ -16,7 +16,7 @@ class Policy:
     precision: Literal["dtype", "float64", "float32"]
     ftz: bool
     summary: str
-    form: Literal["", "logarithm", "scaled"] = ""
+    form: Literal["", "logarithm", "scaled", "window"] = ""
 
     @property
     def is_right_form(self) -> bool:

@@ -22,7 +22,7 @@ from .filter import Query, ball
 from .judgement import Judgement, Place, Quantity
 from .one_number import Number
 from .stepwise import Rule
-from .storage import Storages
+from .storage import Past, Storages
 
 _EXACT = (0.0, 0.0)
 # What a few roundings in float64 may take, relatively.
@@ -42,7 +42,7 @@ def judge_update(
 
 def _updates(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Iterator[Block]:
     before = list(scenario.params)
-    storages = Storages(rule.convention, rule.arithmetic, [0] * len(before))
+    storages = Storages(rule.convention, rule.arithmetic, before, [0] * len(before))
     for call, ((event, made), seen) in enumerate(zip(turns(scenario), trace, strict=True), 1):
         for i, (grad, turn) in enumerate(zip(event.grads, made, strict=True)):
             old, before[i] = before[i], seen.theta[i]
@@ -70,6 +70,7 @@ def _one_update(
             x,
             g,
             largest,
+            lr=hyper.lr,
             eta=size,
             eta_error=_EXACT,
             lambd=hyper.lambd,
@@ -130,13 +131,13 @@ def judge_average(
 def _averages(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> Iterator[Block]:
     before: list[Sequence[float] | None] = list(scenario.params)
     thetas = list(scenario.params)
-    storages = Storages(rule.convention, rule.arithmetic, [0] * len(thetas))
+    storages = Storages(rule.convention, rule.arithmetic, thetas, [0] * len(thetas))
     for call, ((_, made), seen) in enumerate(zip(turns(scenario), trace, strict=True), 1):
         for i, turn in enumerate(made):
             if turn is None:
                 continue
             arithmetic = storages.step(i, turn)
-            previous, thetas[i] = thetas[i], seen.theta[i]
+            past, thetas[i] = storages.past(i, thetas[i], seen.theta[i]), seen.theta[i]
             old, theta, after = before[i], seen.theta[i], seen.average[i]
             before[i] = after
             # A port may hide its average while it is theta; then there is nothing to go on from.
@@ -144,15 +145,13 @@ def _averages(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> I
                 continue
             if all(map(math.isfinite, [*theta, *after, *old])) and theta[0] != old[0]:
                 place = Place(call, turn.t, i)
-                yield from _one_average(
-                    place, (old, theta, after), previous, arithmetic, rule.number
-                )
+                yield from _one_average(place, (old, theta, after), past, arithmetic, rule.number)
 
 
 def _one_average(
     place: Place,
     average: tuple[Sequence[float], Sequence[float], Sequence[float]],
-    previous: Sequence[float],
+    past: Past,
     arithmetic: Arithmetic,
     number: Number,
 ) -> Iterator[Block]:
@@ -165,7 +164,7 @@ def _one_average(
     weight = min(1.0, max(measured, 2.0**-20))
 
     def allowed(j: int) -> float:
-        return average_tolerance(
+        bound: float = average_tolerance(
             before[j],
             theta[j],
             math.nextafter(abs(theta[j] - before[j]), math.inf),
@@ -173,8 +172,9 @@ def _one_average(
             mu=weight,
             mu_error=0.0,
             arithmetic=arithmetic,
-            previous=previous[j],
+            **past.at(j),
         )
+        return bound
 
     bounds = [allowed(j) for j in range(len(theta))]
     if not math.isfinite(max(bounds)):

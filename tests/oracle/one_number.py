@@ -158,6 +158,7 @@ def term(
     theta: float,
     arithmetic: Arithmetic,
     number: Number = Enclosure,
+    largest: float | None = None,
 ) -> Term | None:
     """Inputs, weights and tolerance of one element; None where nothing can be said."""
     if not opened.is_mean:
@@ -179,6 +180,7 @@ def term(
         mu_error=averaging_weight_error(mu, opened.begin, arithmetic=arithmetic),
         arithmetic=arithmetic,
         previous=previous,
+        largest=largest,
     )
     return replace(term, tolerance=tolerance)
 

@@ -197,7 +197,7 @@ def _verify_dtype(
     failed = bool(failures) and not any(failure.raised for failure in failures)
     progress("diagnosis", _LIFECYCLE)
     found = _fingerprint(subject)
-    form = right_form(subject, found) if failed and options.policy == "auto" else None
+    form = right_form(subject, found, failures) if failed and options.policy == "auto" else None
     into.fingerprint = None if found is None else found.summary
     if form is not None:
         into.outcomes.clear()

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from evaluation_orders import ORDERS, OrderPort
+from evaluation_orders import ORDERS, WINDOW_SUMS, Order, OrderPort, anchored_mean
 from scaled_storage import ScaledPort
 
 from asgd.reference import formats
@@ -14,9 +14,11 @@ from asgd.tests.diagnosis.fingerprint import fingerprint
 from asgd.tests.diagnosis.right_form import right_form
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.laws.hold import hold
-from asgd.tests.laws.outcome import Subject, looser
+from asgd.tests.laws.outcome import Failure, Subject, looser
+from asgd.tests.oracle.judgement import Place, failed
 from asgd.tests.ports.protocol import greet
 from asgd.tests.ports.scenario import drive
+from asgd.tests.verify.interface import verify
 
 
 def logarithm_of_lr(t, lr, lambd, alpha):
@@ -56,7 +58,7 @@ def test_scaled_storage_is_known_by_its_bits(excess, policy, dtype):
     """As in svmasgd, whose convention is `bottou`."""
     subject = scaled(excess, dtype, "native")
     runs = [(scenario, subject.trace(scenario)) for scenario in dense_runs()]
-    found = right_form(subject, fingerprint(runs, CONVENTIONS["bottou"], dtype))
+    found = right_form(subject, fingerprint(runs, CONVENTIONS["bottou"], dtype), [])
     assert (found and found.name) == policy
 
 
@@ -68,9 +70,55 @@ def test_scaled_storage_conforms_to_its_policy(dtype):
         assert hold(law, subject, examples=10, seed=0).failure is None
 
 
+def drifting(average, theta, mu, n):
+    """Anchored, an ulp too large."""
+    anchored_mean(average, theta, mu, n)
+    average.shown = np.nextafter(average.shown, np.inf, dtype=theta.dtype)
+
+
+@pytest.mark.parametrize("dtype", formats)
+@pytest.mark.parametrize(
+    ("mean", "policy"),
+    [*((order.mean, "window-sum") for order in WINDOW_SUMS.values()), (drifting, None)],
+)
+def test_an_average_made_anew_is_known_by_its_bits(mean, policy, dtype):
+    """Of the window's iterates, or of distances from one of them."""
+    port = OrderPort(Order(mean=mean, reads=("average",)), "documented")
+    rule = CONVENTIONS["documented"]
+    subject = Subject(port, greet(port), dtype, rule, POLICIES["native"])
+    runs = [(scenario, subject.trace(scenario)) for scenario in dense_runs()]
+    # As in a long run of iterates that are far from their average.
+    failure = Failure(failed("average", Place(1, 1, 0), 0.0), runs[0][0])
+    found = right_form(subject, fingerprint(runs, rule, dtype), [failure])
+    assert (found and found.name) == policy
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mean", [anchored_mean, WINDOW_SUMS["anchored_sum"].mean, drifting])
+def test_an_anchored_average_conforms_to_its_policy(mean):
+    """Under `native` it is accused: its errors go with the anchor."""
+    made = verify(OrderPort(Order(mean=mean, reads=("average",)), "documented"), seed=0)
+    conforms = mean is not drifting
+    policy = "window-sum" if conforms else "native"
+    assert [one.policy for one in made.dtypes] == [policy] * 2
+    assert (made.verdict == "conforms") == conforms
+
+
+@pytest.mark.parametrize(("quantity", "policy"), [("average", "window-sum"), ("theta", None)])
+def test_a_form_is_admitted_only_where_it_explains_a_failure(quantity, policy):
+    """A sum that is kept is no other form than the plain one, whatever else is wrong."""
+    port = OrderPort(ORDERS["rounded-first"], "documented")
+    rule = CONVENTIONS["documented"]
+    subject = Subject(port, greet(port), "float32", rule, POLICIES["native"])
+    runs = [(scenario, subject.trace(scenario)) for scenario in dense_runs()]
+    failure = Failure(failed(quantity, Place(1, 1, 0), 0.0), runs[0][0])
+    found = right_form(subject, fingerprint(runs, rule, "float32"), [failure])
+    assert (found and found.name) == policy
+
+
 def test_a_right_form_has_no_looser_policy():
     """Its bound is its own: float32-eta would accuse it."""
     right = [policy for policy in POLICIES.values() if policy.is_right_form]
-    assert [policy.name for policy in right] == ["log-step-size", "scaled-storage"]
+    assert [policy.name for policy in right] == ["log-step-size", "scaled-storage", "window-sum"]
     for policy in right:
         assert looser(policy) == [policy]

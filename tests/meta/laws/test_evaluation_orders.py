@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
-from evaluation_orders import COARSE, FLUSHED, ORDERS, Order, OrderPort
+from evaluation_orders import COARSE, FLUSHED, ORDERS, WINDOW_SUMS, Order, OrderPort
 from soak_orders import Tally, soak
 
 from asgd.spec import CONVENTIONS, POLICIES
@@ -76,6 +76,13 @@ def test_flushed_orders_conform_to_their_policy(name: str) -> None:
 def test_coarse_orders_conform_to_their_policy(name: str) -> None:
     """So are ports with eta and mu in float32."""
     assert refused(held(COARSE[name], "float32-eta", examples=0)) == []
+
+
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("name", WINDOW_SUMS)
+def test_averages_made_anew_conform_to_their_policy(name: str) -> None:
+    """So are averages that do not follow from the ones before."""
+    assert refused(held(WINDOW_SUMS[name], "window-sum", examples=3)) == []
 
 
 def test_a_policy_is_not_granted_unasked() -> None:

@@ -34,7 +34,8 @@ from asgd.tests.faults.port import VariantPort
 from asgd.tests.faults.scaled_storage import averages, kept, program, seen, step_sizes_of, storages
 from asgd.tests.faults.scaled_storage import means as means_of_storage
 from asgd.tests.faults.variant import Variant
-from asgd.tests.oracle.stepwise import Rule, exact_step_size, judge
+from asgd.tests.oracle.one_number import exact_step_size
+from asgd.tests.oracle.stepwise import Rule, judge
 from asgd.tests.ports.protocol import Observation
 from asgd.tests.ports.scenario import drive, single
 

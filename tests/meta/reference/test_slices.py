@@ -331,7 +331,14 @@ def test_tolerances_of_arrays_are_those_of_elements(name, policy):
                 arithmetic=arithmetic,
             ),
             average_tolerance(
-                x, y, abs(x - y), abs(z), mu=1 / 3, mu_error=1e-8, arithmetic=arithmetic
+                x,
+                y,
+                abs(x - y),
+                abs(z),
+                mu=1 / 3,
+                mu_error=1e-8,
+                arithmetic=arithmetic,
+                largest=abs(y),
             ),
             weighted_sum_tolerance(abs(x), abs(z), arithmetic=arithmetic),
         )
