@@ -3,20 +3,27 @@
 from collections.abc import Iterator
 
 import pytest
-from pytest_asgd import keep, setting, settings
+from pytest_asgd import keep, secret, setting, settings
 
 from .ports.loading import DEFAULT
 from .ports.process import TIMEOUT
 from .ports.protocol import DTYPES
 from .report.law_tests import Judged
+from .report.shared import Shared
 from .verify.interface import limits_of, options_of
 from .verify.waivers import WaiverError
 
 
 @pytest.fixture(scope="session")
-def judged(request: pytest.FixtureRequest) -> Iterator[Judged]:
+def judged(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Judged]:
     """Port under test, loaded once a worker."""
     config = request.config
+    token = secret(config)
+    # The base of a worker is a folder in that of the run.
+    folder = tmp_path_factory.getbasetemp().parent / "asgd"
+    shared = Shared(folder, token.encode()) if token else None
     try:
         options = options_of(
             convention=setting(config, "convention", "auto"),
@@ -36,7 +43,7 @@ def judged(request: pytest.FixtureRequest) -> Iterator[Judged]:
         )
     except (ValueError, WaiverError) as error:
         raise pytest.UsageError(f"asgd: {error}") from error
-    found = Judged(setting(config, "port", DEFAULT), options, limits)
+    found = Judged(setting(config, "port", DEFAULT), options, limits, shared)
     yield found
     diagnosis = found.diagnosis()
     if diagnosis is not None:

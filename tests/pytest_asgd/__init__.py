@@ -6,6 +6,7 @@ of ours: the laws load `asgd.tests.plugin` themselves once they are collected.
 
 import importlib.util
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ _REPEATABLE = ("dtype", "without")
 
 DIAGNOSES = pytest.StashKey[list[dict[str, Any]]]()
 """What was found in this process, and in the workers that have ended."""
+
+_SECRET = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,6 +71,19 @@ def keep(config: pytest.Config, diagnosis: dict[str, Any]) -> None:
         config.stash[DIAGNOSES].append(diagnosis)
     else:
         output.setdefault("asgd", []).append(diagnosis)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give the workers of pytest-xdist a secret, by which they know each other's results."""
+    token: str = node.config.stash.setdefault(_SECRET, secrets.token_hex())
+    node.workerinput["asgd"] = token
+
+
+def secret(config: pytest.Config) -> str:
+    """What the workers of this run alone know; empty where there are none."""
+    given: str = getattr(config, "workerinput", {}).get("asgd", "")
+    return given
 
 
 @pytest.hookimpl(optionalhook=True)

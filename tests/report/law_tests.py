@@ -1,7 +1,8 @@
-"""One port under pytest: judged once a worker and dtype; each law is a test of that."""
+"""One port under pytest: judged once a dtype; each law is a test of that."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NoReturn
 
 import pytest
@@ -13,6 +14,7 @@ from ..verify.result import Options, Result
 from ..verify.run import no_verdict, verify
 from .build import build
 from .model import Deviation, Report
+from .shared import Shared
 from .snippet import snippet
 from .text import Line, Merged, deviation, render
 
@@ -20,8 +22,14 @@ from .text import Line, Merged, deviation, render
 class Judged:
     """The port under test, judged in one dtype after the other as tests ask for them."""
 
-    def __init__(self, name: str, options: Options, limits: Limits | None = None) -> None:
-        self.name, self.options = name, options
+    def __init__(
+        self,
+        name: str,
+        options: Options,
+        limits: Limits | None = None,
+        shared: Shared | None = None,
+    ) -> None:
+        self.name, self.options, self._shared = name, options, shared
         self._results: dict[str, Result] = {}
         self._port: Any = None
         self._hello: Hello | None = None
@@ -50,14 +58,25 @@ class Judged:
             return build(no_verdict(self.name, self.options, text))
         for dtype in dtypes:
             if dtype not in self._results:
-                options = replace(self.options, dtypes=(dtype,))
-                self._results[dtype] = verify(self._port, self.name, options)
+                self._judge(dtype)
         whole = no_verdict(self.name, self.options, "")
         for dtype in dtypes:
             one = self._results[dtype]
             whole.hello, whole.kind, whole.isolated = one.hello, one.kind, one.isolated
             whole.take(one)
         return build(whole)
+
+    def _judge(self, dtype: str) -> None:
+        """Judge a dtype; while another worker is at it, the others first."""
+        others = [d for d in self.dtypes if d not in (dtype, *self._results)]
+        for one, waits in ((dtype, not others), *((d, False) for d in others), (dtype, True)):
+            if dtype in self._results:
+                return
+            options = replace(self.options, dtypes=(one,))
+            judge = partial(verify, self._port, self.name, options)
+            found = self._shared.result(one, judge, waits=waits) if self._shared else judge()
+            if found is not None:
+                self._results[one] = found
 
     def diagnosis(self) -> dict[str, Any] | None:
         """Terminal summary of everything that was judged, or None."""

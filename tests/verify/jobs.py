@@ -4,9 +4,7 @@ A job is started clean, and asked over a private pipe that no port holds: only w
 unpickled. It ends when this process does, and when it is told to stop it sends what it knows.
 """
 
-import io
 import os
-import pickle
 import signal
 import socket
 import struct
@@ -18,9 +16,6 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from ..laws.equations import LAWS
-from ..laws.law import Law
-from ..laws.lifecycle import LIFECYCLE_LAWS
 from ..ports.capabilities import capabilities
 from ..ports.frames import exactly
 from ..ports.interruption import listen
@@ -28,10 +23,10 @@ from ..ports.loading import load
 from ..ports.process import Limits
 from ..ports.program import ProgramPort
 from ..ports.protocol import Port, PortError, describe, greet
+from .pickling import pickled, unpickled
 from .result import Result
 from .run import Progress, chosen_dtypes, no_verdict, verify
 
-_ALL: dict[str, Law] = {law.key: law for law in (*LAWS.values(), *LIFECYCLE_LAWS.values())}
 _LENGTH = struct.Struct("<Q")
 _GRACE = 10.0  # seconds in which a job that was told to stop sends what it knows
 _STOP = b"s"
@@ -158,29 +153,16 @@ class _Job:
             return no_verdict(self.result.port, self.result.options, "")
 
 
-class _Pickler(pickle.Pickler):
-    def persistent_id(self, found: Any) -> str | None:
-        """Name of a law, whose functions cannot be pickled."""
-        return found.key if isinstance(found, Law) and found.key in _ALL else None
-
-
-class _Unpickler(pickle.Unpickler):
-    def persistent_load(self, key: str) -> Law:
-        """The law of that name."""
-        return _ALL[key]
-
-
 def _send(link: socket.socket, content: object) -> None:
-    out = io.BytesIO()
-    _Pickler(out).dump(content)
-    link.sendall(_LENGTH.pack(out.tell()) + out.getvalue())
+    data = pickled(content)
+    link.sendall(_LENGTH.pack(len(data)) + data)
 
 
 def _receive(link: socket.socket) -> Any:
     """What was sent, or None where the other side has gone."""
     head = exactly(link, _LENGTH.size)
     data = None if head is None else exactly(link, *_LENGTH.unpack(head))
-    return None if data is None else _Unpickler(io.BytesIO(data)).load()
+    return None if data is None else unpickled(data)
 
 
 def _watch(link: socket.socket) -> None:
