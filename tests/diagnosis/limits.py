@@ -1,4 +1,4 @@
-"""Findings at the limits: a step counter that stops, and an infinity that spoils the average."""
+"""Findings beside the equations: counters that stop, an average spoiled, hyperparameters lost."""
 
 import math
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from ..oracle.judgement import is_same
 from ..oracle.window import window
 from ..ports.counter import HYPER, count_beyond
 from ..ports.protocol import Observation, RaisedError, asking, observe
-from ..ports.scenario import Scenario, drive, single
+from ..ports.scenario import Group, Scenario, Set, Step, begin, changed, drive, single
 
 _EDGES = {
     2.0**24: "in float32 it stops at 2^24, and eta and mu with it",
@@ -78,3 +78,35 @@ def stopped_counter(subject: Subject, followed: int) -> list[Finding]:
         "no saved state shows the count"
     )
     return [Finding("counter-unseen", text, {"steps": followed})]
+
+
+def forgotten_hyperparameters(subject: Subject) -> list[Finding]:
+    """Whether a loaded state brings back hyperparameters that were changed before it was saved.
+
+    No equation says that it must: a port may leave them to whoever opens the new optimizer.
+    """
+    if not {"save", "set"} <= subject.hello.supports:
+        return []
+    late = Set(0, {"lr": 0.25, "lambd": 0.5, "alpha": 0.5, "weight_decay": 0.125})
+    push = Step(((1.0,),))
+    run = Scenario((Group(HYPER, ((1.0,),)),), (late, push))
+    ends = []
+    try:
+        theta = drive(subject.port, run, subject.dtype)[-1].theta
+        with asking("save"):
+            state = subject.port.save()
+        # Into an optimizer that has them anyway, and into one that has them only from the state.
+        for hyper in (changed(HYPER, late), HYPER):
+            begin(subject.port, Scenario((Group(hyper, theta),), ()), subject.dtype)
+            with asking("load"):
+                subject.port.load(state)
+            ends.append(observe(subject.port, subject.dtype, [(1.0,)], [1]).theta)
+    except RaisedError:
+        return []
+    if ends[0] == ends[1]:
+        return []
+    text = (
+        "a state that is loaded does not bring back the hyperparameters that were changed: those "
+        "of the new optimizer stay in force"
+    )
+    return [Finding("hyperparameters-not-loaded", text, {})]

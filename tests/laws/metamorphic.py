@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..ports.capabilities import save_copy, twin, watch
-from ..ports.protocol import Observation, Port, asking
+from ..ports.protocol import Observation, Port, PortError, RaisedError, asking
 from ..ports.scenario import PausedScenario, Scenario, Step, begin, drive, play, rest_of
 
 
@@ -39,10 +39,19 @@ def resumed(
         begin(port, fresh, dtype)
         with asking("load"):
             port.load(state)
-        again = play(port, fresh, fresh.events, dtype)
+        again = _continued(port, fresh, dtype)
         if end is not None:
             state = save(port)
     return [*whole, *again]
+
+
+def _continued(port: Port, rest: Scenario, dtype: str) -> list[Observation]:
+    try:
+        return play(port, rest, rest.events, dtype)
+    except RaisedError:
+        raise
+    except PortError as error:
+        raise PortError(f"after save and load: {error}") from error
 
 
 copied = partial(resumed, save=save_copy)

@@ -35,6 +35,9 @@ FINDINGS: Mapping[str, str] = {
     "errors-where-exact": "The errors of a quantity are within the tolerance, but the numbers are "
     "so simple that every order of evaluation is exact: something adds or takes what no rounding "
     'does. A port that only rounds is never said to (spec/tolerance.md, "Where nothing rounds").',
+    "hyperparameters-not-loaded": "Hyperparameters that were changed before a state was saved are "
+    "not in force after it is loaded into a new optimizer: that goes on with its own. A run whose "
+    "lr a scheduler has changed continues with another one, unless the caller sets it again.",
     "layouts-refused": "The optimizer raises an error for arrays of some layouts: 0-d, of several "
     "dimensions, transposed, strided, not at the beginning of a buffer or at an odd address. These "
     "were not asked.",

@@ -13,6 +13,9 @@ from .result import DtypeResult
 # Beyond what an integer of 16 bits holds: the widest count that `counter-wraps` is of.
 _COUNTED = 2**16 + 2
 
+# Kinds of ports whose states are copied for them.
+_COPIED = {"numpy", "torch", "functional"}
+
 # What a law of the lifecycle must have judged to find a fault; where nothing is said, theta.
 _SHOWN = {"average-lost": "average", "state-rounded": "average", "gradient-modified": "gradient"}
 
@@ -71,6 +74,7 @@ def detectable_over(found: Mapping[str, Detectable]) -> Detectable:
 class _Run:
     def __init__(self, found: DtypeResult, hello: Hello, auto: bool) -> None:
         self.dtype, self.policy, self.hello = found.dtype, found.policy, hello
+        self.kind = found.kind
         self.convention = found.identity.convention.name if found.identity else ""
         # A port that is of no convention is not taken for one.
         self.auto = auto and found.identity is not None and found.identity.fits
@@ -94,6 +98,8 @@ class _Run:
 
     def _in_law(self, fault: Fault) -> str:
         """Of a fault that is found by what a law is about."""
+        if fault.id == "state-aliased" and self.kind in _COPIED:
+            return "states are copied when they are saved, as users of state_dict must"
         law = "long" if fault.id == "counter-wraps" else fault.law or fault.equation
         why = self._unjudged(law)
         quantity = _SHOWN.get(fault.id, "theta")

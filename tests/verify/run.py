@@ -13,7 +13,7 @@ from ..diagnosis.bias import biases
 from ..diagnosis.convention import find_identity
 from ..diagnosis.dense_runs import dense_runs
 from ..diagnosis.fingerprint import fingerprint
-from ..diagnosis.limits import spoiled_average, stopped_counter
+from ..diagnosis.limits import forgotten_hyperparameters, spoiled_average, stopped_counter
 from ..diagnosis.orders import Fingerprint
 from ..diagnosis.right_form import right_form
 from ..diagnosis.series import series
@@ -282,6 +282,7 @@ def _findings(
     subject: Subject, lifecycle: Sequence[Outcome], deviations: Sequence[Deviation]
 ) -> list[Finding]:
     findings = [*spoiled_average(subject), *stopped_counter(subject, _followed(lifecycle))]
+    findings += forgotten_hyperparameters(subject)
     for outcome in lifecycle:
         if outcome.accepted:
             text = f"the port accepts {', '.join(outcome.accepted)} outside their domains"

@@ -17,6 +17,7 @@ from asgd.spec import POLICIES, Hyperparameters, convention
 from asgd.tests.diagnosis import bias
 from asgd.tests.diagnosis.bias import biases
 from asgd.tests.diagnosis.impulse_response import guess, read_out
+from asgd.tests.diagnosis.limits import forgotten_hyperparameters
 from asgd.tests.faults.catalogue import combine
 from asgd.tests.faults.port import VariantPort
 from asgd.tests.faults.variant import Variant
@@ -26,6 +27,7 @@ from asgd.tests.ports.loading import DEFAULT, load
 from asgd.tests.ports.protocol import greet
 from asgd.tests.ports.scenario import Group, Scenario, Set, Step
 from asgd.tests.report.reproduce import script
+from asgd.tests.verify.detectable import detectable_in
 from asgd.tests.verify.result import Options
 from asgd.tests.verify.run import verify
 
@@ -206,7 +208,30 @@ def test_stopped_counter():
     """A counter in float32 stands still at 2^24; ours goes on."""
     ids = [f.id for f in _verify(_Counts(DOCUMENTED), "float64").findings]
     assert "counter-stops" in ids
-    assert _verify(load(DEFAULT), "float64").findings == ()
+    port = load(DEFAULT)
+    found = _verify(port, "float64")
+    assert found.findings == ()
+    # An adapter copies states, as the users of state_dict must.
+    missing = detectable_in(found, greet(port), auto=True).reasons
+    assert missing["state-aliased"].startswith("states are copied")
+
+
+class _Leaves(ASGD):
+    """Loads all but the hyperparameters."""
+
+    def load_state_dict(self, state_dict):
+        mine = self.state_dict()["param_groups"]
+        groups = zip(state_dict["param_groups"], mine, strict=True)
+        groups = [{**own, "params": saved["params"]} for saved, own in groups]
+        super().load_state_dict({**state_dict, "param_groups": groups})
+
+
+@pytest.mark.parametrize(("port", "says"), [(ASGD, []), (_Leaves, ["hyperparameters-not-loaded"])])
+def test_hyperparameters_that_are_not_loaded(port, says):
+    """A finding: the port may leave them to whoever opens the new optimizer."""
+    made = adapt(port, "leaves")
+    subject = Subject(made, greet(made), "float32", convention("documented"), POLICIES["native"])
+    assert [finding.id for finding in forgotten_hyperparameters(subject)] == says
 
 
 @pytest.mark.sample(1)
