@@ -1,13 +1,13 @@
 """Evidence for a name: what a port showed, and where a fault, and no other of its, explains it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from asgd.spec import EQUATIONS, FAULTS, EquationName
+from asgd.spec import EQUATIONS, FAULTS
 
 from ..faults.agreement import Table
 from ..faults.variant import Variant
@@ -35,9 +35,9 @@ class Evidence:
     flushes: bool = False
 
     @classmethod
-    def of(cls, subject: Subject, broken: Mapping[EquationName, Failure]) -> "Evidence":
+    def of(cls, subject: Subject, failures: Iterable[Failure]) -> "Evidence":
         """Traces of the failures, the designed scenarios, and the probes."""
-        scenarios = [failure.scenario for failure in broken.values()]
+        scenarios = [failure.scenario for failure in failures]
         for equation in EQUATIONS:
             law = LAWS[equation]
             if not missing(law, subject.hello):

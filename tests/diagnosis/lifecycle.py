@@ -108,6 +108,22 @@ def _resumed(failure: Failure, subject: Subject) -> str:
     return (_recast_factor(subject) if recast else "") or name
 
 
+def is_right_after_load(failure: Failure, subject: Subject) -> bool:
+    """Whether what follows a load is right in itself, so that what came before was not."""
+    scenario = failure.scenario
+    assert isinstance(scenario, PausedScenario)
+    run = replace(scenario, earlier=None)
+    trace = replace(subject, run=resumed).trace(run)
+    first, second = trace[: run.steps], trace[run.steps :]
+    begun = len(first) - len(second)
+    rest = rest_of(run, run.pause, first[begun - 1].theta if begun else ())
+    averages = first[begun - 1].average if begun else ()
+    starts = [*averages, *rest.params[len(averages) :]]
+    counts = _counts(run, run.events[: run.pause])
+    pairs = zip(counts, starts, rest.params, strict=True)
+    return _true(rest, second, subject, [(t, p if a is None else a) for t, a, p in pairs])
+
+
 def _at_once(run: PausedScenario) -> PausedScenario:
     groups = tuple(replace(group, hyper=group.hyper._replace(t0=0.0)) for group in run.groups)
     return replace(run, groups=groups)
@@ -116,7 +132,7 @@ def _at_once(run: PausedScenario) -> PausedScenario:
 # The first that explains everything is the one to be named.
 _LOSSES = (
     *("parameters-detached", "eta-narrowed-at-load", "eta-widened-at-load"),
-    *("count-lost", "state-lost", "average-lost", "state-rounded"),
+    *("count-lost", "state-lost", "averaging-count-lost", "average-lost", "state-rounded"),
 )
 
 
@@ -149,12 +165,38 @@ def _losses(
         if _true(rest, second, subject, [(0, a) for a in averages]):
             yield "count-lost"
     if all(a.theta == b.theta for a, b in zip(expected, second, strict=True)):
+        if any(_averages_anew(rest, second, subject, c, averages) for c in (counts, None)):
+            yield "averaging-count-lost"
         zeros = [tuple(0.0 for _ in p) for p in theta]
         begins = (theta, zeros, scenario.params)
         if any(_true(rest, second, subject, list(zip(counts, s, strict=True))) for s in begins):
             yield "average-lost"
     if _near(expected, second):
         yield "state-rounded"
+
+
+def _averages_anew(
+    rest: Scenario,
+    trace: Sequence[Observation],
+    subject: Subject,
+    counts: Sequence[int] | None,
+    averages: Sequence[Sequence[float]],
+) -> bool:
+    """Whether averages go on from what was saved, with a count of terms that starts afresh.
+
+    Of steps, or (with ``counts``) of those since t0, which has been reached before.
+    """
+    rule = subject.convention
+    hypers = [group.hyper for group in rest.groups for _ in group.params]
+    begun = [max(0.0, rule.read_t0(h.t0) + rule.mu_lag) for h in hypers]
+    starts = (
+        [0] * len(begun)
+        if counts is None
+        else [int(min(t, opening)) for t, opening in zip(counts, begun, strict=True)]
+    )
+    start = list(zip(starts, averages, strict=True))
+    judged = list(judge(rest, trace, subject.rule, frozenset({"average"}), start))
+    return bool(judged) and all(one.verdict == "pass" for one in judged)
 
 
 def interruption(failure: Failure, subject: Subject) -> tuple[Scenario, Any] | None:

@@ -130,7 +130,8 @@ def explain(traces: Table, conventions: Sequence[Convention]) -> list[Explanatio
 
 
 def _right(traces: Table, base: Variant, chosen: Sequence[Move]) -> bool:
-    return bool(traces.expected_theta(made(base, chosen)).agrees.all())
+    variant = made(base, chosen)
+    return bool(traces.expected_theta(variant).agrees.all()) and traces.keeps_lr(variant)
 
 
 def _explanation(base: Variant, chosen: tuple[Move, ...], dtype: str) -> Explanation:

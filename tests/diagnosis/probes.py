@@ -25,7 +25,9 @@ def probes(hello: Hello, dtype: str) -> list[Scenario]:
     if dtype == "float64":
         found.append(_all_bits())
     if "groups" in hello.supports:
-        found.append(_three_groups())
+        found.append(_three_groups(maximize=False))
+        if "maximize" in hello.supports:
+            found.append(_three_groups(maximize=True))
     if "set" in hello.supports:
         found += [_changed(name, getattr(_OTHER, name)) for name in _OTHER._fields[:5]]
     if "skip" in hello.supports:
@@ -61,9 +63,10 @@ def _all_bits() -> Scenario:
     return single(_STRONG._replace(lr=0.1, weight_decay=0.3), (start,), steps)
 
 
-def _three_groups() -> Scenario:
+def _three_groups(*, maximize: bool) -> Scenario:
     """Groups that differ in everything, with more than one parameter each, one of size 1."""
-    groups = tuple(Group(hyper, (_START, (2.0,))) for hyper in NONTRIVIAL)
+    hypers = [hyper._replace(maximize=maximize and i == 1) for i, hyper in enumerate(NONTRIVIAL)]
+    groups = tuple(Group(hyper, (_START, (2.0,))) for hyper in hypers)
     shapes = [len(p) for group in groups for p in group.params]
     steps = tuple(Step(tuple(_wave(t + i, n) for i, n in enumerate(shapes))) for t in range(7))
     return Scenario(groups, steps)

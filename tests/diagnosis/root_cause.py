@@ -95,7 +95,7 @@ def root_causes(
         rest = {law: failure for law, failure in broken.items() if law not in flushed}
         loose = replace(subject, policy=POLICIES[f"{subject.policy.name}-ftz"])
         return [cause, *root_causes(rest, precision_only, explanations, parts, loose)]
-    evidence = Evidence.of(subject, broken)
+    evidence = Evidence.of(subject, broken.values())
     fitting = [e for e in explanations if evidence.table.agrees(e.variant)]
     if not fitting:
         # What is drawn may show more than what is designed.
@@ -105,6 +105,16 @@ def root_causes(
         if named:
             return named
     return list(_unexplained(broken, precision_only, parts, subject))
+
+
+def causes_of_runs(failures: Sequence[Failure], subject: Subject) -> list[RootCause]:
+    """Names of what is wrong in runs that combine much, where every equation's own law holds.
+
+    None where no rule explains all of them, and all that was designed.
+    """
+    evidence = Evidence.of(subject, failures)
+    fitting = explain(evidence.table, [subject.convention])
+    return list(_named(fitting, {"step": failures[0]}, evidence, subject)) if fitting else []
 
 
 def _flushed(failure: Failure, law: EquationName, subject: Subject) -> bool:

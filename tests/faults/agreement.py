@@ -5,7 +5,7 @@ the rule's running error. A table has one row for each element of each parameter
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,8 +27,9 @@ Runs = Sequence[tuple[Scenario, Sequence[Observation]]]
 _PLAIN = (
     *("t", "call", "index", "count", "position", "size", "first_t", "past_first_t"),
     *("updates", "taken", "since"),
+    *("ahead", "ahead_in_group"),
 )
-_FLAGS = ("opening", "foremost")
+_FLAGS = ("opening", "foremost", "behind", "behind_in_group")
 _RANGES = {
     24: (2.0**-149, 2.0**128),
     11: (2.0**-24, 2.0**16),
@@ -180,6 +181,7 @@ class Table:
             sum=Running(self._sums, 8 * self._u * abs(self._sums), self._u),
             velocity=self._velocity,
             head=lambda x: lifted(x, self._u).map(lambda y: y[self._begin[self._rep]]),
+            overall=self._overall,
         )
 
     @cached_property
@@ -215,6 +217,18 @@ class Table:
         found = Running(np.concatenate(values), np.concatenate(errors), self._u)
         return self._velocities.setdefault(factor, found)
 
+    def _overall(self, x: Any) -> Running:
+        """Mean over the elements of each step."""
+        x = lifted(x, self._u)
+        sizes = np.bincount(self._rep, minlength=len(self._steps))
+        value, largest, error = (
+            np.bincount(self._rep, y, len(self._steps)) / np.maximum(sizes, 1)
+            for y in (x.value, abs(x.value), np.broadcast_to(x.error, x.value.shape))
+        )
+        # The sum of n numbers loses n - 1 roundings at most.
+        error = error + (sizes + 2) * self._u * largest
+        return Running(value[self._rep], error[self._rep], self._u)
+
     def _lifted(self, columns: Floats) -> Hyper:
         numbers = [Running(x, abs(x) * self._u, self._u) for x in columns.T[:4]]
         lr, lambd, alpha, penalty = numbers
@@ -242,6 +256,8 @@ class Table:
             variant.eta_clock,
             variant.in_loop,
             variant.narrow,
+            variant.bracket,
+            variant.eta_from,
         )
         if key not in self._etas:
             number = lifted(variant.eta(self._moment), self._u)
@@ -251,6 +267,18 @@ class Table:
     def _coarse(self, variant: Variant, eta: Running) -> Running:
         u = _roundoff(variant, "eta", self._u)
         return eta.widened(8 * u * abs(eta.value))
+
+    def keeps_lr(self, variant: Variant) -> bool:
+        """Whether eta is right where few bits suffice: where it is lr, which nothing divides."""
+        bits = [n.bits for n in variant.narrow if n.quantity == "eta"]
+        if not bits:
+            return True
+        eta = self.eta(variant).value
+        rates = [variant.source(at).lr.value for at in (self._moment.now, self._moment.past)]
+        exact = np.any([eta == lr for lr in rates], axis=0) & _fits(eta, min(bits))
+        others = tuple(n for n in variant.narrow if n.quantity != "eta")
+        wide = self.expected_theta(replace(variant, narrow=others))
+        return bool(wide.agrees[exact].all())
 
     def expected_theta(self, variant: Variant, *, measured: bool = False) -> Expected:
         """What ``variant`` expects of theta, with its own eta or that which a gauge shows."""

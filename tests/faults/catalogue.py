@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import of_average, of_theta
+from .running_error import choose, is_zero
 from .variant import Hyper, Moment, Narrow, Number, Variant, gradient
 
 Change = Callable[[Variant], dict[str, Any]]
@@ -49,6 +50,30 @@ def _stored_first_clock(moment: Moment) -> Any:
     return moment.past_first_t + 1
 
 
+def _ahead(moment: Moment) -> Any:
+    return moment.ahead
+
+
+def _ahead_in_group(moment: Moment) -> Any:
+    return moment.ahead_in_group
+
+
+_DEFAULT = {"lr": 0.01, "lambd": 1e-4, "alpha": 0.75, "t0": 1e6}
+
+
+def _unset(*names: str) -> Callable[[Hyper], Hyper]:
+    """A reader that takes a 0 for a value that was not given."""
+
+    def read(h: Hyper) -> Hyper:
+        made: dict[str, Any] = {
+            name: choose(is_zero(getattr(h, name)), _DEFAULT[name], getattr(h, name))
+            for name in names
+        }
+        return h._replace(**made)
+
+    return read
+
+
 def _late(variant: Variant) -> dict[str, Any]:
     return {"stored": not variant.stored}
 
@@ -78,9 +103,12 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "weight-decay-decoupled-after": _set(
             total=of_theta.no_penalty, after=of_theta.decoupled_after
         ),
+        "weight-decay-l1": _set(total=of_theta.lasso),
         "weight-decay-scaled-twice": _set(total=of_theta.penalty_scaled),
         "maximize-ignored": _set(total=of_theta.no_sign),
         "maximize-flips-penalty": _set(total=of_theta.sign_of_all),
+        "maximize-twice": _set(total=of_theta.turned_twice),
+        "gradient-over-size": _set(pull=of_theta.over_size),
         "gradient-sign": _set(total=of_theta.wrong_sign),
         "eta-power-inside": _set(size=of_theta.power_inside),
         "eta-power-of-product": _set(size=of_theta.power_of_product),
@@ -96,6 +124,11 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "eta-decays-by-weight-decay": _set(size=of_theta.penalty_for_decay),
         "eta-decays-by-both": _set(size=of_theta.penalty_and_decay),
         "eta-compounds": _set(size=of_theta.compounds),
+        "eta-warms-up": _set(size=of_theta.warming_up(10)),
+        "eta-one-missing": _set(size=of_theta.one_missing),
+        "eta-epsilon": _set(size=of_theta.with_epsilon(1e-8)),
+        "eta-lr-frozen-inside": _set(bracket=True),
+        "eta-of-first-group": _set(eta_from="first"),
         "eta-implicit": _set(update=of_theta.implicit),
         "eta-one-step-late": lambda variant: {"eta_lag": variant.eta_lag + 1},
         "eta-one-step-early": lambda variant: {"eta_lag": variant.eta_lag - 1},
@@ -103,10 +136,14 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "decay-by-lr": _set(update=of_theta.decay_by_lr),
         "decay-unscaled": _set(update=of_theta.decay_unscaled),
         "decay-sign": _set(update=of_theta.decay_sign),
+        "decay-outside-bracket": _set(update=of_theta.decay_outside),
+        "decay-by-weight-decay": _set(update=of_theta.penalty_in_decay),
         "decay-doubled": _set(update=of_theta.decay_doubled),
         "decay-halved": _set(update=of_theta.decay_halved),
         "maximize-flips-decay": _set(update=of_theta.sign_of_decay),
         "decay-after-step": _set(update=of_theta.decay_after),
+        "gradient-scaled-twice": _set(update=of_theta.scaled_twice),
+        "gradient-bias-corrected": _set(after=of_theta.bias_corrected(0.9)),
         "gradient-by-lr": _set(update=of_theta.gradient_by_lr),
         "update-unscaled": _set(update=of_theta.no_step_size),
         "sgd-by-lr": _set(update=of_theta.sgd_by_lr),
@@ -125,6 +162,8 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "averaging-fed-every-kth-step": _set(
             weight=of_average.fed(3, 0, counted=False), mean=of_average.fed_mean
         ),
+        "averaging-polynomial": _set(weight=of_average.polynomial(1.0)),
+        "window-not-reset": _set(weight=of_average.not_reset),
         "mu-integer-division": _set(weight=of_average.integer_weight),
         "t0-as-is": _set(reading=of_average.as_it_is),
         "t0-truncated": _set(reading=of_average.whole),
@@ -138,6 +177,9 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "average-decays": _set(mean=of_average.average_decays),
         "average-penalized": _set(mean=of_average.average_penalized),
         "average-weights-swapped": _set(mean=of_average.swapped),
+        "average-theta-unweighted": _set(mean=of_average.unweighted),
+        "average-of-gradient": _set(mean=of_average.of_gradient),
+        "average-across-elements": _set(mean=of_average.across),
         "average-not-added": _set(mean=of_average.not_added),
         "average-sum": _set(mean=of_average.summed),
         "average-starts-at-zero": _set(start_at_zero=True),
@@ -152,6 +194,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "counter-without-gradient": _set(clock=_calls, skips=False),
         "counter-by-two": _set(clock=_doubled),
         "eta-of-first-parameter": _set(eta_clock=_first_clock),
+        "skip-ends-step": _set(stops="step", clock=_ahead),
         "schedule-in-loop": _set(clock=_calls, in_loop=True),
         "eta-by-calls": _set(eta_clock=_calls),
         "window-by-calls": _set(mu_clock=_calls),
@@ -159,6 +202,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "hyperparameters-of-first-group": _origin("first", *_HYPER, "maximize"),
         "hyperparameters-of-last-group": _origin("last", *_HYPER, "maximize"),
         "hyperparameters-shifted": _late,
+        "zero-taken-as-unset": _set(reader=_unset("lambd")),
         "lr-frozen": _origin("opened", "lr"),
         "lambd-frozen": _origin("opened", "lambd"),
         "alpha-frozen": _origin("opened", "alpha"),
@@ -169,11 +213,13 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "alpha-of-first-group": _origin("first", "alpha"),
         "t0-of-first-group": _origin("first", "t0"),
         "weight-decay-of-first-group": _origin("first", "weight_decay"),
+        "maximize-of-first-group": _origin("first", "maximize"),
         "lr-of-last-group": _origin("last", "lr"),
         "lambd-of-last-group": _origin("last", "lambd"),
         "alpha-of-last-group": _origin("last", "alpha"),
         "t0-of-last-group": _origin("last", "t0"),
         "weight-decay-of-last-group": _origin("last", "weight_decay"),
+        "maximize-of-last-group": _origin("last", "maximize"),
         "lr-shifted": _set(late=frozenset({"lr"})),
         "lambd-shifted": _set(late=frozenset({"lambd"})),
         "alpha-shifted": _set(late=frozenset({"alpha"})),
@@ -189,6 +235,33 @@ FORMS: Mapping[str, tuple[Change, ...]] = MappingProxyType(
         "averaging-without-start": (_set(mean=of_average.counted), _set(weight=of_average.since)),
         "average-aliased": (_set(mean=of_average.aliased_later),),
         "counter-by-parameter": (_set(clock=_updates),),
+        "eta-warms-up": tuple(
+            _set(size=of_theta.warming_up(steps, lag))
+            for lag in (0, 1)
+            for steps in (2, 3, 4, 5, 8, 10, 16, 20, 32, 50, 64, 100, 128, 200, 256, 500, 1000)
+            # The first is above, and the other is over at the first step.
+            if (steps, lag) not in {(10, 0), (2, 1)}
+        ),
+        "eta-epsilon": tuple(
+            _set(size=of_theta.with_epsilon(epsilon)) for epsilon in (1e-6, 1e-7, 1e-10, 1e-12)
+        ),
+        "gradient-bias-corrected": tuple(
+            _set(after=of_theta.bias_corrected(factor)) for factor in (0.99, 0.999, 0.95, 0.5)
+        ),
+        "averaging-polynomial": tuple(
+            _set(weight=of_average.polynomial(power)) for power in (2.0, 3.0, 4.0, 5.0, 8.0)
+        ),
+        "average-of-gradient": (_set(mean=of_average.of_total),),
+        "average-across-elements": (
+            _set(mean=of_average.across_from_t0),
+            _set(mean=of_average.across_always),
+            _set(mean=of_average.of_overall),
+        ),
+        "skip-ends-step": (_set(stops="group", clock=_ahead_in_group),),
+        "zero-taken-as-unset": tuple(
+            _set(reader=_unset(*names))
+            for names in (("t0",), ("alpha",), ("lr",), ("lambd", "t0"), tuple(_DEFAULT))
+        ),
         "momentum": tuple(
             _set(pull=of_theta.heavy(factor, damped=damped, nesterov=nesterov))
             for factor in (0.9, 0.5, 0.99, 0.95, 0.8)

@@ -38,6 +38,8 @@ class Moments(Timeline):
         self._call = max(self.counts, default=0)
         self._updates = sum(self.counts)
         self._taken, self._since = [0] * count, [0] * count
+        self._ahead, self._ahead_in_group = [0] * count, [0] * count
+        self._present: Sequence[bool] = [True] * count
         self._earlier: list[Sources | None] = [None] * count
         self._preceding: Hyper | None = None
 
@@ -47,6 +49,7 @@ class Moments(Timeline):
         The numbers of a moment (gradient, theta, average, initial theta) are left to the caller.
         """
         self._call += 1
+        self._present = present
         turns = self.step(present)
         self._first_t = next((turn.t for turn in turns if turn is not None), 0)
         out: list[Moment | None] = []
@@ -57,11 +60,19 @@ class Moments(Timeline):
             self._updates += 1
             self._taken[i] += turn.t >= turn.now.t0
             self._since[i] = 1 if turn.t <= turn.now.t0 else self._since[i] + 1
+            behind, in_group = self._behind(i)
+            self._ahead[i] += not behind
+            self._ahead_in_group[i] += not in_group
             moment = self._moment(i, turn, sum(m is not None for m in out))
             out.append(moment)
             self._past_first[i], self._earlier[i] = self._first_t, moment.now
             self._preceding = moment.now.own
         return out
+
+    def _behind(self, i: int) -> tuple[bool, bool]:
+        """Whether a parameter before this one, or one of its group, has no gradient."""
+        before = [self.owner[k] for k in range(i) if not self._present[k]]
+        return bool(before), self.owner[i] in before
 
     def absent(self, i: int) -> Moment:
         """Moment of parameter ``i`` of the present call as if it had a gradient."""
@@ -70,6 +81,7 @@ class Moments(Timeline):
     def _moment(self, i: int, turn: Turn, position: int) -> Moment:
         read = (turn.now, self._opened[self.owner[i]], self.hypers[0], self.hypers[-1])
         now, past = Sources(*map(self._lifted, read)), self._earlier[i]
+        behind, in_group = self._behind(i)
         return Moment(
             t=turn.t,
             call=self._call,
@@ -84,6 +96,10 @@ class Moments(Timeline):
             since=self._since[i],
             opening=past is None,
             foremost=self._preceding is None,
+            behind=behind,
+            behind_in_group=in_group,
+            ahead=self._ahead[i],
+            ahead_in_group=self._ahead_in_group[i],
             now=now,
             past=past or now,
             preceding=self._preceding or now.own,

@@ -8,7 +8,7 @@ import numpy as np
 from asgd.reference import equations as truth
 
 from .running_error import at_least, choose
-from .variant import Hyper, Moment, Number, averaging_weight, mean
+from .variant import Hyper, Moment, Number, averaging_weight, gradient, mean
 
 # E4: the averaging weight.
 
@@ -28,6 +28,22 @@ def by_alpha(t: int, t0: float, h: Hyper, moment: Moment) -> Number:
 def by_step(t: int, t0: float, h: Hyper, moment: Moment) -> Number:
     """The weight of all steps so far, from t0 on: 1 / t instead of 1 / (t - t0)."""
     return choose(t - t0 > 1, 1.0 / at_least(t, 1.0), 1.0)
+
+
+def polynomial(power: float) -> Any:
+    """Polynomial decay (Shamir and Zhang, 2013): the newer an iterate, the more it weighs."""
+
+    def weight(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:
+        return (power + 1) / (at_least(t - t0, 1.0) + power)
+
+    return weight
+
+
+def not_reset(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:
+    """The count of the terms goes on where t0 is changed."""
+    lag = moment.t - t
+    terms = moment.taken - 1 - lag + (moment.now.opened.t0 <= 0)
+    return choose(moment.t >= t0, 1.0 / at_least(1.0 * terms, 1.0), 1.0)
 
 
 # E5: the average.
@@ -91,6 +107,42 @@ def summed(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper)
     return choose(moment.t < at_least(h.t0, 1), theta * 1.0, average + theta)
 
 
+def unweighted(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
+    return (1 - mu) * average + theta
+
+
+def of_gradient(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
+    return choose(mu < 1, truth.average(average, moment.grad, mu=mu), theta * 1.0)
+
+
+def of_total(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
+    """Of the gradient with its sign and penalty."""
+    total = gradient(moment.grad, moment.theta, moment.now.own)
+    return choose(mu < 1, truth.average(average, total, mu=mu), theta * 1.0)
+
+
+def across(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
+    """One mean over all elements, where it has more than one term."""
+    taken = mean(average, theta, mu, moment, h)
+    return choose(mu < 1, moment.overall(taken), theta * 1.0)
+
+
+def across_from_t0(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
+    """The same from t0 on."""
+    taken = mean(average, theta, mu, moment, h)
+    return choose(moment.t < h.t0, taken, moment.overall(taken))
+
+
+def of_overall(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
+    """Each element takes in the mean of theta's elements."""
+    taken = truth.average(average, moment.overall(theta), mu=mu)
+    return choose(mu < 1, taken, theta * 1.0)
+
+
+def across_always(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
+    return moment.overall(mean(average, theta, mu, moment, h))
+
+
 def lucid(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
     return lucid_from(whole(h.t0), average, theta, moment, h)
 
@@ -121,10 +173,10 @@ def twice(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) 
 
 
 def twice_counted(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
-    """Twice, and counted as two: sum + 2 theta, divided by twice the terms but for the first."""
+    """Twice, and counted as two, but for the first: sum + 2 theta over 2 n - 1 terms."""
     terms = 1 / mu
-    once = truth.average(average, theta, mu=1 / at_least(2 * terms - 1, 1.0))
-    return truth.average(once, theta, mu=1 / (2 * terms))
+    once = truth.average(average, theta, mu=1 / at_least(2 * terms - 2, 1.0))
+    return truth.average(once, theta, mu=1 / at_least(2 * terms - 1, 1.0))
 
 
 def of_first_element(

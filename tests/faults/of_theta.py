@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .running_error import at_least, choose
+from .running_error import at_least, choose, sign
 from .variant import Hyper, Moment, Number, descend, gradient, step_size
 
 # E1: sign and penalty.
@@ -37,6 +37,20 @@ def penalty_scaled(grad: Number, theta: Number, h: Hyper) -> Number:
 def sign_of_all(grad: Number, theta: Number, h: Hyper) -> Number:
     total = no_sign(grad, theta, h)
     return choose(h.maximize, -total, total)
+
+
+def lasso(grad: Number, theta: Number, h: Hyper) -> Number:
+    """An L1 penalty in the place of L2."""
+    return no_penalty(grad, theta, h) + h.weight_decay * sign(theta)
+
+
+def turned_twice(grad: Number, theta: Number, h: Hyper) -> Number:
+    """The gradient is turned, and then all of it: what is left turned is the penalty."""
+    return choose(h.maximize, grad - h.weight_decay * theta, grad + h.weight_decay * theta)
+
+
+def over_size(moment: Moment) -> Number:
+    return gradient(moment.grad / at_least(1.0 * moment.size, 1.0), moment.theta, moment.now.own)
 
 
 def wrong_sign(grad: Number, theta: Number, h: Hyper) -> Number:
@@ -99,6 +113,28 @@ def penalty_and_decay(t: int, h: Hyper) -> Number:
     return h.lr / (1 + (h.lambd + h.weight_decay) * h.lr * t) ** h.alpha
 
 
+def warming_up(steps: int, lag: int = 0) -> Any:
+    """Eta grows to what it should be over so many steps, counted from its own t or ``lag`` more."""
+
+    def size(t: Any, h: Hyper) -> Number:
+        return step_size(t, h) * (-at_least(-1.0 * (t + lag), -steps) / steps)
+
+    return size
+
+
+def one_missing(t: Any, h: Hyper) -> Number:
+    return h.lr / (h.lambd * h.lr * t) ** h.alpha
+
+
+def with_epsilon(epsilon: float) -> Any:
+    """A small number is added to the divisor."""
+
+    def size(t: Any, h: Hyper) -> Number:
+        return h.lr / ((1 + h.lambd * h.lr * t) ** h.alpha + epsilon)
+
+    return size
+
+
 def compounds(t: int, h: Hyper) -> Number:
     eta = h.lr * 1.0
     for s in range(1, int(np.max(t)) + 1):
@@ -150,6 +186,18 @@ def gradient_by_lr(theta: Number, total: Number, eta: Number, h: Hyper) -> Numbe
     return theta - h.lr * total - eta * h.lambd * theta
 
 
+def scaled_twice(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
+    return theta - eta * h.lr * total - eta * h.lambd * theta
+
+
+def decay_outside(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
+    return theta - eta * total + h.lambd * theta
+
+
+def penalty_in_decay(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
+    return theta - eta * total - eta * h.weight_decay * theta
+
+
 def no_step_size(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:
     return theta - (total + h.lambd * theta)
 
@@ -185,6 +233,16 @@ def decoupled(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:
 
 def decoupled_after(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:
     return updated - h.lr * h.weight_decay * updated
+
+
+def bias_corrected(factor: float) -> Any:
+    """Adam's correction: the gradient's step is eta / (1 - factor^t)."""
+
+    def after(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:
+        total = gradient(moment.grad, moment.theta, h)
+        return updated - eta * total * (1 / (1 - factor ** (1.0 * moment.t)) - 1)
+
+    return after
 
 
 def never_moves(theta: Number, total: Number, eta: Number, h: Hyper) -> Number:

@@ -128,6 +128,23 @@ def at_least(x: Any, low: float) -> Any:
     return choose(np.less(x, low) if isinstance(x, np.ndarray) else x < low, low, x)
 
 
+def is_zero(x: Any) -> Any:
+    """Where ``x`` is 0; in any arithmetic."""
+    return np.equal(x.value, 0) if isinstance(x, Running) else x == 0
+
+
+def sign(x: Any) -> Any:
+    """-1, 0 or 1, exactly; in any arithmetic."""
+    if isinstance(x, Running):
+        return Running(np.sign(x.value), np.zeros_like(x.value), x.u)
+    return np.sign(x)
+
+
+def overall(x: Any) -> Any:
+    """The mean of all elements in the place of each."""
+    return np.full_like(x, np.mean(x)) if np.size(x) else x
+
+
 def head(x: Any) -> Any:
     """The first element of ``x`` in the place of all; in any arithmetic."""
     if isinstance(x, Running):

@@ -5,7 +5,7 @@ for any arithmetic: on NumPy arrays they are a port, on `Running` numbers they e
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from asgd.reference import equations as truth
 from asgd.spec import Convention
 
-from .running_error import at_least, choose, head
+from .running_error import at_least, choose, head, is_zero, overall
 
 Number = Any
 """A number of the arithmetic at hand: an array, or a `Running`."""
@@ -60,6 +60,10 @@ class Moment:
         the last at which it was t0 or less.
     opening, foremost : bool
         Whether it is the parameter's first step, and the first of any.
+    behind, behind_in_group : bool
+        Whether a parameter before it, or one of its group before it, has no gradient in this call.
+    ahead, ahead_in_group : int
+        Steps of this parameter at which that was not so.
     now, past : Sources
         Hyperparameters at the call, and at the parameter's step before (or now, where none was).
     preceding : Hyper
@@ -70,8 +74,8 @@ class Moment:
         Sum of theta after earlier steps that are ``taken``; only diagnosis knows it.
     velocity : callable or None
         Sum of the gradients after E1 that decays by a factor; only diagnosis knows it.
-    head : callable
-        The parameter's first element, in the place of all.
+    head, overall : callable
+        The parameter's first element, and the mean of all, in the place of each.
     """
 
     t: Any
@@ -87,6 +91,10 @@ class Moment:
     since: Any
     opening: Any
     foremost: Any
+    behind: Any
+    behind_in_group: Any
+    ahead: Any
+    ahead_in_group: Any
     now: Sources
     past: Sources
     preceding: Hyper
@@ -97,6 +105,7 @@ class Moment:
     sum: Number = None
     velocity: Callable[[float], Number] | None = None
     head: Callable[[Number], Number] = head
+    overall: Callable[[Number], Number] = overall
 
 
 class Narrow(NamedTuple):
@@ -175,6 +184,13 @@ class Variant:
         The same from earlier gradients too.
     update, after : callable
         theta, and what is done to it afterwards.
+    bracket : bool
+        The lr in eta's bracket is that of the construction.
+    eta_from : str
+        Whose lr, lambd and alpha eta is computed with: a field of `Sources`, or its own.
+    stops : str
+        Parameters behind one that has no gradient are left alone, too: "step" for all, "group" for
+        those of its group, or none.
     stale : str
         Term of E3 that has the eta of the step before: "decay", "gradient", or none.
     reading : callable or None
@@ -212,6 +228,9 @@ class Variant:
     pull: Callable[[Moment], Number] | None = None
     update: Callable[[Number, Number, Number, Hyper], Number] = descend
     after: Callable[[Number, Moment, Number, Hyper], Number] = unchanged
+    bracket: bool = False
+    eta_from: str = ""
+    stops: str = ""
     stale: str = ""
     reading: Callable[[Any], Any] | None = None
     weight: Callable[[Any, Any, Hyper, Moment], Number] = averaging_weight
@@ -258,8 +277,18 @@ class Variant:
 
     def eta(self, moment: Moment, back: int = 0) -> Number:
         """Step size of the moment, or so many steps back."""
-        t = self._steps(moment, self.eta_clock) - self.eta_lag - back
-        return self.size(at_least(t, 0), self._scheduled(moment))
+        if self.eta_from:
+            names = ("lr", "lambd", "alpha")
+            other = replace(self, origin=tuple((n, self.eta_from) for n in names), eta_from="")
+            return other.eta(moment, back)
+        t = at_least(self._steps(moment, self.eta_clock) - self.eta_lag - back, 0)
+        h = self._scheduled(moment)
+        if self.bracket:
+            opened = moment.now.opened.lr
+            first = choose(is_zero(opened), 1.0, opened)
+            share = self.size(t, h._replace(lr=opened)) / first
+            return choose(is_zero(opened), h.lr, share * h.lr)
+        return self.size(t, h)
 
     def theta(self, moment: Moment, eta: Number) -> Number:
         """Parameter after the moment."""
@@ -275,11 +304,19 @@ class Variant:
             term = h.lambd * moment.theta if self.stale == "decay" else total
             updated = updated + (eta - self.eta(moment, 1)) * term
         taken = self._mean(moment, updated) if self.written else None
-        return updated if taken is None else taken
+        return self._if_reached(moment, updated if taken is None else taken, moment.theta)
 
     def average(self, moment: Moment, theta: Number) -> Number | None:
         """Average after the moment, with the parameter's new value; None where it is undefined."""
-        return theta * 1.0 if self.written else self._mean(moment, theta)
+        taken = theta * 1.0 if self.written else self._mean(moment, theta)
+        return None if taken is None else self._if_reached(moment, taken, moment.average)
+
+    def _if_reached(self, moment: Moment, taken: Number, before: Number) -> Number:
+        """What is taken over unless the step ended before the parameter."""
+        if not self.stops:
+            return taken
+        behind = moment.behind if self.stops == "step" else moment.behind_in_group
+        return choose(behind, before * 1.0, taken)
 
     def undefined(self, moment: Moment) -> Any:
         """Whether the convention leaves the average undefined."""

@@ -82,7 +82,7 @@ LIFECYCLE_LAWS: dict[LawName, LifecycleLaw] = {
             designed=scenarios.windows,
             truth=True,
             share=0.5,
-            title="a longer run deviates where short ones do not",
+            title="a run that combines several things is wrong",
             fix="look at the step of the first divergence: does the window open, did the "
             "parameter skip steps or come late, did a hyperparameter change?",
         ),

@@ -260,7 +260,7 @@ def test_faults_are_data_and_code():
         *("count-lost", "average-lost", "state-lost", "state-rounded", "state-aliased"),
         *("not-repeatable", "state-shared", "gradient-modified", "size-dependent"),
         *("bad-input-accepted", "eta-misreported", "momentum", "raises"),
-        *("layout-dependent", "added-group-wrong"),
+        *("layout-dependent", "added-group-wrong", "averaging-count-lost"),
         *("eta-narrowed-at-load", "eta-widened-at-load", "parameters-detached"),
     }
     assert set(FAULTS) == set(CHANGES) | others

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from traceback import walk_tb
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,6 +12,9 @@ from numpy.typing import NDArray
 
 from .layouts import LAYOUTS
 from .text import printable
+
+_JUDGE = Path(__file__).parents[1]
+_LIBRARIES = {"lib", "site-packages"}
 
 DTYPES = ("float32", "float64")
 READS = ("average", "eta", "mu")
@@ -200,7 +205,7 @@ def asking(operation: str) -> Iterator[None]:
     except SystemExit as error:
         raise PortError(f"{operation}() ended the program: {describe(error)}") from error
     except Exception as error:
-        raise RaisedError(f"{operation}() failed: {describe(error)}") from error
+        raise RaisedError(f"{operation}() failed: {describe(error)}{_line(error)}") from error
 
 
 @contextmanager
@@ -212,6 +217,18 @@ def reading(operation: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise PortError(f"{operation}() answered nonsense: {describe(error)}") from error
+
+
+def _line(error: BaseException) -> str:
+    """Line of the port in which an error was raised: the innermost of its own code."""
+    # No source is read: a name of a file is what the port says it is.
+    places = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
+    places = [(name, line) for name, line in places if not Path(name).is_relative_to(_JUDGE)]
+    own = [place for place in places if not _LIBRARIES & {*Path(place[0]).parts}]
+    if not places:
+        return ""
+    name, line = (own or places)[-1]
+    return f" ({printable(Path(name).name, 80)}, line {line})"
 
 
 def describe(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from asgd.spec import EQUATIONS, EquationName, policy
 
 from ..diagnosis import in_words
 from ..diagnosis.impulse_response import Readout
+from ..faults.catalogue import CHANGES
 from ..laws.outcome import Failure
 from ..ports.scenario import PausedScenario, Scenario, Set, Step
 from ..verify import result as results
@@ -28,7 +29,8 @@ def deviation(one: results.Deviation, found: DtypeResult) -> model.Deviation:
     does = one.does
     if not does and one.equation == "step_size" and found.readout and found.readout.guess:
         does = f"eta = {found.readout.guess}"
-    meant = should(one.equation, one.law)
+    # A rule breaks its equation, whichever law found it.
+    meant = should(one.equation, "" if one.id in CHANGES else one.law)
     parts = [f"Computed instead: {does}." if does else "", f"Fix: {one.fix}." if one.fix else ""]
     return model.Deviation(
         id=one.id,
@@ -49,10 +51,13 @@ def deviation(one: results.Deviation, found: DtypeResult) -> model.Deviation:
 
 def _evidence(one: results.Deviation, found: DtypeResult) -> model.Evidence:
     scenario = one.failure.scenario
-    changes, steps = [], 0
+    changes, skips, steps = [], [], 0
     for event in scenario.events:
         if isinstance(event, Step):
             steps += 1
+            gone = [i for i, grad in enumerate(event.grads) if grad is None]
+            if steps <= one.failure.judgement.call:
+                skips += [model.Skip(steps, i) for i in gone]
         elif isinstance(event, Set) and steps < one.failure.judgement.call:
             changes.append(model.Change(steps + 1, event.group, _numbers(event.changes)))
     sizes = [len(p) for p in scenario.params]
@@ -72,6 +77,7 @@ def _evidence(one: results.Deviation, found: DtypeResult) -> model.Evidence:
         elements=sizes[at] if at < len(sizes) else 0,
         requests=tuple(exchange(one)),
         ladder=_ladder(one, found),
+        skips=tuple(skips),
     )
 
 

@@ -85,6 +85,14 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Skip:
+    """A step at which a parameter has no gradient."""
+
+    step: Count
+    parameter: Count
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Where a deviation shows: the place, what leads to it, and the protocol's requests."""
 
@@ -96,6 +104,7 @@ class Evidence:
     elements: Count
     requests: tuple[Mapping[str, Any], ...]
     ladder: tuple[Rung, ...] = ()
+    skips: tuple[Skip, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -269,6 +269,12 @@ def circumstances(one: Deviation) -> Iterator[str]:
     for change in one.evidence.changes:
         name = f" of group {change.group}" if len(groups) > 1 else ""
         yield f"before step {change.step}{name}: {_hyper(change.hyper)}"
+    steps: dict[int, list[int]] = {}
+    for skip in one.evidence.skips:
+        steps.setdefault(skip.parameter, []).append(skip.step)
+    for parameter, found in steps.items():
+        when = "step" if len(found) == 1 else "steps"
+        yield f"parameter {parameter} has no gradient at {when} {', '.join(map(str, found))}"
 
 
 def _hyper(values: Mapping[str, Number]) -> str:

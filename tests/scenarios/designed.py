@@ -47,6 +47,8 @@ def step_size(_supports: frozenset[str]) -> list[Scenario]:
         _PLAIN._replace(lr=0.5, lambd=0.125, alpha=8.0),
         _PLAIN._replace(lr=0.0, lambd=0.5, alpha=0.75),
         _PLAIN._replace(lr=0.01, lambd=1e-4, alpha=0.75),
+        # Eta is lr, whatever stands in the bracket.
+        _PLAIN._replace(lr=0.5, lambd=0.5, alpha=0.0),
     ]
     return [single(hyper, (zeros,), impulses) for hyper in hypers]
 
@@ -141,6 +143,11 @@ def step(supports: frozenset[str]) -> list[Scenario]:
         events.insert(5, Set(0, {"t0": 5.0}))
         events.insert(8, Set(0, {"t0": 8.0}))
         scenarios.append(Scenario((Group(strong, (_THETA,)),), tuple(events)))
+    if {"groups", "maximize"} <= supports:
+        groups = (Group(strong, two[:1]), Group(strong._replace(maximize=True), two[1:]))
+        scenarios.append(Scenario(groups, tuple(Step(grads) for grads in pair)))
+    # What is 0 is not what was not given.
+    scenarios.append(single(strong._replace(lambd=0.0, t0=0.0), (_THETA,), steps))
     return scenarios
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from asgd.spec import CONVENTIONS, FAULTS, Fault
+from asgd.spec import CONVENTIONS, FAULTS, POLICIES, Fault
 
 from ..laws.detection import Form, Seen, forms_of
 from ..ports.protocol import Hello
@@ -129,8 +129,9 @@ class _Run:
         if not rows:
             return f"in convention {self.convention} it makes no difference"
         seen = [outcome.seen for outcome in self.outcomes.values()]
-        if not any(name in one.forms for one in seen):
-            if any(name in one.excused for one in seen):
+        flushes = POLICIES[self.policy].ftz and name.startswith("subnormals-flushed")
+        if flushes or not any(name in one.forms for one in seen):
+            if flushes or any(name in one.excused for one in seen):
                 return f"policy {self.policy} lets it pass"
             return self._unseen([(row.law, row.quantity) for row in rows])
         same = self._same(form)

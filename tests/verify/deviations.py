@@ -9,8 +9,9 @@ from asgd.spec import EQUATIONS, FAULTS, EquationName
 from ..diagnosis.circumstances import arrangement, combined
 from ..diagnosis.effective_gradient import in_gradient
 from ..diagnosis.impulse_response import read_out
-from ..diagnosis.lifecycle import interruption, lifecycle_fault
-from ..diagnosis.root_cause import RootCause, plain, root_causes
+from ..diagnosis.lifecycle import interruption, is_right_after_load, lifecycle_fault
+from ..diagnosis.match import Explanation
+from ..diagnosis.root_cause import RootCause, causes_of_runs, plain, root_causes
 from ..diagnosis.shrink import shrink
 from ..laws.lifecycle import LifecycleLaw
 from ..laws.long_run import equation_of
@@ -22,6 +23,10 @@ from .waivers import UNKNOWN
 NOT_LINEAR = "not-linear"
 RAISES = "raises"
 _WRAPS = "counter-wraps"
+# Faults of what a port keeps beside its state: no save can hold it.
+_BESIDE_STATE = {"average-aliased", "eta-of-first-group"}
+# Laws of runs of ordinary steps, and what such a law calls its own.
+_RUNS = {"window": UNKNOWN, "layouts": "layout-dependent"}
 
 
 def raised_by(outcomes: Sequence[Outcome], dtype: str) -> list[Deviation]:
@@ -50,11 +55,26 @@ def _when(failure: Failure) -> str:
     return f"{failure.raised} (call {call} of step)" if call else failure.raised
 
 
-def without_names(
-    broken: Mapping[EquationName, Failure], lifecycle: Sequence[Outcome], dtype: str
+def without_evidence(
+    broken: Mapping[EquationName, Failure],
+    lifecycle: Sequence[Outcome],
+    explanations: Sequence[Explanation],
+    dtype: str,
 ) -> list[Deviation]:
-    """What deviates, where the port raises when it is looked at more closely."""
-    found = [_unknown(equation, failure, dtype) for equation, failure in broken.items()]
+    """What deviates, where the port raises when it is looked at more closely.
+
+    By the names of a rule that fits all that it did show, if there is one.
+    """
+    found = []
+    for ident in explanations[0].faults if explanations and broken else ():
+        equation = FAULTS[ident].equation
+        failure = broken.get(equation, next(iter(broken.values())))
+        found.append(Deviation(ident, equation, dtype, *_say(ident, equation), failure))
+    if found:
+        return found
+    # The whole step fails whenever a part does.
+    parts = {e: failure for e, failure in broken.items() if e != "step"} or broken
+    found = [_unknown(equation, failure, dtype) for equation, failure in parts.items()]
     for outcome in lifecycle:
         if outcome.failure is not None and not outcome.failure.raised:
             one = _unknown("step", outcome.failure, dtype)
@@ -89,8 +109,30 @@ def named(
             into.readout = read_out(subject, failures, found)
             if not into.readout.linear:
                 ours = _not_linear(ours)
+        if not broken:
+            return _explained(deviations, relaxed)
+        known = {one.id for one in ours} - {UNKNOWN}
+        if known:
+            deviations = [d for d in deviations if not _follows(d, known, relaxed)]
         deviations = [*ours, *deviations]
     return deviations
+
+
+def _follows(deviation: Deviation, known: set[str], subject: Subject) -> bool:
+    """Whether a resumed run differs only because of what was wrong in the run that it resumes."""
+    if (deviation.law, deviation.id) != ("resume", UNKNOWN):
+        return False
+    return bool(known & _BESIDE_STATE) or is_right_after_load(deviation.failure, subject)
+
+
+def _explained(deviations: Sequence[Deviation], subject: Subject) -> list[Deviation]:
+    """Runs that combine much, by the rule that explains them all, where there is one."""
+    runs = [d for d in deviations if d.law in _RUNS and d.id in {UNKNOWN, _RUNS[d.law]}]
+    causes = causes_of_runs([d.failure for d in runs], subject) if runs else []
+    if not causes:
+        return list(deviations)
+    named = [replace(_deviation(one, causes, subject), law=runs[0].law) for one in causes]
+    return [*named, *(d for d in deviations if d not in runs)]
 
 
 def _deviation(one: RootCause, causes: Sequence[RootCause], subject: Subject) -> Deviation:

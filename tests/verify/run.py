@@ -18,6 +18,7 @@ from ..diagnosis.orders import Fingerprint
 from ..diagnosis.right_form import right_form
 from ..diagnosis.series import series
 from ..diagnosis.signs import inexact, one_sided
+from ..faults.catalogue import PRECISION
 from ..laws.equations import LAWS
 from ..laws.hold import hold
 from ..laws.lifecycle import LIFECYCLE_LAWS, TRUTH, hold_lifecycle
@@ -29,7 +30,7 @@ from ..ports.process import LimitError
 from ..ports.protocol import Hello, Port, PortError, RaisedError, greet
 from ..ports.scenario import drive, single
 from .coverage import SOME_AVERAGES, without_laws
-from .deviations import named, raised_by, without_names
+from .deviations import named, raised_by, without_evidence
 from .result import Deviation, DtypeResult, Options, Result
 
 PLAIN = single(
@@ -214,12 +215,14 @@ def _verify_dtype(
         if not raised and not broken and not any(o.failure for o in lifecycle):
             raise
         # A port that raises while it is looked at is not looked at more closely.
-        into.deviations = [*raised, *without_names(broken, lifecycle, into.dtype)]
+        explained = into.identity.explanations if into.identity else ()
+        rest = without_evidence(broken, lifecycle, explained, into.dtype)
+        into.deviations = [*raised, *rest]
     if (
         broken
         and not wrong
         and not raised
-        and not any(deviation.law for deviation in into.deviations)
+        and all(deviation.id in PRECISION for deviation in into.deviations)
     ):
         into.conforms_under = looser(required)[-1].name
     into.floor = sum(

@@ -2,6 +2,7 @@
 
 import everyday_ports
 import more_everyday_ports
+import plausible_ports
 import pytest
 from naming import names_of
 
@@ -9,14 +10,14 @@ from asgd.tests.ports.adapters import adapt
 from asgd.tests.verify.result import Options
 from asgd.tests.verify.run import verify
 
-_QUICK = ("PowerAndNoPenalty", "TruncatedT0", "HalvedAndFlushed", "Float32Decay")
+_QUICK = ("PowerAndNoPenalty", "TruncatedT0", "HalvedAndFlushed", "Float32Decay", "CachedEta")
 
 
 @pytest.mark.parametrize(
     ("module", "name"),
     [
         pytest.param(module, name, marks=() if name in _QUICK else pytest.mark.nightly)
-        for module in (everyday_ports, more_everyday_ports)
+        for module in (everyday_ports, more_everyday_ports, plausible_ports)
         for name in module.EVERYDAY
     ],
 )
