@@ -58,24 +58,31 @@ def lifecycle_fault(law: LawName, failure: Failure, subject: Subject) -> str:
         return _resumed(failure, subject)
     if law == "long" and failure.judgement.t in _WIDTHS:
         return "counter-wraps"
-    if law == "added" and not failure.raised and _fails_from_the_start(failure.scenario, subject):
+    if not failure.raised and _fails_without(law, failure.scenario, subject):
         return _UNKNOWN
     if law in {"special", "window"} and hides_nonfinite(failure):
         return "nonfinite-hidden"
     return _NAMES.get(law, _UNKNOWN)
 
 
-def _fails_from_the_start(scenario: Scenario, subject: Subject) -> bool:
-    """Whether the same is wrong where every group is there before the first step."""
+def _fails_without(law: LawName, scenario: Scenario, subject: Subject) -> bool:
+    """Whether the same is wrong without what the law is about: layouts, groups that join late."""
+    if law == "layouts":
+        return _fails(replace(scenario, layouts=()), subject)
+    if law != "added":
+        return False
     joined = [k for k, event in enumerate(scenario.events) if isinstance(event, Add)]
     if not joined:
         return False
-    rest = replace(scenario, events=scenario.events[joined[-1] + 1 :])
+    return _fails(replace(scenario, events=scenario.events[joined[-1] + 1 :]), subject)
+
+
+def _fails(scenario: Scenario, subject: Subject) -> bool:
     try:
-        trace = subject.trace(rest)
+        trace = subject.trace(scenario)
     except RaisedError:
         return False
-    return worst(LAWS["step"].check(rest, trace, subject.rule))[0] is not None
+    return worst(LAWS["step"].check(scenario, trace, subject.rule))[0] is not None
 
 
 def _resumed(failure: Failure, subject: Subject) -> str:
