@@ -141,8 +141,15 @@ def sign(x: Any) -> Any:
 
 
 def overall(x: Any) -> Any:
-    """The mean of all elements in the place of each."""
-    return np.full_like(x, np.mean(x)) if np.size(x) else x
+    """The mean of all elements in the place of each; in any arithmetic."""
+    if isinstance(x, Running):
+        shape = np.shape(x.value)
+        # The sum of n numbers loses n - 1 roundings at most.
+        lost = (shape[-1] + 2 if shape else 2) * x.u * overall(abs(x.value))
+        return Running(overall(x.value), overall(np.broadcast_to(x.error, shape)) + lost, x.u)
+    if not np.size(x) or not np.shape(x):
+        return x
+    return np.broadcast_to(np.mean(x, axis=-1, keepdims=True), np.shape(x))
 
 
 def head(x: Any) -> Any:

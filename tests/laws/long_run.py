@@ -19,7 +19,7 @@ from ..ports.counter import count_beyond
 from ..ports.protocol import Observation
 from ..ports.scenario import Scenario, Step
 from ..ports.timeline import Turn, turns
-from ..scenarios.lifecycle import alternating
+from ..scenarios.lifecycle import alternating, far
 from .equations import LAWS
 from .hold import hold
 from .law import missing
@@ -44,7 +44,7 @@ def hold_long_run(law: Any, subject: Subject, *, full: bool = False) -> Outcome:
     subject : Subject
         The port.
     full : bool
-        Whether a port whose counter cannot be seen runs longer, too.
+        Whether every port runs longer, whatever it shows of its counter.
     """
     outcome = hold(law, subject, examples=0, seed=0)
     if outcome.failure is not None:
@@ -58,11 +58,14 @@ def hold_long_run(law: Any, subject: Subject, *, full: bool = False) -> Outcome:
         if outcome.failure:
             break
         reached = count_beyond(subject.port, subject.dtype, float(width)) if saves else None
-        unseen = reached is None and full and width == _WIDTHS[-1]
-        if unseen or reached not in {None, width + 2}:
+        if reached not in {None, width + 2}:
             outcome.failure = _last_steps(subject, alternating(width + 2), outcome)
-        if outcome.failure is None and (unseen or reached is not None):
+        if outcome.failure is None and reached is not None:
             outcome.followed = width + 2
+    for scenario in far(_WIDTHS[-1] + 2, subject.hello.supports) if full else ():
+        outcome.failure = outcome.failure or _last_steps(subject, scenario, outcome)
+        if outcome.failure is None:
+            outcome.followed = scenario.steps
     return outcome
 
 
@@ -72,11 +75,15 @@ def _last_steps(subject: Subject, scenario: Scenario, outcome: Outcome) -> Failu
         return outcome.raised
     begun = len(trace) - _LAST
     shown = trace[begun - 1]
-    theta, average = shown.theta, shown.average[0]
-    groups = tuple(replace(group, params=theta) for group in scenario.groups)
+    params = iter(shown.theta)
+    groups = tuple(
+        replace(group, params=tuple(next(params) for _ in group.params))
+        for group in scenario.groups
+    )
     rest = Scenario(groups, scenario.events[begun:])
-    chosen = frozenset({"theta"} if average is None else {"theta", "average"})
-    start = [(begun, theta[0] if average is None else average)]
+    chosen = frozenset({"theta"} if None in shown.average else {"theta", "average"})
+    pairs = zip(shown.theta, shown.average, strict=True)
+    start = [(begun, theta if average is None else average) for theta, average in pairs]
     for judgement in judge(rest, trace[begun:], subject.rule, chosen, start):
         outcome.judged += 1
         if judgement.verdict == "fail":

@@ -208,6 +208,17 @@ def alternating(steps: int) -> Scenario:
     return single(hyper, ((1.0, -0.75),), tuple(turns[t % 2] for t in range(steps)))
 
 
+def far(steps: int, supports: Supports) -> list[Scenario]:
+    """A run of so many steps, and a window that opens just before its end."""
+    run = alternating(steps)
+    [group] = run.groups
+    late = replace(group, hyper=group.hyper._replace(t0=steps - 6.0))
+    if "groups" not in supports:
+        return [run, Scenario((late,), run.events)]
+    both = tuple(Step(event.grads * 2) for event in run.events if isinstance(event, Step))
+    return [Scenario((group, late), both)]
+
+
 def sizes(_supports: Supports) -> list[Scenario]:
     """Parameters of each size, empty ones between others; each element repeats one of a few."""
     empty = single(STRONG, ((), _THETA, (), _THETA[:2]), (((), _GRAD, (), _GRAD[1:]),) * 2)

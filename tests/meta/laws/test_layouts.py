@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 from numpy_faults import LAYOUT_FAULTS, MemoryOrder, Right, SavedInMemoryOrder
+from plausible_ports import LrTwice
 
 from asgd.spec import POLICIES, convention
+from asgd.tests.diagnosis.lifecycle import lifecycle_fault
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.laws.hold import hold
 from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS, hold_lifecycle
 from asgd.tests.laws.outcome import Subject
+from asgd.tests.ports.adapters import adapt
 from asgd.tests.ports.importing import import_port
 from asgd.tests.ports.layouts import LAYOUTS, Layout, arranged, flat
 from asgd.tests.ports.protocol import greet
@@ -57,6 +60,14 @@ def test_a_saved_average_keeps_its_layout():
     """Save and load meet the layouts too."""
     assert "resume" in broken(SavedInMemoryOrder, "layouts", "resume")
     assert "layouts" not in broken(SavedInMemoryOrder, "layouts")
+
+
+def test_what_is_wrong_anyway_is_not_their_fault():
+    """The same run fails in plain arrays."""
+    port = adapt(LrTwice, "lr twice")
+    subject = Subject(port, greet(port), "float64", convention("documented"), POLICIES["native"])
+    failure = hold_lifecycle(LIFECYCLE_LAWS["layouts"], subject, examples=0, seed=0).failure
+    assert lifecycle_fault("layouts", failure, subject) == "unknown"
 
 
 @pytest.mark.slow

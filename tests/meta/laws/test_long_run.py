@@ -1,7 +1,7 @@
 """What goes wrong after many steps is found, and blamed on its equation."""
 
 import pytest
-from numpy_faults import DecayLostLater, EtaCoarseLater, MuCoarseLater, Right, Short
+from numpy_faults import CappedT0, DecayLostLater, EtaCoarseLater, MuCoarseLater, Right, Short
 
 from asgd.spec import POLICIES, convention
 from asgd.tests.diagnosis.limits import stopped_counter
@@ -52,4 +52,5 @@ def test_a_counter_that_cannot_be_seen_is_said_to_be():
 def test_level_full_follows_the_counter_beyond_16_bits():
     """A life of 65,538 steps, whose last ones are judged: whatever the port shows."""
     assert lived(Short, examples=400).failure.judgement.t > 2**16 - 4
+    assert lived(CappedT0, examples=400).failure.judgement.quantity == "average"
     assert lived(Right, examples=400).failure is None
