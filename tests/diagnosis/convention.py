@@ -122,13 +122,21 @@ def find_identity(
 ) -> Identity:
     """Identity of a port, among all conventions (``auto``) or as a variant of the one named."""
     traces = run_designed(port, hello, dtype)
-    # A port that flushes subnormal numbers may compute a convention all the same.
-    flushed = POLICIES.get(f"{required.name}-ftz", required)
+    # A port that flushes subnormal numbers may compute a convention all the same; if it keeps some,
+    # that is asked where no convention fits otherwise.
+    flushed = flushing = POLICIES.get(f"{required.name}-ftz", required)
     if any(keeps_subnormals(trace, dtype) for _, _, trace in traces):
         flushed = required
-    matches = identify(traces, dtype, looser(flushed), oracle)
-    if name != "auto":
-        matches = [m for m in matches if m.convention.name == name]
+
+    def matching(policy: Policy) -> list[Match]:
+        found = identify(traces, dtype, looser(policy), oracle)
+        return [m for m in found if name in {"auto", m.convention.name}]
+
+    matches = matching(flushed)
+    if not matches[0].fits and flushed != flushing:
+        some = matching(flushing)
+        if some[0].fits:
+            matches, flushed = some, flushing
     best = matches[0]
     also = tuple(m.convention.name for m in matches[1:] if m.fits)
     if best.fits and best.policy == flushed:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import product
 
+import numpy as np
 import pytest
 from evaluation_orders import COARSE, FLUSHED, ORDERS, WINDOW_SUMS, Order, OrderPort
 from soak_orders import Tally, soak
@@ -100,6 +101,20 @@ def test_the_convention_is_found(convention: str, before: str) -> None:
     assert identity.fits
     assert convention in (identity.convention.name, *identity.also)
     assert before == "late" or identity.also == ()
+
+
+def flushed_products(theta, grad, eta, lambd, decay):
+    """As printed, where subnormal products are lost and theta itself is not."""
+    push = eta * ((grad + decay * theta) + lambd * theta)
+    return theta - np.where(abs(push) < np.finfo(theta.dtype).smallest_normal, 0, push)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_port_that_flushes_some_numbers_has_a_convention(dtype: str) -> None:
+    """XLA keeps subnormal numbers that it only copies."""
+    port = OrderPort(Order(update=flushed_products), "bottou")
+    identity = find_identity(port, greet(port), dtype, "auto", POLICIES["native"])
+    assert (identity.fits, identity.convention.name) == (True, "bottou")
 
 
 @pytest.mark.slow

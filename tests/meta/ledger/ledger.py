@@ -174,6 +174,12 @@ ENTRIES = (
         method="vectors",
     ),
     *_lucid(),
+    Entry(
+        "optax, sgd with a schedule and incremental_update",
+        "0.2.8",
+        ":optax_averaged",
+        ("optax==0.2.8", "jax==0.10.2"),
+    ),
     Entry("candle-python", "0.1.0a1", ":Candle", ("candle-python==0.1.0a1",)),
     Entry("aakaar", "0.2.1", ":Aakaar", ("aakaar==0.2.1",)),
     Entry("TensorPlay", "1.0.0", ":Tensorplay", ("tensorplay==1.0.0",)),

@@ -16,7 +16,7 @@ import tempfile
 from importlib.machinery import SourceFileLoader
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -263,6 +263,45 @@ class _AveragedModel(_Numpy):
         if t <= group["t0"]:
             state["mean"].n_averaged.zero_()
         state["mean"].update_parameters(state["model"])
+
+
+class _Averaged(NamedTuple):
+    """State of optax's transformations, the average, and the steps taken."""
+
+    inner: Any
+    average: Any
+    count: int
+
+
+def optax_averaged(
+    lr: float = 0.01,
+    lambd: float = 1e-4,
+    alpha: float = 0.75,
+    t0: float = 1e6,
+    weight_decay: float = 0.0,
+) -> Any:
+    """`add_decayed_weights` and `scale_by_learning_rate`, told E2's step size from its count of 0.
+
+    The average is made by `incremental_update`, which is told E4's weight.
+    """
+    optax = _import("optax")
+    _import("jax").config.update("jax_enable_x64", val=True)
+    chain = optax.chain(
+        optax.add_decayed_weights(lambd + weight_decay),
+        optax.scale_by_learning_rate(lambda count: lr / (1 + lambd * lr * count) ** alpha),
+    )
+
+    def init(params: Any) -> _Averaged:
+        return _Averaged(chain.init(params), params, 0)
+
+    def update(grads: Any, state: _Averaged, params: Any) -> tuple[Any, _Averaged]:
+        updates, inner = chain.update(grads, state.inner, params)
+        mu = 1 / max(1.0, state.count + 1 - t0)
+        moved = optax.apply_updates(params, updates)
+        average = optax.incremental_update(moved, state.average, mu)
+        return updates, _Averaged(inner, average, state.count + 1)
+
+    return optax.GradientTransformation(init, update)
 
 
 class Candle(OptimizerPort):
