@@ -169,12 +169,13 @@ class Table:
 
     @cached_property
     def _moment(self) -> Moment:
-        hypers = [self._lifted(self._hyper[:, k]) for k in range(9)]
+        hypers = [self._lifted(self._hyper[:, k]) for k in range(self._hyper.shape[1])]
+        count = len(Sources._fields)
         return Moment(
             **self._plain,
-            now=Sources(*hypers[:4]),
-            past=Sources(*hypers[4:8]),
-            preceding=hypers[8],
+            now=Sources(*hypers[:count]),
+            past=Sources(*hypers[count:-1]),
+            preceding=hypers[-1],
             grad=Running(self.grad, 0.0, self._u),
             theta=Running(self.theta, 0.0, self._u),
             start=Running(self.start, 0.0, self._u),

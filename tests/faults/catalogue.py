@@ -126,7 +126,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "eta-compounds": _set(size=of_theta.compounds),
         "eta-warms-up": _set(size=of_theta.warming_up(10)),
         "eta-one-missing": _set(size=of_theta.one_missing),
-        "eta-epsilon": _set(size=of_theta.with_epsilon(1e-8)),
+        "eta-epsilon": _set(size=of_theta.with_epsilon(1e-4)),
         "eta-lr-frozen-inside": _set(bracket=True),
         "eta-of-first-group": _set(eta_from="first"),
         "eta-implicit": _set(update=of_theta.implicit),
@@ -230,6 +230,17 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
 
 FORMS: Mapping[str, tuple[Change, ...]] = MappingProxyType(
     {
+        "hyperparameters-frozen": (_origin("given", *_HYPER, "maximize"),),
+        "lr-frozen": (_origin("given", "lr"),),
+        "lambd-frozen": (_origin("given", "lambd"),),
+        "alpha-frozen": (_origin("given", "alpha"),),
+        "t0-frozen": (_origin("given", "t0"),),
+        "weight-decay-frozen": (_origin("given", "weight_decay"),),
+        "averaging-weight-by-step": tuple(
+            _set(weight=of_average.by_own_step(late=late, more=more))
+            for late in (False, True)
+            for more in (0, 1)
+        ),
         "average-weights-swapped": (_set(mean=of_average.swapped_inside),),
         "average-frozen-before-window": (_set(mean=of_average.kept_before),),
         "averaging-without-start": (_set(mean=of_average.counted), _set(weight=of_average.since)),
@@ -243,7 +254,7 @@ FORMS: Mapping[str, tuple[Change, ...]] = MappingProxyType(
             if (steps, lag) not in {(10, 0), (2, 1)}
         ),
         "eta-epsilon": tuple(
-            _set(size=of_theta.with_epsilon(epsilon)) for epsilon in (1e-6, 1e-7, 1e-10, 1e-12)
+            _set(size=of_theta.with_epsilon(epsilon)) for epsilon in (1e-8, 1e-6, 1e-7, 1e-10, 1e-12)
         ),
         "gradient-bias-corrected": tuple(
             _set(after=of_theta.bias_corrected(factor)) for factor in (0.99, 0.999, 0.95, 0.5)

@@ -79,7 +79,8 @@ class Moments(Timeline):
         return self._moment(i, self.turn(i), 0)
 
     def _moment(self, i: int, turn: Turn, position: int) -> Moment:
-        read = (turn.now, self._opened[self.owner[i]], self.hypers[0], self.hypers[-1])
+        groups = (self.hypers[0], self.hypers[-1], self._opened[0])
+        read = (turn.now, self._opened[self.owner[i]], *groups)
         now, past = Sources(*map(self._lifted, read)), self._earlier[i]
         behind, in_group = self._behind(i)
         return Moment(

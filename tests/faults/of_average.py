@@ -46,6 +46,20 @@ def not_reset(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:
     return choose(moment.t >= t0, 1.0 / at_least(1.0 * terms, 1.0), 1.0)
 
 
+def by_own_step(*, late: bool, more: int) -> Any:
+    """The weight 1 / t, or 1 / (t + 1), where t is t0 or more, or (``late``) only where it is more.
+
+    The t0 is as it was given, as in a comparison of the two.
+    """
+
+    def weight(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:
+        share = 1.0 / at_least(1.0 * (moment.t + more), 1.0)
+        opened = moment.t > h.t0 if late else moment.t >= h.t0
+        return choose(opened, share, 1.0)
+
+    return weight
+
+
 # E5: the average.
 
 

@@ -31,12 +31,17 @@ class Hyper(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """Where hyperparameters can be read: own group, at construction, first group, last group."""
+    """Where hyperparameters can be read.
+
+    The own group; the same at construction; the first and the last group; and the first group at
+    construction, which is what a constructor is given beside groups.
+    """
 
     own: Hyper
     opened: Hyper
     first: Hyper
     last: Hyper
+    given: Hyper
 
 
 @dataclass

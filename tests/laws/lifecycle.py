@@ -141,8 +141,9 @@ LIFECYCLE_LAWS: dict[LawName, LifecycleLaw] = {
             run=resumed,
             share=0.5,
             title="after save and load a run does not continue exactly",
-            fix="save the step count, the average and, where they are stored, eta and mu of every "
-            "parameter, without rounding; a saved state must not change afterwards",
+            fix="compare what a step reads with what a load brings back, to the bit: the step "
+            "count, the average, an eta or mu that is stored, every other count or cache; and what "
+            "is saved must not change afterwards",
         ),
         _law(
             "repeat",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .capabilities import Capabilities
 from .functional import HYPERPARAMETERS, FunctionalPort
-from .layouts import LAYOUTS, Layout, arranged, flat, possible, takes, vectors
+from .layouts import LAYOUTS, Layout, arranged, flat, possible, takes, vectors, widened
 from .protocol import DTYPES, PortError, describe
 
 # Names under which optimizers keep the average in the state of a parameter; torch's first.
@@ -161,7 +161,7 @@ class OptimizerPort:
         return {
             "theta": [flat(self._array(self._params[i].data), self._layouts[i]) for i in indices],
             "average": [
-                None if a is None else flat(a, layout)
+                None if a is None else widened(flat(a, layout), self._dtype)
                 for a, layout in zip(self._averages(), self._layouts, strict=True)
             ],
             "eta": [None if u is None else u[0] for u in used],
@@ -278,7 +278,9 @@ class TorchPort(OptimizerPort):
         return TorchPort(self._factory, self._name, self._version, self._device)
 
     def _array(self, value: Any) -> NDArray[Any]:
-        return np.array(value.detach().cpu().numpy())
+        value = value.detach().cpu()
+        # NumPy has no bfloat16, and float32 loses nothing of it.
+        return np.array((value.float() if value.dtype == self._torch.bfloat16 else value).numpy())
 
     def _scheduled(self, index: int) -> tuple[float, float] | None:
         # Only torch's own class is known to store the eta and mu of the *next* step.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .capabilities import Capabilities
-from .layouts import LAYOUTS, PLAIN, Layout, arranged, flat, takes, vectors
+from .layouts import LAYOUTS, PLAIN, Layout, arranged, flat, takes, vectors, widened
 from .protocol import DTYPES
 
 HYPERPARAMETERS = ("lr", "lambd", "alpha", "t0", "weight_decay")
@@ -102,7 +102,10 @@ class FunctionalPort:
         averages: Sequence[Any] | None = self._averages()
         shown: list[Any] = [None] * len(grads)
         if averages is not None:
-            shown = [self._flat(i, row) for i, row in enumerate(averages)]
+            rows = [self._flat(i, row) for i, row in enumerate(averages)]
+            shown = [
+                widened(row, theta.dtype) for row, theta in zip(rows, self._theta, strict=True)
+            ]
         return {"theta": list(self._theta), "average": shown}
 
     def set(self, _group: int, **hyper: float) -> None:

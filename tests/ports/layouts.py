@@ -111,3 +111,12 @@ def arranged(values: NDArray[Any], shape: tuple[int, ...], memory: str = PLAIN) 
 def flat(array: NDArray[Any], layout: Layout) -> NDArray[Any]:
     """The elements in C order; an array of another shape as it is."""
     return array.reshape(-1) if array.shape == layout.shape else array
+
+
+def widened(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """An array of fewer bits than ``dtype`` as one of it; any other as it is.
+
+    Nothing is lost by that, and what was lost before is seen in the numbers.
+    """
+    fewer = array.dtype.kind == "f" and np.can_cast(array.dtype, dtype, "safe")
+    return array.astype(dtype) if fewer else array

@@ -28,4 +28,8 @@ def should(equation: EquationName, law: str = "") -> str:
     formula, _, _ = EQUATIONS[equation].text.partition("\n\n")
     # Of the formula the right side: the left one names the function and its parameters.
     lines = [line.strip() for line in formula.splitlines()]
-    return " ".join(lines).partition(" = ")[2] if " = " in lines[0] else "E1 to E5 in this order"
+    return (
+        " ".join(lines).partition(" = ")[2]
+        if " = " in lines[0]
+        else "E1 to E5 in this order, with the step count of the parameter and its group's values"
+    )

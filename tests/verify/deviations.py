@@ -111,6 +111,11 @@ def named(
                 ours = _not_linear(ours)
         if not broken:
             return _explained(deviations, relaxed)
+        if any(one.id == "averaging-never" for one in ours):
+            # An average that is always theta is theta's own array, if a load separates the two.
+            parted = [d for d in deviations if _parts_averages(d)]
+            deviations = [d for d in deviations if d not in parted]
+            ours = [_aliased(one) if parted else one for one in ours]
         known = {one.id for one in ours} - {UNKNOWN}
         if known:
             deviations = [d for d in deviations if not _follows(d, known, relaxed)]
@@ -118,11 +123,26 @@ def named(
     return deviations
 
 
+def _parts_averages(one: Deviation) -> bool:
+    """Whether averages, and no theta, differ after a load."""
+    known = one.law == "resume" and one.id in {UNKNOWN, "average-lost"}
+    return known and one.failure.judgement.quantity == "average"
+
+
+def _aliased(one: Deviation) -> Deviation:
+    if one.id != "averaging-never":
+        return one
+    title, does, fix = _say("average-aliased", one.equation)
+    return replace(one, id="average-aliased", title=title, does=does, fix=fix, coincides=())
+
+
 def _follows(deviation: Deviation, known: set[str], subject: Subject) -> bool:
     """Whether a resumed run differs only because of what was wrong in the run that it resumes."""
     if (deviation.law, deviation.id) != ("resume", UNKNOWN):
         return False
-    return bool(known & _BESIDE_STATE) or is_right_after_load(deviation.failure, subject)
+    # So are values that a constructor keeps.
+    outlives = any(ident in _BESIDE_STATE or ident.endswith("-frozen") for ident in known)
+    return outlives or is_right_after_load(deviation.failure, subject)
 
 
 def _explained(deviations: Sequence[Deviation], subject: Subject) -> list[Deviation]:

@@ -6,7 +6,7 @@ accepts them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -128,9 +128,14 @@ class _Expected:
 
     value: Floats
     width: Floats
+    is_theta: bool = False
 
     def apart(self, other: "_Expected") -> Floats:
         """Distances in sums of widths; 0 where one of the two decides nothing."""
+        # A theta that one rule makes infinite, and the other does not.
+        if self.is_theta and (np.isfinite(self.value) != np.isfinite(other.value)).any():
+            odd = (np.isfinite(self.value) != np.isfinite(other.value)).any(axis=-1)
+            return np.where(odd, np.inf, replace(self, is_theta=False).apart(other))
         distance = abs(self.value - other.value)
         width = self.width + other.width
         ratio = np.where(distance > 0, distance / width, 0.0)
@@ -152,7 +157,8 @@ def _thetas(variant: Variant, point: _Point, dtype: str) -> list[_Expected]:
     etas = [_coarse(variant.eta(moment), u)]
     if variant.starts(moment):
         etas.append(_coarse(variant.source(moment.now).lr * 1.0, u))
-    return [_expected(lifted(variant.theta(moment, eta), u), 0.0, shape, tiny) for eta in etas]
+    numbers = [lifted(variant.theta(moment, eta), u) for eta in etas]
+    return [replace(_expected(x, 0.0, shape, tiny), is_theta=True) for x in numbers]
 
 
 def _coarse(eta: Any, u: float) -> Running:
@@ -179,6 +185,7 @@ def _theta_rule(variant: Variant) -> tuple[Any, ...]:
     """All that theta depends on."""
     parts = ("eta_lag", "stored", "clock", "origin", "late", "size", "total", "update", "after")
     parts += ("eta_clock", "skips", "exempt", "stale", "in_loop", "written")
+    parts += ("bracket", "eta_from", "reader", "pull", "stops")
     rule = tuple(getattr(variant, part) for part in parts)
     return (*rule, *_average_rule(variant)) if variant.written else rule
 
@@ -186,7 +193,7 @@ def _theta_rule(variant: Variant) -> tuple[Any, ...]:
 def _average_rule(variant: Variant) -> tuple[Any, ...]:
     """All that the average depends on, beside theta."""
     parts = ("mu_lag", "stored", "clock", "origin", "late", "weight", "mean", "skips")
-    parts += ("start_at_zero", "mu_clock", "reading", "in_loop", "written")
+    parts += ("start_at_zero", "mu_clock", "reading", "in_loop", "written", "reader", "stops")
     rule = variant.convention
     return (rule.t0_reading, rule.divisor, *(getattr(variant, part) for part in parts))
 
@@ -253,5 +260,5 @@ def _own(expected: Sequence[Sequence[_Expected]], owner: NDArray[np.intp]) -> li
             if alternatives:
                 chosen, found = owner == k, alternatives[min(way, len(alternatives) - 1)]
                 value[chosen], width[chosen] = found.value[chosen], found.width[chosen]
-        out.append(_Expected(value, width))
+        out.append(_Expected(value, width, example.is_theta))
     return out
