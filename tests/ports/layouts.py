@@ -118,5 +118,5 @@ def widened(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
 
     Nothing is lost by that, and what was lost before is seen in the numbers.
     """
-    fewer = array.dtype.kind == "f" and np.can_cast(array.dtype, dtype, "safe")
+    fewer = array.dtype.kind == "f" and array.dtype.itemsize < np.dtype(dtype).itemsize
     return array.astype(dtype) if fewer else array
