@@ -254,7 +254,7 @@ FORMS: Mapping[str, tuple[Change, ...]] = MappingProxyType(
             if (steps, lag) not in {(10, 0), (2, 1)}
         ),
         "eta-epsilon": tuple(
-            _set(size=of_theta.with_epsilon(epsilon)) for epsilon in (1e-8, 1e-6, 1e-7, 1e-10, 1e-12)
+            _set(size=of_theta.with_epsilon(10.0**-digits)) for digits in (8, 6, 7, 10, 12)
         ),
         "gradient-bias-corrected": tuple(
             _set(after=of_theta.bias_corrected(factor)) for factor in (0.99, 0.999, 0.95, 0.5)

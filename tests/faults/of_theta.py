@@ -123,7 +123,9 @@ def warming_up(steps: int, lag: int = 0) -> Any:
 
 
 def one_missing(t: Any, h: Hyper) -> Number:
-    return h.lr / (h.lambd * h.lr * t) ** h.alpha
+    """Where t is 0 it can only be lr: what was stored before the first step."""
+    size = h.lr / (h.lambd * h.lr * at_least(1.0 * t, 1.0)) ** h.alpha
+    return choose(t == 0, h.lr, size)
 
 
 def with_epsilon(epsilon: float) -> Any:

@@ -144,7 +144,9 @@ def step(supports: frozenset[str]) -> list[Scenario]:
         events.insert(8, Set(0, {"t0": 8.0}))
         scenarios.append(Scenario((Group(strong, (_THETA,)),), tuple(events)))
     if {"groups", "maximize"} <= supports:
-        groups = (Group(strong, two[:1]), Group(strong._replace(maximize=True), two[1:]))
+        # Neither group's eta brings theta to where it stays.
+        turned = strong._replace(lr=0.25, lambd=0.75, alpha=0.5, maximize=True)
+        groups = (Group(strong, two[:1]), Group(turned, two[1:]))
         scenarios.append(Scenario(groups, tuple(Step(grads) for grads in pair)))
     # What is 0 is not what was not given.
     scenarios.append(single(strong._replace(lambd=0.0, t0=0.0), (_THETA,), steps))

@@ -109,18 +109,21 @@ def named(
             into.readout = read_out(subject, failures, found)
             if not into.readout.linear:
                 ours = _not_linear(ours)
-        if not broken:
-            return _explained(deviations, relaxed)
-        if any(one.id == "averaging-never" for one in ours):
-            # An average that is always theta is theta's own array, if a load separates the two.
-            parted = [d for d in deviations if _parts_averages(d)]
-            deviations = [d for d in deviations if d not in parted]
-            ours = [_aliased(one) if parted else one for one in ours]
-        known = {one.id for one in ours} - {UNKNOWN}
-        if known:
-            deviations = [d for d in deviations if not _follows(d, known, relaxed)]
-        deviations = [*ours, *deviations]
+        return _together(ours, deviations, relaxed) if broken else _explained(deviations, relaxed)
     return deviations
+
+
+def _together(
+    ours: Sequence[Deviation], lifecycle: Sequence[Deviation], subject: Subject
+) -> list[Deviation]:
+    """Deviations of equations and of the lifecycle, without what follows from one with a name."""
+    if any(one.id == "averaging-never" for one in ours):
+        # An average that is always theta is theta's own array, if a load separates the two.
+        parted = [d for d in lifecycle if _parts_averages(d)]
+        lifecycle = [d for d in lifecycle if d not in parted]
+        ours = [_aliased(one) if parted else one for one in ours]
+    known = {one.id for one in ours} - {UNKNOWN}
+    return [*ours, *(d for d in lifecycle if not (known and _follows(d, known, subject)))]
 
 
 def _parts_averages(one: Deviation) -> bool:

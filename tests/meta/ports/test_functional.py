@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from asgd.tests.ports.adapters import adapt
-from asgd.tests.ports.layouts import LAYOUTS
-from asgd.tests.ports.protocol import PortError
+from asgd.tests.ports.layouts import LAYOUTS, widened
+from asgd.tests.ports.protocol import PortError, RaisedError, asking
 from asgd.tests.verify.result import Options
 from asgd.tests.verify.run import verify
 
@@ -61,3 +61,23 @@ def test_jax_arrays_are_judged(name, said):
     port = adapt(getattr(jax_ports, name), f"jax_ports:{name}")
     [found] = verify(port, name, Options(dtypes=("float64",), policy="native-ftz")).dtypes
     assert {deviation.id for deviation in found.deviations} == said
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [("raise ValueError('no')", 3), ("return int('x')", 3), ("return np.linalg.inv(1)", 3)],
+)
+def test_what_is_raised_is_told_with_its_line(body, line):
+    """The innermost line of the port's own code, not of a library that it calls."""
+    names = {"np": np}
+    exec(compile(f"\ndef update():\n    {body}\n", "mine.py", "exec"), names)  # noqa: S102
+    with pytest.raises(RaisedError, match=rf"\(mine\.py, line {line}\)$"), asking("step"):
+        names["update"]()
+
+
+def test_an_average_of_fewer_bits_is_seen_in_its_numbers():
+    """An array of another dtype than the parameter's is no broken port, if nothing is lost."""
+    assert widened(np.ones(2, "float32"), "float64").dtype == "float64"
+    assert widened(np.ones(2, "float16"), "float32").dtype == "float32"
+    for kept in (np.ones(2, "float64"), np.ones(2, "int32"), np.ones(2, ">f4")):
+        assert widened(kept, "float32").dtype == kept.dtype

@@ -54,6 +54,8 @@ CLASSES = (
             "literal + averaging-weight-by-step",
             "literal + averaging-without-start",
             "literal + averaging-fed-every-kth-step",
+            "literal + averaging-polynomial",
+            "literal + window-not-reset",
             "literal + mu-integer-division",
             "literal + t0-as-is",
         ),
