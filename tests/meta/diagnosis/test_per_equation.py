@@ -39,7 +39,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
 UNKNOWN: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "theta": ("eta-alpha-times", "adaptive", "clip-by-value", "decay-lazy"),
-        "average": ("mu-root", "mu-of-exponential", "average-last-three", "mu-floor"),
+        "average": ("mu-root", "t0-doubled", "average-last-three", "mu-floor"),
     }
 )
 PAIRS = [
@@ -49,7 +49,7 @@ PAIRS = [
         for k, known in enumerate(KNOWN[half])
         for unknown in (UNKNOWN[other][k % 4], UNKNOWN[other][(k + 1) % 4])
     ),
-    ("eta-power-inside", "penalty-l1"),
+    ("eta-power-inside", "penalty-squared"),
     ("eta-constant", "decay-once"),
     ("decay-missing", "eta-alpha-times"),
     ("weight-decay-ignored", "eta-lambd-squared"),
@@ -113,7 +113,7 @@ def test_step_size_and_update_are_told_apart() -> None:
         ("unknown", "step_size"),
         ("decay-missing", "descend"),
     ]
-    said = _said("eta-power-inside", "penalty-l1")
+    said = _said("eta-power-inside", "penalty-squared")
     assert [(d.id, d.equation) for d in said] == [
         ("not-linear", "gradient"),
         ("eta-power-inside", "step_size"),
