@@ -198,12 +198,12 @@ def descend_tolerance(
     grad: Magnitude,
     updated: Magnitude,
     *,
+    lr: float,
     eta: float,
     eta_error: tuple[float, float],
     lambd: float,
     weight_decay: float,
     arithmetic: Arithmetic,
-    lr: float = 0.0,
 ) -> Magnitude:
     """Error allowed in theta after one step from exact inputs (tolerance.md, "The update").
 
@@ -213,6 +213,8 @@ def descend_tolerance(
         Parameter before the step, and its gradient; magnitudes matter.
     updated : Magnitude
         Upper bound of the exact result's magnitude.
+    lr : float
+        What eta is made from: a port that never forms eta multiplies by it. 0 where eta is given.
     eta : float
         Upper bound of the step size.
     eta_error : (float, float)
@@ -221,9 +223,6 @@ def descend_tolerance(
         Hyperparameters.
     arithmetic : Arithmetic
         Format and policy.
-    lr : float
-        What eta was made from: a port that never forms eta multiplies by lr first. 0 where eta is
-        all that there is.
     """
     fmt, u, tiny = arithmetic.fmt, arithmetic.fmt.u, arithmetic.tiny
     theta, grad = abs(theta), abs(grad)

@@ -118,6 +118,7 @@ def _tolerance(subject: Subject, hyper: Hyperparameters) -> float:
         2.0,
         0.0,
         2.0,
+        lr=hyper.lr,
         eta=hyper.lr,
         eta_error=step_size_error(_STEPS, **rates, arithmetic=arithmetic),
         lambd=hyper.lambd,

@@ -40,6 +40,7 @@ _WIDTHS = frozenset(2**bits + late for bits in (7, 8, 11, 15, 16) for late in (0
 _SHARE = 2.0**-6
 _UNKNOWN = "unknown"
 _PAUSE = 3
+_BOTH = frozenset({"theta", "average"})
 
 
 def lifecycle_fault(law: LawName, failure: Failure, subject: Subject) -> str:
@@ -172,7 +173,14 @@ def _losses(
         if _true(rest, second, subject, [(0, a) for a in averages]):
             yield "count-lost"
     if all(a.theta == b.theta for a, b in zip(expected, second, strict=True)):
-        if any(_averages_anew(rest, second, subject, c, averages) for c in (counts, None)):
+        # A count of terms starts afresh with that of steps, or at once where t0 has been reached.
+        hypers = [group.hyper for group in rest.groups for _ in group.params]
+        rule = subject.convention
+        opened = [max(0.0, rule.read_t0(h.t0) + rule.mu_lag) for h in hypers]
+        at_once = [int(min(t, first)) for t, first in zip(counts, opened, strict=True)]
+        afresh = [0] * len(at_once)
+        anew = (list(zip(start, averages, strict=True)) for start in (at_once, afresh))
+        if any(_true(rest, second, subject, start, frozenset({"average"})) for start in anew):
             yield "averaging-count-lost"
         zeros = [tuple(0.0 for _ in p) for p in theta]
         begins = (theta, zeros, scenario.params)
@@ -180,30 +188,6 @@ def _losses(
             yield "average-lost"
     if _near(expected, second):
         yield "state-rounded"
-
-
-def _averages_anew(
-    rest: Scenario,
-    trace: Sequence[Observation],
-    subject: Subject,
-    counts: Sequence[int] | None,
-    averages: Sequence[Sequence[float]],
-) -> bool:
-    """Whether averages go on from what was saved, with a count of terms that starts afresh.
-
-    Of steps, or (with ``counts``) of those since t0, which has been reached before.
-    """
-    rule = subject.convention
-    hypers = [group.hyper for group in rest.groups for _ in group.params]
-    begun = [max(0.0, rule.read_t0(h.t0) + rule.mu_lag) for h in hypers]
-    starts = (
-        [0] * len(begun)
-        if counts is None
-        else [int(min(t, opening)) for t, opening in zip(counts, begun, strict=True)]
-    )
-    start = list(zip(starts, averages, strict=True))
-    judged = list(judge(rest, trace, subject.rule, frozenset({"average"}), start))
-    return bool(judged) and all(one.verdict == "pass" for one in judged)
 
 
 def interruption(failure: Failure, subject: Subject) -> tuple[Scenario, Any] | None:
@@ -300,9 +284,10 @@ def _true(
     trace: Sequence[Observation],
     subject: Subject,
     start: Sequence[tuple[int, Sequence[float]]],
+    quantities: frozenset[str] = _BOTH,
 ) -> bool:
     """Whether a run is right that begins with these counts and averages."""
-    judged = list(judge(scenario, trace, subject.rule, frozenset({"theta", "average"}), start))
+    judged = list(judge(scenario, trace, subject.rule, quantities, start))
     return bool(judged) and all(judgement.verdict == "pass" for judgement in judged)
 
 

@@ -12,11 +12,10 @@ from asgd.spec import POLICIES, Policy
 from ..faults.scaled_storage import reproduces
 from ..laws.outcome import Failure, Subject
 from ..oracle.stepwise import judge
-from ..ports.protocol import Observation
-from ..ports.scenario import Scenario
-from .dense_runs import dense_runs, dense_steps
+from ..scenarios.lifecycle import long
+from .dense_runs import dense_runs
 from .orders import Fingerprint
-from .window_sums import sums_window
+from .window_sums import Run, sums_window
 
 _BOTH = frozenset({"theta", "average"})
 
@@ -42,15 +41,7 @@ def right_form(
     runs = [(scenario, subject.trace(scenario)) for scenario in dense_runs()]
     # Where an order of E3 as it is printed gives theta, no other form of it explains anything.
     if all(orders.alive for orders in found.updates.values()):
-        form = POLICIES["window-sum"]
-        # A sum that is kept is no other form than the plain one, until the plain one fails it.
-        if not any(_explains(form, subject, failure) for failure in failures):
-            return None
-        steps = [
-            list(dense_steps(number, *run, subject.convention, subject.dtype))
-            for number, run in enumerate(runs, 1)
-        ]
-        return form if sums_window(steps, found.averages, subject.dtype) else None
+        return _form_of_average(subject, runs, failures)
     form = POLICIES["scaled-storage"]
     # To look for the order takes longer than to see that the policy would not help.
     if any(_fails(form, subject, run) for run in runs):
@@ -58,13 +49,25 @@ def right_form(
     return form if reproduces(runs, subject.convention, subject.dtype) else None
 
 
-def _explains(form: Policy, subject: Subject, failure: Failure) -> bool:
-    """Whether a failure of the average is none under the policy of a form."""
-    if failure.judgement.quantity not in ("average", "mu"):
-        return False
-    return not _fails(form, subject, (failure.scenario, subject.trace(failure.scenario)))
+def _form_of_average(
+    subject: Subject, runs: Sequence[Run], failures: Sequence[Failure]
+) -> Policy | None:
+    """Policy of averages that are made anew, where they break the plain one and nothing else does.
+
+    Their bound grows with the window, so the bits are asked for over long runs, too: those in which
+    the plain policy is broken, and that of the law `long`.
+    """
+    form = POLICIES["window-sum"]
+    broken = [f.scenario for f in failures if f.judgement.quantity in {"average", "mu"}]
+    seen = [(scenario, subject.trace(scenario)) for scenario in broken]
+    seen = [run for run in seen if _fails(subject.policy, subject, run)]
+    if not seen or any(_fails(form, subject, run) for run in seen):
+        return None
+    lasting = [(scenario, subject.trace(scenario)) for scenario in long(subject.hello.supports)]
+    every = [*runs, *seen, *lasting]
+    return form if sums_window(every, subject.convention, subject.dtype) else None
 
 
-def _fails(form: Policy, subject: Subject, run: tuple[Scenario, Sequence[Observation]]) -> bool:
-    loose = replace(subject, policy=form).rule
-    return any(one.verdict == "fail" for one in judge(*run, loose, _BOTH))
+def _fails(policy: Policy, subject: Subject, run: Run) -> bool:
+    rule = replace(subject, policy=policy).rule
+    return any(one.verdict == "fail" for one in judge(*run, rule, _BOTH))

@@ -7,43 +7,120 @@ What such a port keeps is not shown, so an order is run from the start of a run
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asgd.spec import Convention
+
 from ..faults.evaluation_orders import Numbers, mean, means, numbers
-from .dense_runs import DenseStep
-from .orders import Orders
+from ..ports.protocol import Observation
+from ..ports.scenario import Scenario
+from ..ports.timeline import turns
 
 Array = NDArray[Any]
+Run = tuple[Scenario, Sequence[Observation]]
 Follow = Callable[[Array, Array, float], Array]
 """The mean of distances after a step, from the one before, the newest distance, and n."""
 
 
-def sums_window(runs: Sequence[Sequence[DenseStep]], known: Orders, dtype: str) -> bool:
-    """Whether an order of the family gives every bit of the averages.
+class _Step(NamedTuple):
+    """Theta and the average after a step of one parameter, and how many terms that has."""
+
+    theta: Array
+    shown: Array | None
+    n: float | None
+
+
+class _History(NamedTuple):
+    """A parameter over a run."""
+
+    start: Array
+    steps: list[_Step]
+
+
+_Way = Callable[[_History], Iterator[Array | None]]
+
+
+def sums_window(runs: Sequence[Run], convention: Convention, dtype: str) -> bool:
+    """Whether one order of the family gives every bit of the averages of all runs.
 
     Parameters
     ----------
-    runs : sequence of sequence of DenseStep
+    runs : sequence of (Scenario, trace)
         What was seen.
-    known : Orders
-        Those that give the bits of the averages step by step.
+    convention : Convention
+        Reading of ASGD.
     dtype : str
-        Its dtype.
+        Dtype of the port.
     """
-    if any(str(order.rule).startswith("sum of the window") for order in known.alive):
-        return True
+    histories = [h for run in runs for h in _histories(run, convention, dtype)]
+    with np.errstate(all="ignore"):
+        return any(all(_gives(way(h), h.steps) for h in histories) for way in _ways(dtype))
+
+
+def _histories(run: Run, convention: Convention, dtype: str) -> Iterator[_History]:
+    scenario, trace = run
+    made = [_History(np.array(p, dtype), []) for p in scenario.params]
+    for (_, present), seen in zip(turns(scenario), trace, strict=True):
+        # A group that has not joined yet takes no step.
+        for i, turn in enumerate(present):
+            if turn is None:
+                continue
+            t0 = turn.scheduled(convention).t0
+            printed = convention.divisor == "t-t0" and turn.t >= t0
+            n = None if printed else max(1.0, turn.t - convention.mu_lag - convention.read_t0(t0))
+            theta, shown = seen.theta[i], seen.average[i]
+            average = None if shown is None else np.array(shown, dtype)
+            made[i].steps.append(_Step(np.array(theta, dtype), average, n))
+    return iter(made)
+
+
+def _ways(dtype: str) -> Iterator[_Way]:
     kinds = dict.fromkeys((*numbers(dtype), Numbers("float32", stored=False)))
-    made = (partial(_mean, rule, kind, dtype) for rule, kind in product(means(), kinds))
-    # A sum begins anew in each run.
-    ways: list[Callable[[], Follow]] = [partial(partial, follow) for follow in made]
-    ways += [partial(_Sum, divides) for divides in (True, False)]
-    return any(
-        all(_gives(_distances(make(), run, late), run) for run in runs)
-        for make, late in product(ways, (True, False))
-    ) or all(_gives(_pairs(run), run) for run in runs)
+    for add, divides in product((_by_numpy, _by_pairs), (True, False)):
+        yield partial(_sums, add, divides)
+    for late in (True, False):
+        for divides in (True, False):
+            # A sum begins anew in each run.
+            yield partial(_distances, partial(_Sum, divides), late)
+        for rule, kind in product(means(), kinds):
+            yield partial(_distances, partial(partial, _mean, rule, kind, dtype), late)
+
+
+def _by_numpy(rows: Array) -> Array:
+    """Sum of rows as NumPy adds up what lies side by side in memory."""
+    total: Array = np.ascontiguousarray(rows.T).sum(axis=-1)
+    return total
+
+
+def _by_pairs(rows: Array) -> Array:
+    """Sum of rows, pair by pair."""
+    terms = list(rows)
+    while len(terms) > 1:
+        terms = [sum(terms[i + 1 : i + 2], terms[i]) for i in range(0, len(terms), 2)]
+    made: Array = terms[0]
+    return made
+
+
+def _over(total: Array, n: float, *, divides: bool) -> Array:
+    count = total.dtype.type(n)
+    made: Array = total / count if divides else total * (1 / count)
+    return made
+
+
+def _sums(
+    add: Callable[[Array], Array], divides: bool, history: _History
+) -> Iterator[Array | None]:
+    """The mean of the window's iterates."""
+    rows = np.array([history.start, *(step.theta for step in history.steps)])
+    for last, step in enumerate(history.steps, 2):
+        if step.n is None:
+            yield None
+        else:
+            total = add(rows[max(0, last - int(step.n)) : last])
+            yield _over(total, step.n, divides=divides)
 
 
 def _mean(rule: Any, kinds: Numbers, dtype: str, before: Array, new: Array, n: float) -> Array:
@@ -61,46 +138,31 @@ class _Sum:
     def __call__(self, _: Array, new: Array, n: float) -> Array:
         """The mean after one step."""
         self._total = new if n == 1 else self._total + new
-        count = new.dtype.type(n)
-        made: Array = self._total / count if self._divides else self._total * (1 / count)
-        return made
+        return _over(self._total, n, divides=self._divides)
 
 
-def _distances(follow: Follow, run: Sequence[DenseStep], late: bool) -> Iterator[Array | None]:
+def _distances(made: Callable[[], Follow], late: bool, history: _History) -> Iterator[Array | None]:
     """From the window's first iterate, or (not ``late``) from theta_0."""
-    anchor = run[0].theta
+    follow, anchor = made(), history.start
     distance = np.zeros_like(anchor)
-    for step in run:
+    for step in history.steps:
         if step.n is None:
             yield None
             continue
         if step.n == 1 and late:
-            anchor = step.after
-        distance = follow(distance, step.after - anchor, step.n)
+            anchor = step.theta
+        distance = follow(distance, step.theta - anchor, step.n)
         yield anchor + distance
 
 
-def _pairs(run: Sequence[DenseStep]) -> Iterator[Array | None]:
-    """The sum of all iterates, pair by pair, over n."""
-    iterates = [run[0].theta]
-    for step in run:
-        iterates.append(step.after)
-        if step.n is None:
-            yield None
-            continue
-        terms = iterates[-int(step.n) :]
-        while len(terms) > 1:
-            terms = [sum(terms[i + 1 : i + 2], terms[i]) for i in range(0, len(terms), 2)]
-        yield terms[0] / terms[0].dtype.type(step.n)
+def _gives(made: Iterable[Array | None], steps: Sequence[_Step]) -> bool:
+    return all(_same(*both) for both in zip(made, steps, strict=True))
 
 
-def _gives(made: Iterable[Array | None], run: Sequence[DenseStep]) -> bool:
-    with np.errstate(all="ignore"):
-        return all(_same(*both) for both in zip(made, run, strict=True))
-
-
-def _same(made: Array | None, step: DenseStep) -> bool:
-    seen = step.mean
-    if made is None or seen is None or (step.n == 1 and np.array_equal(step.after, seen)):
+def _same(made: Array | None, step: _Step) -> bool:
+    seen = step.shown
+    # A mean of one term may be a copy.
+    copied = step.n == 1 and seen is not None and np.array_equal(step.theta, seen)
+    if made is None or seen is None or copied:
         return True
     return bool(np.all((made == seen) | (np.isnan(made) & np.isnan(seen))))

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from asgd.spec import DEFAULTS
+
 from . import of_average, of_theta
 from .running_error import choose, is_zero
 from .variant import Hyper, Moment, Narrow, Number, Variant, gradient
@@ -58,15 +60,12 @@ def _ahead_in_group(moment: Moment) -> Any:
     return moment.ahead_in_group
 
 
-_DEFAULT = {"lr": 0.01, "lambd": 1e-4, "alpha": 0.75, "t0": 1e6}
-
-
 def _unset(*names: str) -> Callable[[Hyper], Hyper]:
     """A reader that takes a 0 for a value that was not given."""
 
     def read(h: Hyper) -> Hyper:
         made: dict[str, Any] = {
-            name: choose(is_zero(getattr(h, name)), _DEFAULT[name], getattr(h, name))
+            name: choose(is_zero(getattr(h, name)), DEFAULTS[name], getattr(h, name))
             for name in names
         }
         return h._replace(**made)
@@ -271,7 +270,13 @@ FORMS: Mapping[str, tuple[Change, ...]] = MappingProxyType(
         "skip-ends-step": (_set(stops="group", clock=_ahead_in_group),),
         "zero-taken-as-unset": tuple(
             _set(reader=_unset(*names))
-            for names in (("t0",), ("alpha",), ("lr",), ("lambd", "t0"), tuple(_DEFAULT))
+            for names in (
+                ("t0",),
+                ("alpha",),
+                ("lr",),
+                ("lambd", "t0"),
+                ("lr", "lambd", "alpha", "t0"),
+            )
         ),
         "momentum": tuple(
             _set(pull=of_theta.heavy(factor, damped=damped, nesterov=nesterov))

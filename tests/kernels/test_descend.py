@@ -33,6 +33,7 @@ def test_descend(dtype: str, data: st.DataObject, eta: float, lambd: float) -> N
         theta,
         grad,
         exact(256).magnitude(),
+        lr=0.0,
         eta=eta,
         eta_error=(rounding_error(eta, fmt), 0.0),
         lambd=lambd,

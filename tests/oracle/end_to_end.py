@@ -115,7 +115,7 @@ def _step(
     errors = step_size_error(clock, lr=lr, lambd=lambd, alpha=alpha, arithmetic=arithmetic)
     before = state.theta
     state.theta = [
-        _descend(theta, g, turn.now, eta, errors, arithmetic)
+        _descend(theta, g, turn.now, (lr, eta, errors), arithmetic)
         for theta, g in zip(before, grad, strict=True)
     ]
     opened = window(turn.t, scheduled.t0, rule)
@@ -133,11 +133,14 @@ def _descend(
     theta: Known,
     g: float,
     hyper: Hyperparameters,
-    eta: Enclosure,
-    errors: tuple[float, float],
+    size: tuple[float, Enclosure, tuple[float, float]],
     arithmetic: Arithmetic,
 ) -> Known:
-    """E1 and E3 from a theta that is itself off: the slope in theta is 1 - eta (lambd + decay)."""
+    """E1 and E3 from a theta that is itself off: the slope in theta is 1 - eta (lambd + decay).
+
+    ``size`` is lr, eta, and the error allowed in eta.
+    """
+    lr, eta, errors = size
     lambd, decay = _exact(hyper.lambd), _exact(hyper.weight_decay)
     total = truth.gradient(_exact(g), theta.exact, weight_decay=decay, maximize=hyper.maximize)
     exact = truth.descend(theta.exact, total, eta=eta, lambd=lambd)
@@ -147,6 +150,7 @@ def _descend(
         theta.size,
         g,
         exact.magnitude() + carried,
+        lr=lr,
         eta=eta.magnitude(),
         eta_error=errors,
         lambd=hyper.lambd,

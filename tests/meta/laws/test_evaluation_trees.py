@@ -91,6 +91,7 @@ def descended(hyper, dtype, seed, size):
     bounds = descend_tolerance(
         *wide,
         (np.abs(balls.high) + balls.radius) * (1 + 2.0**-50),
+        lr=0.0,
         eta=eta,
         eta_error=(rounding_error(eta, fmt), 0.0),
         lambd=lambd,

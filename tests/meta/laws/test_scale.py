@@ -92,6 +92,7 @@ def test_end_to_end_errors_stay_below_the_sum_of_one_step_bounds(name):
             before,
             grad.astype(float),
             np.abs(before) * 2 + np.abs(grad),
+            lr=hyper.lr,
             eta=step.gain.magnitude(),
             eta_error=step_size_error(
                 moment.t, lr=0.05, lambd=0.1, alpha=0.75, arithmetic=arithmetic

@@ -324,6 +324,7 @@ def test_tolerances_of_arrays_are_those_of_elements(name, policy):
                 x,
                 y,
                 abs(z),
+                lr=0.01,
                 eta=0.01,
                 eta_error=error,
                 lambd=1e-4,

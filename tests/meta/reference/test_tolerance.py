@@ -137,7 +137,7 @@ def test_update(arithmetic):
     fmt, tau = arithmetic.fmt, smallest(arithmetic.fmt, arithmetic.policy)
     u = exact(fmt.u)
     eta, relative, absolute = 0.3, 3e-7, 1e-8
-    for (lambd, decay), (theta, grad, updated) in product(DECAYS, NUMBERS):
+    for (lambd, decay), (theta, grad, updated), lr in product(DECAYS, NUMBERS, (0.0, 0.3, 2.5)):
         lam, w, e = exact(lambd), exact(decay), exact(eta)
         a, b = int(lambd > 0 or decay > 0), int(lambd > 0 and decay > 0)
         m, g = abs(exact(theta)), abs(exact(grad))
@@ -146,13 +146,14 @@ def test_update(arithmetic):
         shifted = shift * (g + pull * m) + e * m * sum(moved)
         size = e + shift
         rounds = (1 + a + b) * (m + size * g) + (3 + b) * size * pull * m
-        underflow = 4 * tau * (1 + size) * (1 + m + pull)
+        underflow = 4 * tau * (1 + max(size, exact(lr))) * (1 + m + pull)
         stated = shifted + u * rounds / (1 - (4 + b) * u) + underflow
         stated = (1 + u) * stated + u * exact(updated)
         bound = descend_tolerance(
             theta,
             grad,
             updated,
+            lr=lr,
             eta=eta,
             eta_error=(relative, absolute),
             lambd=lambd,
@@ -216,6 +217,7 @@ def test_scaled_storage():
         3.0,
         -2.0,
         1.5,
+        lr=0.5,
         eta=0.5,
         eta_error=(1e-7, 0.0),
         lambd=0.25,
@@ -270,8 +272,8 @@ def test_what_overflows_is_not_held_against_a_port(name):
     arithmetic = Arithmetic(formats[name], POLICIES["native"])
     largest = float(np.finfo(name).max)
 
-    def update(theta=0.0, grad=0.0, eta=0.0, decay=0.0):
-        given = {"eta": eta, "eta_error": (0.0, 0.0), "lambd": decay, "weight_decay": 0.0}
+    def update(theta=0.0, grad=0.0, eta=0.0, decay=0.0, lr=0.0):
+        given = {"lr": lr, "eta": eta, "eta_error": (0.0, 0.0), "lambd": decay, "weight_decay": 0.0}
         return descend_tolerance(theta, grad, 0.0, **given, arithmetic=arithmetic)
 
     def mean(average=0.0, theta=0.0, mu=1.0):
@@ -285,11 +287,12 @@ def test_what_overflows_is_not_held_against_a_port(name):
         return weighted_sum_tolerance(x, 0.0, arithmetic=arithmetic)
 
     for size, limited in [
-        # 8 (1 + eta) (|g| + (lambd + w) M + M + lambd + w + 1)
+        # 8 (1 + max(eta, lr)) (|g| + (lambd + w) M + M + lambd + w + 1)
         (8, lambda x: update(theta=x)),
         (8, lambda x: update(grad=x)),
         (8, lambda x: update(decay=x)),
         (16, lambda x: update(grad=x, eta=1.0)),
+        (16, lambda x: update(grad=x, lr=1.0)),
         (8 * 9, lambda x: update(theta=x, decay=8.0)),
         (8, lambda x: update(eta=x)),
         # The average, and the sum that is 1 / mu times as large.
