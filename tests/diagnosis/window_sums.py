@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from asgd.spec import Convention
 
 from ..faults.evaluation_orders import Numbers, mean, means, numbers
+from ..oracle.window import window
 from ..ports.protocol import Observation
 from ..ports.scenario import Scenario
 from ..ports.timeline import turns
@@ -68,9 +69,8 @@ def _histories(run: Run, convention: Convention, dtype: str) -> Iterator[_Histor
         for i, turn in enumerate(present):
             if turn is None:
                 continue
-            t0 = turn.scheduled(convention).t0
-            printed = convention.divisor == "t-t0" and turn.t >= t0
-            n = None if printed else max(1.0, turn.t - convention.mu_lag - convention.read_t0(t0))
+            opened = window(turn.t, turn.scheduled(convention).t0, convention)
+            n = None if opened is None or opened.mu is None else float(1 / opened.mu)
             theta, shown = seen.theta[i], seen.average[i]
             average = None if shown is None else np.array(shown, dtype)
             made[i].steps.append(_Step(np.array(theta, dtype), average, n))
