@@ -18,6 +18,7 @@ from ..laws.outcome import Failure, Subject
 from ..oracle.lifecycle import replays_equal
 from ..oracle.stepwise import judge
 from ..ports.capabilities import capabilities
+from ..ports.layouts import PLAIN
 from ..ports.protocol import Observation, RaisedError, asking
 from ..ports.scenario import Add, Group, PausedScenario, Scenario, Step, begin, play, rest_of
 from ..scenarios.lifecycle import STRONG, paused
@@ -55,15 +56,23 @@ def lifecycle_fault(law: LawName, failure: Failure, subject: Subject) -> str:
     subject : Subject
         The port, under the policy by which it was judged.
     """
+    scenario = failure.scenario
     if law == "resume":
         return _resumed(failure, subject)
-    if law == "long" and failure.judgement.t in _WIDTHS:
-        return "counter-wraps"
+    if law == "repeat" and isinstance(scenario, PausedScenario) and scenario.unread:
+        return "depends-on-reading"
     if not failure.raised and _fails_without(law, failure.scenario, subject):
         return _UNKNOWN
-    if law in {"special", "window"} and hides_nonfinite(failure):
-        return "nonfinite-hidden"
-    return _NAMES.get(law, _UNKNOWN)
+    special = {
+        "counter-wraps": law == "long" and failure.judgement.t in _WIDTHS,
+        "shape-dependent": law == "layouts" and _plain_in_memory(failure.scenario),
+        "nonfinite-hidden": law in {"special", "window"} and hides_nonfinite(failure),
+    }
+    return next((name for name, fits in special.items() if fits), _NAMES.get(law, _UNKNOWN))
+
+
+def _plain_in_memory(scenario: Scenario) -> bool:
+    return all(layout[1:] == (PLAIN, PLAIN) for layout in scenario.layouts)
 
 
 def _fails_without(law: LawName, scenario: Scenario, subject: Subject) -> bool:
@@ -92,7 +101,7 @@ def _resumed(failure: Failure, subject: Subject) -> str:
     designed = [
         run
         for run in paused(subject.hello.supports)
-        if isinstance(run, PausedScenario) and run.earlier is None
+        if isinstance(run, PausedScenario) and run.earlier is None and not run.used
     ]
     # With t0 = 0 the average matters at every step, so that its loss and the count's differ.
     designed += [_at_once(run) for run in designed]
@@ -101,8 +110,11 @@ def _resumed(failure: Failure, subject: Subject) -> str:
     if _is_aliased(subject, scenario):
         return "state-aliased"
     again = replace(subject, run=resumed)
+    fresh = replace(scenario, earlier=None, used=False)
+    if scenario.used and _is_replayed(again, fresh):
+        return "state-not-replaced"
     possible = None
-    for run in (replace(scenario, earlier=None), *designed):
+    for run in (fresh, *designed):
         try:
             trace = again.trace(run)
         except RaisedError:
@@ -116,11 +128,16 @@ def _resumed(failure: Failure, subject: Subject) -> str:
     return (_recast_factor(subject) if recast else "") or name
 
 
+def _is_replayed(subject: Subject, scenario: Scenario) -> bool:
+    trace = subject.trace(scenario)
+    return all(j.verdict == "pass" for j in replays_equal(scenario, trace, subject.rule))
+
+
 def is_right_after_load(failure: Failure, subject: Subject) -> bool:
     """Whether what follows a load is right in itself, so that what came before was not."""
     scenario = failure.scenario
     assert isinstance(scenario, PausedScenario)
-    run = replace(scenario, earlier=None)
+    run = replace(scenario, earlier=None, used=False)
     trace = replace(subject, run=resumed).trace(run)
     first, second = trace[: run.steps], trace[run.steps :]
     begun = len(first) - len(second)
@@ -210,8 +227,7 @@ def interruption(failure: Failure, subject: Subject) -> tuple[Scenario, Any] | N
 def _is_aliased(subject: Subject, scenario: Scenario) -> bool:
     if capabilities(subject.port).copies_state:
         return False
-    trace = replace(subject, run=copied).trace(scenario)
-    return all(j.verdict == "pass" for j in replays_equal(scenario, trace, subject.rule))
+    return _is_replayed(replace(subject, run=copied), scenario)
 
 
 def _recast(

@@ -75,7 +75,7 @@ def stopped_counter(subject: Subject, followed: int) -> list[Finding]:
         return []
     text = (
         f"the step counter was followed for {followed} steps, and wider limits were not checked: "
-        "no saved state shows the count"
+        "no saved state that can be set shows the count"
     )
     return [Finding("counter-unseen", text, {"steps": followed})]
 
@@ -87,20 +87,23 @@ def forgotten_hyperparameters(subject: Subject) -> list[Finding]:
     """
     if not {"save", "set"} <= subject.hello.supports:
         return []
-    late = Set(0, {"lr": 0.25, "lambd": 0.5, "alpha": 0.5, "weight_decay": 0.125})
-    push = Step(((1.0,),))
-    run = Scenario((Group(HYPER, ((1.0,),)),), (late, push))
+    count = 2 if "groups" in subject.hello.supports else 1
+    changes = {"lr": 0.25, "lambd": 0.5, "alpha": 0.5, "t0": 1.0, "weight_decay": 0.125}
+    late = [Set(i, changes) for i in range(count)]
+    push = Step(((1.0,),) * count)
+    groups = (Group(HYPER, ((1.0,),)),) * count
     ends = []
     try:
-        theta = drive(subject.port, run, subject.dtype)[-1].theta
+        theta = drive(subject.port, Scenario(groups, (*late, push)), subject.dtype)[-1].theta
         with asking("save"):
             state = subject.port.save()
         # Into an optimizer that has them anyway, and into one that has them only from the state.
-        for hyper in (changed(HYPER, late), HYPER):
-            begin(subject.port, Scenario((Group(hyper, theta),), ()), subject.dtype)
+        for hyper in (changed(HYPER, late[0]), HYPER):
+            fresh = tuple(Group(hyper, (values,)) for values in theta)
+            begin(subject.port, Scenario(fresh, ()), subject.dtype)
             with asking("load"):
                 subject.port.load(state)
-            ends.append(observe(subject.port, subject.dtype, [(1.0,)], [1]).theta)
+            ends.append(observe(subject.port, subject.dtype, push.grads, [1] * count))
     except RaisedError:
         return []
     if ends[0] == ends[1]:

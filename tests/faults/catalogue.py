@@ -158,6 +158,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "averaging-weight-by-alpha": _set(weight=of_average.by_alpha),
         "averaging-weight-by-step": _set(weight=of_average.by_step),
         "averaging-without-start": _set(weight=of_average.without_start),
+        "averaging-first-twice": _set(weight=of_average.first_twice),
         "averaging-fed-every-kth-step": _set(
             weight=of_average.fed(3, 0, counted=False), mean=of_average.fed_mean
         ),

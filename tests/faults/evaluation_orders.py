@@ -5,6 +5,7 @@ finds those that give every bit of a port.
 """
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -163,6 +164,9 @@ def descents(lambd: bool, weight_decay: bool) -> tuple[Tree, ...]:
     return trees(polynomial(*terms))
 
 
+_FACTOR = r"(\([^()]*\)|\w+)"
+
+
 @dataclass(frozen=True)
 class Mean:
     """An order of E5: a tree over theta, the average, mu, rest = 1 - mu, n = 1 / mu and n - 1.
@@ -192,7 +196,11 @@ class Mean:
         text = text if self.far is None else f"{text} below mu = 1/2, else {self.far}"
         text = text.replace("rest", f"({self.rest})") if self.rest else text
         if self.quotients:
-            text = text.replace("rest", "((n - 1) / n)").replace("mu", "(1 / n)")
+            # Written as it is computed, from left to right: x mu is x / n.
+            text = re.sub(rf"\b(mu|rest) \* {_FACTOR}", r"\2 * \1", text)
+            text = re.sub(rf"{_FACTOR} \* mu\b", r"\1 / n", text)
+            text = re.sub(rf"{_FACTOR} \* rest\b", r"\1 * (n - 1) / n", text)
+            text = text.replace("rest", "(1 - 1 / n)").replace("mu", "1 / n")
         return text.replace("before", "(n - 1)")
 
 

@@ -259,6 +259,11 @@ def integer_weight(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:
     return choose(t - t0 > 1, 0.0, 1.0)
 
 
+def first_twice(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:
+    terms = at_least(t - t0, 1.0)
+    return choose(t - t0 > 1, 1.0 / (terms + 1.0), 1.0)
+
+
 def without_start(t: Any, t0: Any, h: Hyper, moment: Moment) -> Number:
     """The first iterate that counts is theta_1, also with t0 = 0."""
     return averaging_weight(t, at_least(t0, 1.0), h, moment)

@@ -20,7 +20,7 @@ from ..oracle.judgement import HYPERPARAMETERS, Place, failed
 from ..ports.capabilities import capabilities, twin
 from ..ports.layouts import LAYOUTS
 from ..ports.protocol import RaisedError, RefusalError, asking
-from ..ports.scenario import Group, Scenario, drive
+from ..ports.scenario import Group, PausedScenario, Scenario, drive
 from ..scenarios import covering
 from ..scenarios import lifecycle as scenarios
 from .hold import hold
@@ -148,7 +148,7 @@ LIFECYCLE_LAWS: dict[LawName, LifecycleLaw] = {
         _law(
             "repeat",
             oracle.replays_equal,
-            designed=scenarios.repeatable,
+            designed=scenarios.repeated,
             run=repeated,
             share=0.2,
             title="the same calls give different numbers the second time",
@@ -188,7 +188,10 @@ TRUTH = frozenset(law.key for law in LIFECYCLE_LAWS.values() if law.truth)
 
 def missing(law: LifecycleLaw, subject: Subject) -> tuple[str, ...]:
     """What the port lacks for the law to say anything."""
-    lacking = [f"the operation {name}" for name in sorted(law.supports - subject.hello.supports)]
+    lacking = []
+    for name in sorted(law.supports - subject.hello.supports):
+        why = subject.hello.lacks.get(name)
+        lacking.append(f"the operation {name}" + (f": {why}" if why else ""))
     if law.name == "layouts" and not subject.hello.supports & set(LAYOUTS):
         lacking.append("arrays of several dimensions")
     if law.run is twinned and twin(subject.port) is None:
@@ -231,18 +234,19 @@ def hold_lifecycle(
     if law is LIFECYCLE_LAWS["long"]:
         return hold_long_run(law, subject, full=examples > LEVELS["quick"])
     full = examples > LEVELS["quick"]
-    law = replace(law, designed=partial(_designed, law, subject.dtype, full))
+    law = replace(law, designed=partial(_designed, law, subject, full))
     subject = replace(subject, run=law.run)
     return hold(law, subject, examples=math.ceil(examples * law.share), seed=seed)
 
 
 def _designed(
-    law: LifecycleLaw, dtype: str, full: bool, supports: frozenset[str]
+    law: LifecycleLaw, subject: Subject, full: bool, supports: frozenset[str]
 ) -> list[Scenario]:
     """The law's own scenarios, and the covering ones where they belong to it."""
+    dtype, as_used = subject.dtype, capabilities(subject.port).as_used
     if law.name == "sizes" and full:
         return scenarios.all_sizes(supports)
-    own = law.designed(supports)
+    own = [run for run in law.designed(supports) if as_used or not _as_used(run)]
     if law.name not in {"window", "resume", "added"}:
         return own
     rows = [*covering.read("pairs"), *(covering.read("triples") if full else ())]
@@ -252,6 +256,10 @@ def _designed(
         covers = covering.scenarios(chosen, supports, dtype, saved=False)
         return [*own, *(scenarios.joined(one, 3) for one in covers if len(one.groups) > 1)]
     return [*own, *covering.scenarios(rows, supports, dtype, saved=law.name == "resume")]
+
+
+def _as_used(run: Scenario) -> bool:
+    return isinstance(run, PausedScenario) and (run.used or run.unread)
 
 
 def hold_all(subject: Subject, *, examples: int, seed: int, truth: bool = True) -> list[Outcome]:
@@ -286,6 +294,7 @@ def _refusals(subject: Subject) -> Outcome:
         # Only a program owes a refusal to the protocol; an author in Python is told.
         outcome.not_observable = ("a refusal of what is outside the domains",)
         outcome.accepted = tuple(sorted({failure.judgement.quantity for failure in accepted}))
+        outcome.in_groups_alone = all(failure.judgement.parameter for failure in accepted)
     elif accepted:
         outcome.failure = accepted[0]
     return outcome

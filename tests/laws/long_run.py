@@ -1,8 +1,8 @@
 """A long run (E6): what goes wrong only after many steps.
 
-All steps of a moderately long run are judged. A counter of 16 bits ends later: where a port can
-load a state that is close to that, it is seen whether it goes on, and if it does not, the port
-runs so long that its last steps can be judged.
+All steps of a moderately long run are judged. A counter of 16 bits ends later, and so may a table,
+or a mu that has a floor: where a port can load a state that is close to that, it is seen how it
+goes on, and if that is wrong, the port runs so long that its last steps can be judged.
 """
 
 import math
@@ -15,11 +15,11 @@ from asgd.spec import EquationName
 from ..oracle.one_number import true_step_size
 from ..oracle.stepwise import judge
 from ..oracle.window import window
-from ..ports.counter import count_beyond
+from ..ports.counter import LAST, RESTED, steps_from
 from ..ports.protocol import Observation
-from ..ports.scenario import Scenario, Step
+from ..ports.scenario import Scenario, Step, single
 from ..ports.timeline import Turn, turns
-from ..scenarios.lifecycle import alternating, far
+from ..scenarios.lifecycle import far
 from .equations import LAWS
 from .hold import hold
 from .law import missing
@@ -27,7 +27,8 @@ from .outcome import Failure, Outcome, Subject
 
 # Counters of 16 bits; those that end earlier end in the long run, and others not within hours.
 _WIDTHS = (2**15, 2**16)
-_LAST = 4
+_LAST = len(LAST)
+_ALL = frozenset({"eta", "theta", "mu", "average"})
 # Steps of a long run: a shorter one has laws that say more.
 _LONG = 100
 # Effective rates of two elements are the same one where they are this near, of their error.
@@ -57,16 +58,33 @@ def hold_long_run(law: Any, subject: Subject, *, full: bool = False) -> Outcome:
     for width in _WIDTHS:
         if outcome.failure:
             break
-        reached = count_beyond(subject.port, subject.dtype, float(width)) if saves else None
-        if reached not in {None, width + 2}:
-            outcome.failure = _last_steps(subject, alternating(width + 2), outcome)
-        if outcome.failure is None and reached is not None:
+        seen = steps_from(subject.port, subject.dtype, width - 4) if saves else None
+        if seen is None:
+            continue
+        # What a state that was set shows is no proof: the port runs so long, before it is blamed.
+        if not _goes_on(subject, width - 2, seen):
+            outcome.failure = _last_steps(subject, _rested(width - 2), outcome)
+        if outcome.failure is None:
             outcome.followed = width + 2
-    for scenario in far(_WIDTHS[-1] + 2, subject.hello.supports) if full else ():
+    for scenario in far(_WIDTHS[-1] + 16, subject.hello.supports) if full else ():
         outcome.failure = outcome.failure or _last_steps(subject, scenario, outcome)
         if outcome.failure is None:
             outcome.followed = scenario.steps
     return outcome
+
+
+def _rested(steps: int) -> Scenario:
+    """So many steps without gradient, and some with."""
+    zeros = (0.0,) * len(LAST[0])
+    return single(RESTED, (zeros,), (*((zeros,),) * steps, *((grad,) for grad in LAST)))
+
+
+def _goes_on(subject: Subject, steps: int, seen: Sequence[Observation]) -> bool:
+    """Whether the steps that follow so many are right."""
+    scenario = _rested(0)
+    start = [(steps, scenario.params[0])]
+    judgements = judge(scenario, seen, subject.rule, _ALL, start)
+    return all(judgement.verdict == "pass" for judgement in judgements)
 
 
 def _last_steps(subject: Subject, scenario: Scenario, outcome: Outcome) -> Failure | None:

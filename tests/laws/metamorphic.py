@@ -9,7 +9,7 @@ from typing import Any
 
 from ..ports.capabilities import save_copy, twin, watch
 from ..ports.protocol import Observation, Port, PortError, RaisedError, asking
-from ..ports.scenario import PausedScenario, Scenario, Step, begin, drive, play, rest_of
+from ..ports.scenario import PausedScenario, Scenario, Step, begin, drive, play, rest_of, unread
 
 
 def _saved(port: Port) -> Any:
@@ -25,6 +25,8 @@ def resumed(
     Where it is interrupted twice, the second save is made by an optimizer that was loaded itself.
     """
     assert isinstance(scenario, PausedScenario)
+    if scenario.used:
+        return _rolled_back(port, scenario, dtype)
     pauses = sorted({scenario.earlier or scenario.pause, scenario.pause})
     begin(port, scenario, dtype)
     whole = play(port, scenario, scenario.events[: pauses[0]], dtype)
@@ -45,6 +47,26 @@ def resumed(
     return [*whole, *again]
 
 
+def _rolled_back(port: Port, scenario: PausedScenario, dtype: str) -> list[Observation]:
+    """Run, and run the rest again from a state saved on the way: in a fresh optimizer, and here.
+
+    Both begin with theta as it is at the end.
+    """
+    events = scenario.events[scenario.pause :]
+    begin(port, scenario, dtype)
+    before = play(port, scenario, scenario.events[: scenario.pause], dtype)
+    state = _saved(port)
+    end = play(port, scenario, events, dtype)[-1].theta
+    with asking("load"):
+        port.load(state)
+    here = _continued(port, Scenario(scenario.groups, events, layouts=scenario.layouts), dtype)
+    fresh = rest_of(scenario, scenario.pause, end)
+    begin(port, fresh, dtype)
+    with asking("load"):
+        port.load(state)
+    return [*before, *_continued(port, fresh, dtype), *here]
+
+
 def _continued(port: Port, rest: Scenario, dtype: str) -> list[Observation]:
     try:
         return play(port, rest, rest.events, dtype)
@@ -59,9 +81,11 @@ copied = partial(resumed, save=save_copy)
 
 
 def repeated(port: Port, scenario: Scenario, dtype: str) -> list[Observation]:
-    """Run, run another scenario, and run the first again."""
+    """Run, run another scenario, and run the first again; or again without a look at it."""
     assert isinstance(scenario, PausedScenario)
     first = drive(port, scenario, dtype)
+    if scenario.unread:
+        return [*first, unread(port, scenario, dtype)]
     drive(port, scenario.other(), dtype)
     return [*first, *drive(port, scenario, dtype)]
 

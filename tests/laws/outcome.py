@@ -134,6 +134,8 @@ class Outcome:
         What the port does not show, and the law needs.
     accepted : tuple of str
         Hyperparameters that the port takes outside their domains.
+    in_groups_alone : bool
+        Whether it takes them in a group's own dict, and not in its constructor.
     """
 
     law: Law
@@ -150,6 +152,7 @@ class Outcome:
     hides_average: bool = False
     not_observable: tuple[str, ...] = field(default_factory=tuple)
     accepted: tuple[str, ...] = field(default_factory=tuple)
+    in_groups_alone: bool = False
 
     def count(self, counts: Mapping[str, Any]) -> None:
         """Count what one trace came to (see `law.worst`)."""

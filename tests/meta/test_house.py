@@ -258,9 +258,16 @@ def test_faults_are_data_and_code():
         *PRECISION,
         *("subnormals-flushed", "nonfinite-hidden", "not-linear", "counter-wraps"),
         *("count-lost", "average-lost", "state-lost", "state-rounded", "state-aliased"),
-        *("not-repeatable", "state-shared", "gradient-modified", "size-dependent"),
+        "state-not-replaced",
+        *(
+            "not-repeatable",
+            "depends-on-reading",
+            "state-shared",
+            "gradient-modified",
+            "size-dependent",
+        ),
         *("bad-input-accepted", "eta-misreported", "momentum", "raises"),
-        *("layout-dependent", "added-group-wrong", "averaging-count-lost"),
+        *("layout-dependent", "shape-dependent", "added-group-wrong", "averaging-count-lost"),
         *("eta-narrowed-at-load", "eta-widened-at-load", "parameters-detached"),
     }
     assert set(FAULTS) == set(CHANGES) | others

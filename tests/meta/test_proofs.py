@@ -117,6 +117,7 @@ def test_the_table_leaves_small_numbers():
 
 
 @TOOLS
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("path", LEMMAS, ids=lambda path: path.stem)
 def test_lemma_is_proven(path):
     """By its tool."""
@@ -151,6 +152,7 @@ def _harder(text):
 
 
 @TOOLS
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("path", LEMMAS, ids=lambda path: path.stem)
 def test_a_wrong_bound_is_not_proven(path, tmp_path):
     """Nor would a contradiction in the box be noticed otherwise."""
@@ -162,6 +164,7 @@ def test_a_wrong_bound_is_not_proven(path, tmp_path):
 
 
 @TOOLS
+@pytest.mark.slow
 def test_a_wrong_coefficient_is_not_proven(tmp_path):
     """A lemma is about its polynomial, and about its two floats of ln 2."""
     changes = (

@@ -112,7 +112,9 @@ def _blocks(
             else:
                 place = Place(call, turn.t, i)
                 counts[i] = turn.t
-                now = replace(rule, arithmetic=storages.step(i, turn))
+                arithmetic = storages.step(i, turn)
+                same = arithmetic is rule.arithmetic
+                now = rule if same else replace(rule, arithmetic=arithmetic)
                 past = storages.past(i, state.theta, seen.theta[i])
                 yield from _one_step(state, past, seen, place, grad, turn, now, quantities)
             state.theta = seen.theta[i]

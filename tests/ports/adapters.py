@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .capabilities import Capabilities
+from .capabilities import Capabilities, other_defaults
 from .functional import HYPERPARAMETERS, FunctionalPort
+from .habits import broken_habits
 from .layouts import LAYOUTS, Layout, arranged, flat, possible, takes, vectors, widened
 from .protocol import DTYPES, PortError, describe
 
@@ -36,7 +37,14 @@ class OptimizerPort:
     @property
     def capabilities(self) -> Capabilities:
         """What it can do beyond the protocol."""
-        return Capabilities(kind=self.kind, keeps_gradients=True, copies_state=True, arranges=True)
+        return Capabilities(
+            kind=self.kind,
+            keeps_gradients=True,
+            copies_state=True,
+            as_used=True,
+            arranges=True,
+            defaults=self._defaults,
+        )
 
     def __init__(self, factory: Callable[..., Any], name: str, version: str) -> None:
         self._factory, self._name, self._version = factory, name, version
@@ -47,6 +55,26 @@ class OptimizerPort:
         self._given: list[Any] = []
         self._lacks: dict[str, str] = {}
         self._has_maximize = _takes(factory, "maximize")
+        self._defaults = other_defaults(factory)
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer, as it was made."""
+        return self._optimizer
+
+    @property
+    def params(self) -> list[Any]:
+        """Its parameters, over the groups in order."""
+        return self._params
+
+    def assign(self, values: Sequence[float]) -> None:
+        """Put values into every parameter, in place."""
+        for parameter in self._params:
+            parameter.data[...] = self._gradient(np.array(values, self._dtype))
+
+    def makes_gradients(self) -> bool:
+        """Whether gradients can be made here and now, as by a closure."""
+        return True
 
     # What a subclass provides.
 
@@ -118,11 +146,16 @@ class OptimizerPort:
             "lacks": self._lacks,
         }
 
-    def open(self, dtype: str, groups: Sequence[Mapping[str, Any]]) -> None:
-        """Make an optimizer: from a list of parameters, or of groups where there are several."""
+    def open(self, dtype: str, groups: Sequence[Mapping[str, Any]], *, bare: bool = False) -> None:
+        """Make an optimizer: from a list of parameters, or of groups where there are several.
+
+        ``bare`` groups leave their hyperparameters to the constructor, which has the first one's.
+        """
         self._dtype, self._params, self._layouts = dtype, [], []
         made = [self._group(group) for group in groups]
         common = {key: value for key, value in made[0].items() if key != "params"}
+        if bare:
+            made = [{"params": group["params"]} for group in made]
         params = made[0]["params"] if len(made) == 1 else made
         self._optimizer = self._factory(params, **common)
 
@@ -148,15 +181,32 @@ class OptimizerPort:
 
     def step(self, grads: Sequence[NDArray[Any] | None]) -> dict[str, Any]:
         """Set the gradients, take a step, and read what can be read."""
+        self.give(grads)
+        self._given = [parameter.grad for parameter in self._params]
+        used = [self._scheduled(i) for i in range(len(self._params))]
+        self._optimizer.step()
+        return {
+            **self.shown(),
+            "eta": [None if u is None else u[0] for u in used],
+            "mu": [None if u is None else u[1] for u in used],
+        }
+
+    def advance(self, grads: Sequence[NDArray[Any] | None]) -> None:
+        """Take a step, and read nothing."""
+        self.give(grads)
+        self._optimizer.step()
+
+    def give(self, grads: Sequence[NDArray[Any] | None]) -> None:
+        """Set the gradients."""
         for parameter, grad, layout in zip(self._params, grads, self._layouts, strict=True):
             parameter.grad = (
                 None
                 if grad is None
                 else self._gradient(arranged(grad, layout.shape, layout.gradient))
             )
-        self._given = [parameter.grad for parameter in self._params]
-        used = [self._scheduled(i) for i in range(len(self._params))]
-        self._optimizer.step()
+
+    def shown(self) -> dict[str, Any]:
+        """Theta and the averages, as they are now."""
         indices = range(len(self._params))
         return {
             "theta": [flat(self._array(self._params[i].data), self._layouts[i]) for i in indices],
@@ -164,9 +214,11 @@ class OptimizerPort:
                 None if a is None else widened(flat(a, layout), self._dtype)
                 for a, layout in zip(self._averages(), self._layouts, strict=True)
             ],
-            "eta": [None if u is None else u[0] for u in used],
-            "mu": [None if u is None else u[1] for u in used],
         }
+
+    def habits(self, dtype: str) -> list[str]:
+        """Habits of users that change what the optimizer computes (`habits.broken_habits`)."""
+        return broken_habits(self, dtype)
 
     def set(self, group: int, **hyper: float) -> None:
         """Change hyperparameters as a scheduler does."""
@@ -272,6 +324,10 @@ class TorchPort(OptimizerPort):
 
     def _gradient(self, array: NDArray[Any]) -> Any:
         return self._torch.from_numpy(array).to(self._device)
+
+    def makes_gradients(self) -> bool:
+        """Whether gradients can be made here and now, as by a closure."""
+        return bool(self._torch.is_grad_enabled())
 
     def twin(self) -> "TorchPort":
         """Another port of the same optimizer."""

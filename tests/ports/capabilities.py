@@ -1,11 +1,14 @@
 """What a port can do beyond the protocol: asked of the port, never of its class."""
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from asgd.spec import DEFAULTS
 
 from .protocol import Port, asking, take_step
 
@@ -28,12 +31,17 @@ class Capabilities:
         Whether it keeps copies of them, which its ``gradients()`` gives.
     copies_state : bool
         Whether a saved state is a copy, which nothing changes afterwards.
+    as_used : bool
+        Whether it can do what users do, and protocols do not say: load a state into an optimizer
+        that has run; take steps that nobody looks at.
     json_state : bool
         Whether a saved state is JSON.
     must_refuse : bool
         Whether the protocol obliges it to refuse bad hyperparameters.
     arranges : bool
         Whether it gives parameters and gradients the layouts that a scenario names.
+    defaults : mapping
+        Hyperparameters whose default is another than the document's, and that default.
     """
 
     kind: str = ""
@@ -42,15 +50,32 @@ class Capabilities:
     shows_gradients: bool = True
     keeps_gradients: bool = False
     copies_state: bool = False
+    as_used: bool = False
     json_state: bool = False
     must_refuse: bool = False
     arranges: bool = False
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
 
 def capabilities(port: Any) -> Capabilities:
     """What ``port`` says that it can do; the least where it says nothing."""
     said = getattr(port, "capabilities", None)
     return said if isinstance(said, Capabilities) else Capabilities()
+
+
+def other_defaults(factory: Any) -> dict[str, str]:
+    """Hyperparameters whose default in a signature is a number, and not the document's."""
+    try:
+        # What a caller has bound is no default of the port's.
+        parameters = inspect.signature(getattr(factory, "func", factory)).parameters
+    except (TypeError, ValueError):
+        return {}
+    given = {name: parameters[name].default for name in DEFAULTS if name in parameters}
+    return {
+        name: repr(value)
+        for name, value in given.items()
+        if type(value) in {int, float} and value != DEFAULTS[name]
+    }
 
 
 def twin(port: Any) -> Port | None:
@@ -76,6 +101,12 @@ def save_copy(port: Any) -> Any:
 def warnings_of(port: Any) -> list[str]:
     """What Python has warned of in the process of a port that has its own, each once."""
     found: list[str] = port.warnings() if capabilities(port).remote else []
+    return found
+
+
+def habits_of(port: Any, dtype: str) -> list[str]:
+    """Habits of users that change what the port computes; none where it has no such users."""
+    found: list[str] = port.habits(dtype) if hasattr(port, "habits") else []
     return found
 
 

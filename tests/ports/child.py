@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .capabilities import Capabilities
+from .counter import LAST
 from .exchange import Child
 from .frames import Observations, pack, unpack
+from .habits import HABITS
 from .layouts import LAYOUTS
 from .process import PATIENCE, Limits
 from .protocol import DTYPES, READS, SUPPORTS, Observation, PortError
@@ -56,6 +58,13 @@ class ChildPort:
         answer, _ = self._child.ask({"op": "warnings"})
         found = answer.get("warnings")
         return [printable(one, 200) for one in found[:WARNINGS]] if isinstance(found, list) else []
+
+    def habits(self, dtype: str) -> list[str]:
+        """Habits of users that change what the port computes."""
+        request = {"op": "habits", "port": self.number, "dtype": dtype}
+        answer, _ = self._child.ask(request, timeouts=PATIENCE)
+        found = answer.get("failed")
+        return [name for name in sorted(HABITS) if isinstance(found, list) and name in found]
 
     def hello(self) -> dict[str, Any]:
         """Ask the port what it is."""
@@ -118,6 +127,11 @@ class ChildPort:
         playing = _Playing(events, self._dtype, self._sizes, ports)
         self._child.tell(playing.request, playing.body)
         return self._played(playing)
+
+    def advance(self, events: Sequence[Step | Set]) -> None:
+        """Go through events, and look at nothing."""
+        playing = _Playing(events, self._dtype, self._sizes, [self.number])
+        self._child.ask({**playing.request, "op": "advance"}, playing.body, self._patience())
 
     def _played(self, playing: "_Playing") -> list[Observation]:
         patience = self._patience()
@@ -199,6 +213,19 @@ class ChildPort:
             return None if reached is None else float.fromhex(reached)
         except (TypeError, ValueError, OverflowError):
             raise PortError("the count cannot be read") from None
+
+    def steps_from(self, dtype: str, count: int) -> list[Observation] | None:
+        """What the steps show that follow a set count (`counter.steps_from`)."""
+        codec = Observations(dtype, [len(LAST[0])])
+
+        def size(header: dict[str, Any]) -> int:
+            if header.get("steps") not in {0, len(LAST)}:
+                raise PortError("its answer cannot be read")
+            return int(header["steps"]) * codec.bytes
+
+        request = {"op": "late", "port": self.number, "dtype": dtype, "count": count}
+        _, body = self._child.ask(request, b"", 1, size)
+        return codec.unpack(body) or None
 
     def twin(self) -> "ChildPort | None":
         """Another optimizer of the same make in the same child."""

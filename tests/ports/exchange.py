@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from asgd.spec import DEFAULTS
+
 from .capabilities import Capabilities
 from .frames import ASKED, LENGTHS, LONGEST_HEADER, frame
 from .interruption import check
@@ -44,11 +46,12 @@ class Child:
         known = answer.get("capabilities")
         if not isinstance(known, dict):
             raise self._broken("the answer to start has no capabilities")
-        flags = ("shows_gradients", "keeps_gradients", "copies_state", "arranges")
+        flags = ("shows_gradients", "keeps_gradients", "copies_state", "as_used", "arranges")
         self.capabilities = Capabilities(
             kind=printable(known.get("kind", ""), 40),
             isolated=True,
             remote=True,
+            defaults=_defaults(known.get("defaults")),
             **{name: known.get(name) is True for name in flags},
         )
 
@@ -127,6 +130,11 @@ class Child:
         if words:
             lines += ["  end of what it printed:", *(f"    {line}" for line in words)]
         return PortError("\n".join(lines))
+
+
+def _defaults(said: Any) -> dict[str, str]:
+    known = said if isinstance(said, dict) else {}
+    return {name: printable(known[name], 40) for name in DEFAULTS if name in known}
 
 
 def _receive(

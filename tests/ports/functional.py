@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .capabilities import Capabilities
+from .capabilities import Capabilities, other_defaults
 from .layouts import LAYOUTS, PLAIN, Layout, arranged, flat, takes, vectors, widened
 from .protocol import DTYPES
 
@@ -38,6 +38,7 @@ class FunctionalPort:
     ) -> None:
         self._factory, self._name, self._version = factory, name, version
         self._has_maximize = has_maximize
+        self._defaults = other_defaults(factory)
         self._optimizer: Any = None
         self._state: Any = None
         self._theta: list[NDArray[Any]] = []
@@ -47,7 +48,14 @@ class FunctionalPort:
     @property
     def capabilities(self) -> Capabilities:
         """What it can do beyond the protocol."""
-        return Capabilities(kind=self.kind, keeps_gradients=True, copies_state=True, arranges=True)
+        return Capabilities(
+            kind=self.kind,
+            keeps_gradients=True,
+            copies_state=True,
+            as_used=True,
+            arranges=True,
+            defaults=self._defaults,
+        )
 
     def hello(self) -> dict[str, Any]:
         """Take trial steps to learn what the optimizer has."""
@@ -107,6 +115,10 @@ class FunctionalPort:
                 widened(row, theta.dtype) for row, theta in zip(rows, self._theta, strict=True)
             ]
         return {"theta": list(self._theta), "average": shown}
+
+    def advance(self, grads: Sequence[NDArray[Any] | None]) -> None:
+        """Take a step; reading a state does not change it."""
+        self.step(grads)
 
     def set(self, _group: int, **hyper: float) -> None:
         """Change hyperparameters that the state holds."""

@@ -196,6 +196,27 @@ def play(
     return seen
 
 
+def unread(port: Any, scenario: Scenario, dtype: str) -> Observation:
+    """What the last step of ``scenario`` shows, where nobody has looked at the others.
+
+    The port is one `as_used`, and no group joins.
+    """
+    begin(port, scenario, dtype)
+    *events, last = scenario.events
+    if capabilities(port).remote:
+        port.advance(events)
+    else:
+        for event in events:
+            if isinstance(event, Step):
+                with asking("step"):
+                    port.advance([None if g is None else np.array(g, dtype) for g in event.grads])
+            elif isinstance(event, Set):
+                with asking("set"):
+                    port.set(event.group, **event.changes)
+    [seen] = play(port, scenario, [last], dtype)
+    return seen
+
+
 def rest_of(scenario: Scenario, pause: int, theta: Sequence[Vector]) -> Scenario:
     """What is left of a scenario after its first events: what is in force, and ``theta``.
 
@@ -223,10 +244,16 @@ class PausedScenario(Scenario):
         Events before it is interrupted.
     earlier : int or None
         Events before it is interrupted for the first time, where that happens twice.
+    used : bool
+        Whether its state is loaded, at the end, into the optimizer that has run.
+    unread : bool
+        Whether it is repeated without a look at what the steps show, but for the last one.
     """
 
     pause: int = 0
     earlier: int | None = None
+    used: bool = False
+    unread: bool = False
 
     def other(self) -> Scenario:
         """A different run of the same length and the same shapes."""

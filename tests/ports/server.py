@@ -6,15 +6,15 @@ import socket
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .capabilities import capabilities, save_copy, twin, watch
-from .counter import count_beyond
+from .capabilities import capabilities, habits_of, save_copy, twin, watch
+from .counter import LAST, count_beyond, shown_from
 from .frames import ASKED, LENGTHS, Observations, frame, pack, unpack
 from .importing import import_port
 from .layouts import Layout
@@ -117,14 +117,7 @@ class Server:
         """
         opened, *others = (self._ports[number] for number in header["ports"])
         codec = Observations(opened.dtype, opened.sizes)
-        given = [
-            n
-            for event in header["events"]
-            if isinstance(event, str)
-            for n, there in zip(opened.sizes, event, strict=True)
-            if there == "1"
-        ]
-        rest = iter(unpack(body, opened.dtype, given))
+        rest = iter(unpack(body, opened.dtype, _given(header["events"], opened.sizes)))
         sent, call = time.monotonic(), 1
         for event in header["events"]:
             try:
@@ -147,6 +140,20 @@ class Server:
                 yield {"ok": True, "steps": codec.steps, "more": True}, codec.pack()
                 sent = now
         yield {"ok": True, "steps": codec.steps, "more": False}, codec.pack()
+
+    def _advance(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:
+        """Go through events as `_play` does, and look at nothing."""
+        opened = self._ports[header["ports"][0]]
+        rest = iter(unpack(body, opened.dtype, _given(header["events"], opened.sizes)))
+        port: Any = opened.port
+        for event in header["events"]:
+            if isinstance(event, str):
+                with asking("step"):
+                    port.advance([next(rest).copy() if there == "1" else None for there in event])
+            else:
+                with asking("set"):
+                    port.set(event[0], **event[1])
+        yield {"ok": True}, b""
 
     def _watch(self, header: dict[str, Any], body: bytes) -> Iterator[Answer]:
         opened = self._ports[header["port"]]
@@ -180,6 +187,14 @@ class Server:
         reached = count_beyond(port, header["dtype"], header["edge"])
         yield {"ok": True, "reached": None if reached is None else float(reached).hex()}, b""
 
+    def _late(self, header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
+        dtype = header["dtype"]
+        seen = shown_from(self._ports[header["port"]].port, dtype, header["count"])
+        codec = Observations(dtype, [len(LAST[0])])
+        for shown in seen or ():
+            codec.add(shown)
+        yield {"ok": True, "steps": codec.steps}, codec.pack()
+
     def _twin(self, _header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         with asking("twin"):
             other = twin(self._ports[0].port)
@@ -194,10 +209,25 @@ class Server:
     def _warnings(self, _header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         yield {"ok": True, "warnings": list(self._warned)}, b""
 
+    def _habits(self, header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
+        port = self._ports[header["port"]].port
+        yield {"ok": True, "failed": habits_of(port, header["dtype"])}, b""
+
     def _close(self, header: dict[str, Any], _body: bytes) -> Iterator[Answer]:
         with asking("close"):
             self._ports[header["port"]].port.close()
         yield {"ok": True}, b""
+
+
+def _given(events: Sequence[Any], sizes: Sequence[int]) -> list[int]:
+    """Sizes of the gradients that come with events."""
+    return [
+        n
+        for event in events
+        if isinstance(event, str)
+        for n, there in zip(sizes, event, strict=True)
+        if there == "1"
+    ]
 
 
 def _step(opened: _Opened, grads: list[NDArray[Any] | None]) -> Shown:

@@ -38,15 +38,40 @@ FINDINGS: Mapping[str, str] = {
     "hyperparameters-not-loaded": "Hyperparameters that were changed before a state was saved are "
     "not in force after it is loaded into a new optimizer: that goes on with its own. A run whose "
     "lr a scheduler has changed continues with another one, unless the caller sets it again.",
+    "integers-differ": "Hyperparameters that are integers, such as lr=1, make the port raise "
+    "or compute something else than the same numbers as floats do: an integer may have made an "
+    "array of integers, in which a later 0.5 is 0.",
+    "group-defaults-ignored": "A parameter group that leaves hyperparameters out does not take "
+    "those of the constructor, or is refused.",
+    "assigned-theta-ignored": "The port goes on from its own copy of theta. What a user puts into "
+    "a parameter is lost, or spoils the state: weights that are loaded after the optimizer was "
+    "made, clipped between two steps, or swapped for their average and back.",
+    "closure-mishandled": "step(closure) does not call the closure exactly once, with gradients "
+    "enabled, before it reads the gradients, or does not return what that returns.",
+    "gradients-not-cleared": "zero_grad() leaves a gradient that is neither None nor 0.",
+    "state-not-pickled": "A state that was pickled, as into a file, cannot be loaded, or does not "
+    "go on to the bit.",
+    "loaded-state-changes": "load_state_dict() changes the dict that it is given, or keeps its "
+    "arrays and updates them in place: a checkpoint that is kept in memory can be loaded once.",
+    "maximize-not-changed": "maximize is read in the constructor alone; lr and the others of "
+    "param_groups are read at each step.",
     "layouts-refused": "The optimizer raises an error for arrays of some layouts: 0-d, of several "
     "dimensions, transposed, strided, not at the beginning of a buffer or at an odd address. These "
     "were not asked.",
+    "other-defaults": "The signature of the port's constructor gives a hyperparameter another "
+    "default than the document does. Who leaves it out runs another ASGD; all that was judged had "
+    "its hyperparameters given.",
     "port-warns": "The port issues Python warnings; each is shown once. What a port prints "
     "otherwise is not shown, unless the port breaks down.",
     "bad-input-accepted": "The port accepts hyperparameters outside their domains. A program must "
     "refuse them; for a Python port this is a finding.",
 }
 """Findings by id: worth knowing, and without effect on the verdict."""
+
+
+def _lagged(steps: int) -> str:
+    return f"t {'-' if steps > 0 else '+'} {abs(steps)}" if steps else "t"
+
 
 _TYPESET = re.compile(r"^\$\$.*?\$\$\n\n", re.MULTILINE | re.DOTALL)
 
@@ -138,8 +163,8 @@ def _parts(ident: str) -> Iterator[Iterator[str]]:
         entry = CONVENTIONS[name]
         rows = {
             "average": entry.window,
-            "eta": f"step t uses step_size(t - {entry.eta_lag})",
-            "mu": f"step t uses averaging_weight(t - {entry.mu_lag})",
+            "eta": f"step t uses step_size({_lagged(entry.eta_lag)})",
+            "mu": f"step t uses averaging_weight({_lagged(entry.mu_lag)})",
             "hyperparameters": entry.hyperparameters,
             "t0": entry.t0_reading,
             "divisor": entry.divisor,

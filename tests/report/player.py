@@ -180,18 +180,36 @@ def plain(port: Any, events: Sequence[Any]) -> float:
 
 def resume(port: Any, events: Sequence[Any]) -> tuple[float, float]:
     """A run without interruption, and one that is saved and loaded."""
-    pause, quantity = CASE["pause"], CASE["quantity"]
+    pause = CASE["pause"]
     run = Run(port, CASE["groups"])
     run.play(events[:pause])
     state, held = copy.deepcopy(run.optimizer.state_dict()), run.values()
     run.play(events[pause:])
-    exact = run.read(quantity)
-    again = Run(port, CASE["resumed"])
+    return run.read(CASE["quantity"]), resumed(port, held, state, events[pause:])
+
+
+def roll_back(port: Any, events: Sequence[Any]) -> tuple[float, float]:
+    """A state loaded into a new optimizer, and into the one that has run on."""
+    pause = CASE["pause"]
+    run = Run(port, CASE["groups"])
+    run.play(events[:pause])
+    state = copy.deepcopy(run.optimizer.state_dict())
+    run.play(events[pause:])
+    run.play(unrolled(CASE["rest"]))
+    held = run.values()
+    run.optimizer.load_state_dict(copy.deepcopy(state))
+    run.play(events[pause:])
+    return resumed(port, held, state, events[pause:]), run.read(CASE["quantity"])
+
+
+def resumed(port: Any, held: Sequence[Any], state: Any, events: Sequence[Any]) -> float:
+    """A state in a new optimizer of these parameters, and the number after some events."""
+    run = Run(port, CASE["resumed"])
     for i, values in enumerate(held):
-        again.params[i].data = again.placed(values, i, 1)
-    again.optimizer.load_state_dict(copy.deepcopy(state))
-    again.play(events[pause:])
-    return exact, again.read(quantity)
+        run.params[i].data = run.placed(values, i, 1)
+    run.optimizer.load_state_dict(copy.deepcopy(state))
+    run.play(events)
+    return run.read(CASE["quantity"])
 
 
 def once(port: Any, groups: Sequence[Any], events: Sequence[Any]) -> float:
@@ -219,10 +237,25 @@ def twins(port: Any, events: Sequence[Any]) -> tuple[float, float]:
     return exact, one.read(CASE["quantity"])
 
 
+def unread(port: Any, events: Sequence[Any]) -> tuple[float, float]:
+    """A run that is looked at after every step, and one that is not."""
+    ends = []
+    for watch in (True, False):
+        CASE["watch"] = watch
+        ends.append(once(port, CASE["groups"], events))
+    return ends[0], ends[1]
+
+
 def main() -> None:
     """Print the exact value, and what the port computes."""
     port, events = load(CASE["port"]), unrolled(CASE["events"])
-    pairs = {"resume": resume, "repeat": repeat, "twins": twins}
+    pairs = {
+        "resume": resume,
+        "roll_back": roll_back,
+        "repeat": repeat,
+        "unread": unread,
+        "twins": twins,
+    }
     lines = []
     if CASE["mode"] in pairs:
         exact, got = pairs[CASE["mode"]](port, events)

@@ -87,7 +87,7 @@ def script(
         "kind": kind,
         "dtype": dtype,
         "device": device,
-        "mode": law if law in _MODES else "plain",
+        "mode": _mode(law, failure.scenario),
         "raised": failure.raised,
         "quantity": "grad" if quantity == "gradient" and law else quantity,
         "parameter": judgement.parameter,
@@ -100,9 +100,9 @@ def script(
         "average_keys": list(AVERAGE_KEYS),
         "groups": _groups(failure.scenario.groups),
         "layouts": [list(layout) for layout in failure.scenario.layouts],
-        "events": _events(failure.scenario.events, judgement.call),
+        "events": _written(failure.scenario.events[: _end(failure)]),
         **_gradient(failure, lag),
-        **_pause(failure.scenario),
+        **_pause(failure),
     }
     entry = EQUATIONS[equation]
     where = f"parameter {judgement.parameter}, element {judgement.element}"
@@ -123,11 +123,22 @@ def _gradient(failure: Failure, lag: int) -> dict[str, Any]:
     return {"eta": decimal((low + high) / 2, 40), "lambd": hyper.lambd.hex()}
 
 
-def _pause(scenario: Any) -> dict[str, Any]:
+def _mode(law: str, scenario: Any) -> str:
+    if isinstance(scenario, PausedScenario) and scenario.used:
+        return "roll_back"
+    if isinstance(scenario, PausedScenario) and scenario.unread and law == "repeat":
+        return "unread"
+    return law if law in _MODES else "plain"
+
+
+def _pause(failure: Failure) -> dict[str, Any]:
     """Where a run is interrupted, what it goes on with, and the other run beside it."""
+    scenario = failure.scenario
     if not isinstance(scenario, PausedScenario):
         return {}
+    more = {"rest": _written(scenario.events[_end(failure) :])} if scenario.used else {}
     return {
+        **more,
         "pause": scenario.pause,
         "resumed": _groups(rest_of(scenario, scenario.pause, ()).groups),
         "others": _groups(scenario.other().groups),
@@ -148,10 +159,15 @@ def _groups(groups: Sequence[Group]) -> list[Any]:
     ]
 
 
-def _events(events: Sequence[Event], calls: int) -> list[Any]:
-    """The events up to a step call, repeated ones once."""
-    ends = [i for i, event in enumerate(events) if isinstance(event, Step)][:calls]
-    chosen = events[: ends[-1] + 1]
+def _end(failure: Failure) -> int:
+    """Events up to the failing step call."""
+    events = failure.scenario.events
+    ends = [i for i, event in enumerate(events) if isinstance(event, Step)]
+    return ends[: failure.judgement.call][-1] + 1
+
+
+def _written(chosen: Sequence[Event]) -> list[Any]:
+    """Events as data, repeated ones once."""
     out: list[Any] = []
     at = 0
     while at < len(chosen):

@@ -250,6 +250,7 @@ def place(one: Deviation) -> str:
 
 
 _OTHER_RUNS = {
+    "depends-on-reading": "read after the last step alone; exact is what it is if all are read",
     "repeat": "the second time, after another optimizer has run",
     "twins": "in turns with another optimizer; exact is the value without it",
 }
@@ -263,9 +264,11 @@ def circumstances(one: Deviation) -> Iterator[str]:
         more = ", maximize" if group.maximize else ""
         yield f"{name}{_hyper(group.hyper)}{more}"
     if one.evidence.pause is not None:
-        yield f"saved after step {one.evidence.pause}, and loaded into a new optimizer"
-    elif one.law in _OTHER_RUNS:
-        yield _OTHER_RUNS[one.law]
+        here = one.id == "state-not-replaced"
+        where = "this optimizer, which had run on" if here else "a new optimizer"
+        yield f"saved after step {one.evidence.pause}, and loaded into {where}"
+    elif one.id in _OTHER_RUNS or one.law in _OTHER_RUNS:
+        yield _OTHER_RUNS.get(one.id) or _OTHER_RUNS[one.law]
     for change in one.evidence.changes:
         name = f" of group {change.group}" if len(groups) > 1 else ""
         yield f"before step {change.step}{name}: {_hyper(change.hyper)}"

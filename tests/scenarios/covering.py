@@ -152,12 +152,13 @@ def build(row: Row, dtype: str, number: int = 0) -> Scenario:
     steps = _STEPS[row["length"]]
     count = {"one": 1, "two": 2, "equal lr": 2, "three": 3}[row["groups"]]
     sizes = _sizes(row, count)
-    # As near to an integer as a number of the dtype can be.
-    nearer = float(np.spacing(np.dtype(dtype).type(2))) + 2 - _NEAR if row["t0"] == "near" else 0.0
     hypers = [_hyper(row, g, count) for g in range(count)]
+    if row["t0"] == "near":
+        # As near to an integer as a number of the dtype can be: a port may round it to that.
+        hypers = [h._replace(t0=_just_above(math.floor(h.t0), dtype)) for h in hypers]
     groups = tuple(
         Group(
-            hypers[g]._replace(t0=hypers[g].t0 + nearer),
+            hypers[g],
             tuple(_numbers(row, dtype, -1, i, n) for i, n in enumerate(own, 7 * g)),
         )
         for g, own in enumerate(sizes)
@@ -176,6 +177,11 @@ def build(row: Row, dtype: str, number: int = 0) -> Scenario:
                 grads.append(None if rests else (math.nan, *grad[1:]) if spoiled else grad)
         events.append(Step(tuple(grads)))
     return Scenario(groups, tuple(events))
+
+
+def _just_above(whole: int, dtype: str) -> float:
+    kind = np.dtype(dtype).type
+    return float(np.nextafter(kind(whole), kind(np.inf)))
 
 
 def _paused(scenario: Scenario, row: Row) -> PausedScenario:

@@ -29,7 +29,7 @@ SMALL = range(131)
 """Every remainder of vectors and unrolled loops, up to two of the widest."""
 
 LARGE = (1023, 1024, 1025, 1124, 4096, 16387, 131075)
-LARGER = (4097, 16385, 32769, 65537, 262149)
+LARGER = (4097, 16385, 32769, 65537, 262149, 1048583)
 """Sizes of blocks that fit a cache, or some above."""
 
 _PERIOD = 3
@@ -95,10 +95,12 @@ def windows(supports: Supports) -> list[Scenario]:
         runs += [_changes(name, value) for name, value in others.items()][:5]
         # The window closes for good; lr changes by millionths; and where lr is tiny.
         runs += [_changes("t0", math.inf), _changes("lr", 0.5 + 2.0**-19), _tiny_rates()]
+        runs.append(_slight_changes())
     if {"set", "skip"} <= supports:
         runs.append(_moved_while_resting())
     if "groups" in supports:
         runs += [*_groups_apart(supports), _many_groups(supports)]
+    runs.append(_crowd(supports))
     # Without decay, an element without gradient may not move; nor may any where lr is 0.
     still = STRONG._replace(lambd=0.0, weight_decay=0.0)
     rows = tuple(((0.0, *wave(t, 2)) if t % 2 else (*wave(t, 2), 0.0),) for t in range(6))
@@ -147,6 +149,15 @@ def _changes(name: str, value: float) -> Scenario:
     return Scenario((Group(STRONG, (_THETA,)),), tuple(events))
 
 
+def _slight_changes() -> Scenario:
+    """Each hyperparameter of theta changes by so little that only float64 shows it."""
+    events: list[Event] = []
+    for t, name in enumerate(("lr", "lambd", "alpha", "weight_decay"), 2):
+        events += [Step((wave(t - 2, 3),)), Set(0, {name: getattr(STRONG, name) * (1 + 2.0**-36)})]
+    events += [Step((wave(t, 3),)) for t in range(4, 7)]
+    return Scenario((Group(STRONG, (_THETA,)),), tuple(events))
+
+
 def _tiny_rates() -> Scenario:
     """A change between learning rates that are small, seen where theta is 0."""
     events: list[Event] = [Step(((1.0, -0.5),)) for _ in range(4)]
@@ -175,30 +186,55 @@ def _groups_apart(supports: Supports) -> Iterator[Scenario]:
             yield Scenario((Group(STRONG, (_THETA,)), Group(other, (_THETA[:2],))), events)
 
 
+def _crowd(supports: Supports) -> Scenario:
+    """More parameters than tables and fused paths are made for: ascent, penalty, some at rest."""
+    count = 520
+    hyper = STRONG._replace(t0=1.0, maximize="maximize" in supports)
+    params = tuple((_THETA[i % 3] + i / 1024,) for i in range(count))
+    rests = "skip" in supports
+    rows = (
+        tuple(None if rests and (t + i) % 7 == 3 else wave(t + i % 5, 1) for i in range(count))
+        for t in range(3)
+    )
+    return single(hyper, params, tuple(rows))
+
+
 def _many_groups(supports: Supports) -> Scenario:
-    """Six groups, of which two change before the same step."""
+    """Seventeen groups, of which three change before the same step."""
+    count, turned = 17, "maximize" in supports
     groups = [
-        Group(STRONG._replace(lr=0.5 - i / 16, t0=float(i)), ((1.0 + i, -0.75),)) for i in range(6)
+        Group(
+            STRONG._replace(lr=0.5 - i / 64, t0=i % 7 + i / 32, maximize=turned and i % 3 == 1),
+            ((1.0 + i / 4, -0.75),),
+        )
+        for i in range(count)
     ]
-    events: list[Event] = [Step(tuple(wave(t + i, 2) for i in range(6))) for t in range(8)]
+    events: list[Event] = [Step(tuple(wave(t + i, 2) for i in range(count))) for t in range(8)]
     if "set" in supports:
-        events[3:3] = [Set(1, {"lr": 0.125}), Set(4, {"lr": 0.375}), Set(5, {"lambd": 0.25})]
+        events[3:3] = [Set(1, {"lr": 0.125}), Set(4, {"lr": 0.375}), Set(14, {"lambd": 0.25})]
     return Scenario(tuple(groups), tuple(events))
 
 
 def long(supports: Supports) -> list[Scenario]:
     """Beyond what a counter of 8 bits holds, and one in float16; in a later parameter too.
 
-    Its window opens late: beyond what t0 may be in 8 bits.
+    Its window opens late: beyond what t0 may be in 8 bits. And a parameter rests for long.
     """
     run = alternating(2100)
     [group] = run.groups
-    groups = [replace(group, params=group.params * 2)]
+    rests = "skip" in supports
+    groups = [replace(group, params=group.params * (2 + rests))]
     if "groups" in supports:
         groups.append(replace(group, hyper=group.hyper._replace(t0=1500.0)))
     count = sum(len(each.params) for each in groups)
-    steps = (Step(event.grads * count) for event in run.events if isinstance(event, Step))
-    return [Scenario(tuple(groups), tuple(steps))]
+    events = []
+    for t, event in enumerate(run.events):
+        assert isinstance(event, Step)
+        rows = [*event.grads * count]
+        if rests and 20 <= t < 2080:
+            rows[2] = None
+        events.append(Step(tuple(rows)))
+    return [Scenario(tuple(groups), tuple(events))]
 
 
 def alternating(steps: int) -> Scenario:
@@ -245,7 +281,7 @@ def _repeated(values: Vector, size: int) -> Vector:
 
 _MEMORIES = ("plain", "transposed", "strided", "offset", "unaligned")
 _SHAPES = ((), (4,), (2, 3), (3, 1, 2))
-_MORE_SHAPES = ((2, 2), (2, 1, 2, 2))
+_MORE_SHAPES = ((2, 2), (2, 1, 2, 2), (1, 2, 2, 1, 2))
 
 
 def layouts(supports: Supports) -> list[Scenario]:
@@ -354,14 +390,24 @@ def paused(supports: Supports) -> list[Scenario]:
     # A save by an optimizer that was loaded itself; and one beyond what a count of 8 bits holds.
     pauses = [replace(first, pause=pause) for pause in range(len(first.events))]
     twice = replace(pauses[-1], earlier=2)
-    # Its count has more bits than bfloat16.
-    return [*pauses, twice, *others, _saved_late(301)]
+    # Before a parameter has taken a step, where parameters may skip; and in the window.
+    again = [replace(first, pause=pause, used=True) for pause in (2, 5)]
+    # The last count has more bits than bfloat16 and float16.
+    return [*pauses, twice, *again, *others, _saved_late(2051)]
 
 
 def repeatable(supports: Supports) -> list[Scenario]:
     """The same runs, each once, and a longer one: they are run again without a pause."""
     runs = {(run.groups, run.events): run for run in unpaused(supports)}
     return [*runs.values(), _saved_late(45)]
+
+
+def repeated(supports: Supports) -> list[Scenario]:
+    """The same, and one of them again that nobody looks at until its end."""
+    runs = repeatable(supports)
+    first = runs[0]
+    assert isinstance(first, PausedScenario)
+    return [*runs, replace(first, unread=True)]
 
 
 def unpaused(supports: Supports) -> list[PausedScenario]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from asgd.spec import Hyperparameters
@@ -167,4 +168,6 @@ def _change(hyper: Hyperparameters, code: int, dtype: str, t: int) -> Hyperparam
     if kind == 3:
         return hyper._replace(alpha=power(code))
     # A t0 that is past is outside the domain (E6): it counts from the next step.
-    return hyper._replace(t0=start(code) + (t + 1 if t else 0))
+    # A port may round it, and must not come to another step by that.
+    later = np.dtype(dtype).type(start(code) + (t + 1 if t else 0))
+    return hyper._replace(t0=float(later))

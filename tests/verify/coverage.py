@@ -88,9 +88,12 @@ def reason(outcome: Outcome, broken: Iterable[EquationName], kind: str) -> str:
 
 
 def _missing(mark: str, kind: str) -> str:
+    mark, _, raised = mark.partition(": ")
     what, remedies = _MISSING.get(mark, (f"the port does not show {mark}", {}))
-    how = remedies.get(kind) or (remedies.get("python") if kind in _PYTHON else None)
-    how = how or remedies.get("")
+    if raised:
+        return f"{what}; when it was tried, there was {raised}"
+    kinds = (kind, *(("python",) if kind in _PYTHON else ()), "")
+    how = next((remedies[each] for each in kinds if each in remedies), "")
     return f"{what}: {how}" if how else what
 
 

@@ -13,8 +13,21 @@ from .result import DtypeResult
 # Beyond what an integer of 16 bits holds: the widest count that `counter-wraps` is of.
 _COUNTED = 2**16 + 2
 
-# Kinds of ports whose states are copied for them.
-_COPIED = {"numpy", "torch", "functional"}
+# Faults of which only some kinds of ports are asked, and why the others are not.
+_ASKED: Mapping[str, tuple[frozenset[str], str]] = {
+    "state-aliased": (
+        frozenset({"port", "program"}),
+        "states are copied when they are saved, as users of state_dict must",
+    ),
+    "state-not-replaced": (
+        frozenset({"numpy", "torch", "functional"}),
+        "no protocol says that a state may be loaded into an optimizer that has run",
+    ),
+    "depends-on-reading": (
+        frozenset({"numpy", "torch"}),
+        "what each step shows is part of its answer",
+    ),
+}
 
 # What a law of the lifecycle must have judged to find a fault; where nothing is said, theta.
 _SHOWN = {"average-lost": "average", "state-rounded": "average", "gradient-modified": "gradient"}
@@ -100,8 +113,9 @@ class _Run:
 
     def _in_law(self, fault: Fault) -> str:
         """Of a fault that is found by what a law is about."""
-        if fault.id == "state-aliased" and self.kind in _COPIED:
-            return "states are copied when they are saved, as users of state_dict must"
+        kinds, unasked = _ASKED.get(fault.id, ({self.kind}, ""))
+        if self.kind not in kinds:
+            return unasked
         law = "long" if fault.id == "counter-wraps" else fault.law or fault.equation
         why = self._unjudged(law)
         quantity = _SHOWN.get(fault.id, "theta")

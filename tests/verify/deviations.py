@@ -22,6 +22,8 @@ from .waivers import UNKNOWN
 
 NOT_LINEAR = "not-linear"
 RAISES = "raises"
+# What depends on more than the calls says nothing of the equations.
+_DEPENDS = {"not-repeatable", "depends-on-reading"}
 _WRAPS = "counter-wraps"
 # Faults of what a port keeps beside its state: no save can hold it.
 _BESIDE_STATE = {"average-aliased", "eta-of-first-group"}
@@ -97,7 +99,7 @@ def named(
     """What deviates, by name, but for what the port raised."""
     deviations = _broken_lifecycle(lifecycle, relaxed)
     # What differs from run to run says nothing of the equations.
-    if not any(deviation.id == "not-repeatable" for deviation in deviations):
+    if not any(deviation.id in _DEPENDS for deviation in deviations):
         assert into.identity is not None
         causes = root_causes(
             broken, precision_only, into.identity.explanations, into.identity.parts, subject
@@ -226,13 +228,16 @@ def _broken_lifecycle(lifecycle: Sequence[Outcome], subject: Subject) -> list[De
     # A group that is wrong also where it does not join later has been found by another law.
     others = [d for d in deviations if (d.law, d.id) != ("added", UNKNOWN)]
     deviations = others if any(d.law == "window" for d in others) else deviations
+    # So are arrays that are wrong without their layouts.
+    others = [d for d in deviations if (d.law, d.id) != ("layouts", UNKNOWN)]
+    deviations = others or deviations
     if any(d.law == "added" for d in deviations):
         deviations = [d for d in deviations if d.law != "resume" or not _joins(d.failure)]
     wraps = next((d.failure.judgement.t for d in deviations if d.id == _WRAPS), math.inf)
     # What is wrong from the step on at which the counter wraps, follows from it.
     deviations = [d for d in deviations if d.id != UNKNOWN or d.failure.judgement.t < wraps]
     # The others follow from it, or cannot be distinguished from it.
-    return [d for d in deviations if d.id == "not-repeatable"] or deviations
+    return [d for d in deviations if d.id in _DEPENDS] or deviations
 
 
 def _joins(failure: Failure) -> bool:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from asgd.spec import EquationName, Hyperparameters, policy
+from asgd.spec import DEFAULTS, EquationName, Hyperparameters, policy
 
 from ..diagnosis.bias import biases
 from ..diagnosis.convention import find_identity
@@ -24,7 +24,8 @@ from ..laws.hold import hold
 from ..laws.lifecycle import LIFECYCLE_LAWS, TRUTH, hold_lifecycle
 from ..laws.outcome import LEVELS, Finding, Outcome, Subject, looser
 from ..laws.scale import hold_equation
-from ..ports.capabilities import capabilities, warnings_of
+from ..ports.capabilities import capabilities, habits_of, warnings_of
+from ..ports.habits import HABITS
 from ..ports.layouts import possible
 from ..ports.process import LimitError
 from ..ports.protocol import Hello, Port, PortError, RaisedError, greet
@@ -284,24 +285,34 @@ def _hold_equations(
 def _findings(
     subject: Subject, lifecycle: Sequence[Outcome], deviations: Sequence[Deviation]
 ) -> list[Finding]:
-    findings = [*spoiled_average(subject), *stopped_counter(subject, _followed(lifecycle))]
-    findings += forgotten_hyperparameters(subject)
+    findings = stopped_counter(subject, _followed(lifecycle))
     for outcome in lifecycle:
         if outcome.accepted:
-            text = f"the port accepts {', '.join(outcome.accepted)} outside their domains"
+            where = ", in the dict of a group" if outcome.in_groups_alone else ""
+            text = f"the port accepts {', '.join(outcome.accepted)} outside their domains{where}"
             findings.append(Finding("bad-input-accepted", text, {}))
     known = capabilities(subject.port)
     refused = [x for x in possible(known.kind) if x not in subject.hello.supports]
     if known.arranges and refused:
         text = f"the port raises for arrays of these layouts: {', '.join(refused)}"
         findings.append(Finding("layouts-refused", text, {}))
+    if known.defaults:
+        text = "; ".join(
+            f"{name} is {value} by default, not {DEFAULTS[name]:g}"
+            for name, value in known.defaults.items()
+        )
+        findings.append(Finding("other-defaults", text, {}))
     if warned := warnings_of(subject.port):
         findings.append(Finding("port-warns", f"the port warns: {'; '.join(warned)}", {}))
     # Where theta's laws are broken, a bias of the decay has no meaning.
     theta = {"gradient", "step_size", "descend", "step"}
     if not any(d.equation in theta for d in deviations):
         findings += biases(subject)
+    # What these say of a port that is wrong elsewhere may follow from that.
     if not deviations:
+        findings += [*spoiled_average(subject), *forgotten_hyperparameters(subject)]
+        for name in habits_of(subject.port, subject.dtype):
+            findings.append(Finding(name, HABITS[name], {}))
         findings += [*one_sided(subject), *inexact(subject)]
     return findings
 

@@ -70,6 +70,7 @@ def checked(path):
     return content
 
 
+@pytest.mark.slow
 def test_default_port_conforms(tmp_path):
     """`asgd verify` judges fast, and exits with 0."""
     done = run(tmp_path, "verify", "--json", "r.json")
@@ -142,7 +143,6 @@ def test_numpy_class(ports):
 
 
 @pytest.mark.sample(3)
-@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("port", "says"),
     [
@@ -169,7 +169,6 @@ def test_no_verdict(ports, port, says):
     assert says in report["error"]
 
 
-@pytest.mark.sample(3)
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "args",

@@ -87,6 +87,7 @@ def run(folder, *command):
 
 
 @pytest.mark.slow
+@pytest.mark.sample(2, rest="nightly")
 @pytest.mark.parametrize("name", CASES)
 def test_all_outputs_agree(folder, name):
     """Exit code, last line, JSON, JUnit, badge, page and pytest say the same."""

@@ -1,5 +1,7 @@
 """What is said of ports with everyday bugs, as their authors would write them."""
 
+from typing import Any
+
 import everyday_ports
 import more_everyday_ports
 import plausible_ports
@@ -10,13 +12,16 @@ from asgd.tests.ports.adapters import adapt
 from asgd.tests.verify.result import Options
 from asgd.tests.verify.run import verify
 
-_QUICK = ("PowerAndNoPenalty", "TruncatedT0", "HalvedAndFlushed", "Float32Decay", "CachedEta")
+_MARKS: dict[str, Any] = {
+    **dict.fromkeys(("PowerAndNoPenalty", "CachedEta"), ()),
+    **dict.fromkeys(("TruncatedT0", "HalvedAndFlushed", "Float32Decay"), pytest.mark.slow),
+}
 
 
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        pytest.param(module, name, marks=() if name in _QUICK else pytest.mark.nightly)
+        pytest.param(module, name, marks=_MARKS.get(name, pytest.mark.nightly))
         for module in (everyday_ports, more_everyday_ports, plausible_ports)
         for name in module.EVERYDAY
     ],

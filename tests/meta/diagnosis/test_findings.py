@@ -81,6 +81,7 @@ def test_script_runs_without_us(tmp_path):
     assert repr(deviation.failure.judgement.got) in done.stdout
 
 
+@pytest.mark.slow
 def test_readout_shows_the_formula():
     """Eta = lr / sqrt(t) is in no catalogue: it is read out, and its formula is guessed."""
     found = _verify(VariantPort(replace(DOCUMENTED, size=lambda t, h: h.lr / max(t, 1) ** 0.5)))
@@ -105,6 +106,7 @@ class _Clips(VariantPort):
         return super().step([None if g is None else np.clip(g, -1, 1) for g in grads])
 
 
+@pytest.mark.slow
 def test_not_linear():
     """Clipping is no linear rule: that is what is said, and nothing else."""
     found = _verify(_Clips(DOCUMENTED))
@@ -234,7 +236,20 @@ def test_hyperparameters_that_are_not_loaded(port, says):
     assert [finding.id for finding in forgotten_hyperparameters(subject)] == says
 
 
-@pytest.mark.sample(1)
+class _Halved(ASGD):
+    def __init__(self, params, alpha=0.5, t0=1e6, **hyper):
+        super().__init__(params, alpha=alpha, t0=t0, **hyper)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"), [(ASGD, {}), (_Halved, {"alpha": "0.5"}), (partial(ASGD, lr=0.5), {})]
+)
+def test_other_defaults(make, says):
+    """Those of the port's own signature count, not what a caller has bound."""
+    assert adapt(make, "port").capabilities.defaults == says
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "says"),
     [

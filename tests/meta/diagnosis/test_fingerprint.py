@@ -17,7 +17,7 @@ from asgd.reference.rounding import round_fraction
 from asgd.spec import CONVENTIONS
 from asgd.tests.diagnosis.dense_runs import dense_runs
 from asgd.tests.diagnosis.fingerprint import fingerprint
-from asgd.tests.faults.evaluation_orders import descents, means
+from asgd.tests.faults.evaluation_orders import Numbers, descents, mean, means
 from asgd.tests.faults.evaluation_trees import Evaluation, polynomial, trees
 from asgd.tests.faults.fused import fma
 from asgd.tests.ports.adapters import adapt
@@ -42,7 +42,7 @@ KNOWN = {
     ),
     "fused": (
         "fma(-eta, fma(lambd, theta, grad), theta)",
-        "(average - (1 / n) * (average - theta))",
+        "(average - (average - theta) / n)",
     ),
 }
 
@@ -173,3 +173,17 @@ def test_torch_is_reproduced():
         port = adapt(partial(torch.optim.ASGD, foreach=foreach), "torch.optim:ASGD")
         for dtype in formats:
             assert order in words(port, dtype, "torch")[2]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("order", [order for order in means() if order.quotients], ids=str)
+def test_a_formula_is_what_it_says(order, dtype):
+    """Evaluated as it is printed, it gives the same bits."""
+    rng = np.random.default_rng(0)
+    for n in range(2, 40):
+        average, theta = (rng.standard_normal(50).astype(dtype) for _ in range(2))
+        given = {"average": average, "theta": theta, "n": np.dtype(dtype).type(n)}
+        printed = eval(str(order), given)  # noqa: S307 - our own formula
+        assert (
+            printed == mean(order, Numbers(dtype, stored=False), average, theta, n, dtype)
+        ).all()

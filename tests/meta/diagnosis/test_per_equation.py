@@ -67,7 +67,8 @@ def both(known: str, unknown: str) -> Plain:
     return Plain(**{**replaced(CATALOGUED[known]), **replaced(UNCATALOGUED[unknown])})
 
 
-@pytest.mark.sample(2)
+@pytest.mark.slow
+@pytest.mark.sample(5, rest="nightly")
 @pytest.mark.parametrize(
     ("known", "unknown", "dtype"), [(*pair, DTYPES[k // 2 % 2]) for k, pair in enumerate(PAIRS)]
 )

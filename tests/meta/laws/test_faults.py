@@ -40,7 +40,7 @@ SAME = {
 }
 
 
-@pytest.mark.sample(12)
+@pytest.mark.sample(12, rest="nightly")
 @pytest.mark.parametrize("ident", CHANGES)
 def test_kills(ident):
     """The law of the fault's own equation rejects it, in both dtypes; the page has every law."""

@@ -241,7 +241,7 @@ def broken(port, dtype):
     return {o.law.key for o in outcomes if o.failure is not None or o.accepted}
 
 
-@pytest.mark.sample(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("port", [Sound, Retreat, Increment])
 def test_sound_port_keeps_all(port, dtype):

@@ -1,15 +1,29 @@
 """What goes wrong after many steps is found, and blamed on its equation."""
 
+from dataclasses import replace
+
 import pytest
-from numpy_faults import CappedT0, DecayLostLater, EtaCoarseLater, MuCoarseLater, Right, Short
+from numpy_faults import (
+    CappedT0,
+    DecayLostLater,
+    EtaCoarseLater,
+    EtaStale,
+    MuCoarseLater,
+    MuFloor,
+    RestsForget,
+    Right,
+    Short,
+    ShortTerms,
+)
 
 from asgd.spec import POLICIES, convention
 from asgd.tests.diagnosis.limits import stopped_counter
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.laws.hold import hold
 from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS, hold_lifecycle
-from asgd.tests.laws.long_run import equation_of
-from asgd.tests.laws.outcome import Subject
+from asgd.tests.laws.long_run import _goes_on, _last_steps, _rested, equation_of
+from asgd.tests.laws.outcome import Outcome, Subject
+from asgd.tests.ports.counter import steps_from
 from asgd.tests.ports.importing import import_port
 from asgd.tests.ports.protocol import greet
 
@@ -39,6 +53,53 @@ def test_a_long_life_blames_the_equation(target, law, equation):
     outcome = lived(target, law)
     assert equation_of(outcome.failure, subject(target)) == equation
     assert hold(LAWS["step"], subject(target), examples=0, seed=0).failure is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("target", "equation"),
+    [(EtaStale, "step_size"), (MuFloor, "averaging_weight"), (ShortTerms, "averaging_weight")],
+)
+def test_a_state_that_is_set_shows_what_comes_later(target, equation):
+    """Beyond the steps of the long run; the port is blamed for a run from its beginning."""
+    failure = lived(target).failure
+    assert failure.judgement.t >= 2**15 - 1
+    assert failure.scenario.steps in {2**15 + 2, 2**16 + 2}
+    assert equation_of(failure, subject(target)) == equation
+
+
+def test_a_long_rest_is_asked_for():
+    """Of a parameter beside others that go on."""
+    assert lived(RestsForget).failure.judgement.parameter == 2
+
+
+class _ByRecurrence(Right):
+    """Right, but its eta is made from the one before, so that a count that is set spoils it."""
+
+    def start(self, p):
+        return {**super().start(p), "eta": None}
+
+    def one(self, p, group):
+        state = self.state[p] = self.state.get(p) or self.start(p)
+        t, rate = state["t"] + 1, group["lambd"] * group["lr"]
+        ratio = ((1 + rate * (t - 1)) / (1 + rate * t)) ** group["alpha"]
+        first = super().eta(group, 1)
+        state["eta"] = self.kept = first if state["eta"] is None else state["eta"] * ratio
+        super().one(p, group)
+
+    def eta(self, _group, _t):
+        return self.kept
+
+
+@pytest.mark.slow
+def test_a_state_that_is_set_accuses_nobody():
+    """What counts is a run from its beginning: here, its last steps are within the bounds."""
+    own = subject(_ByRecurrence)
+    seen = steps_from(own.port, own.dtype, 2**15 - 4)
+    assert not _goes_on(own, 2**15 - 2, seen)
+    outcome = Outcome(LIFECYCLE_LAWS["long"])
+    loose = replace(own, policy=POLICIES["float32-eta"])
+    assert _last_steps(loose, _rested(2**15 - 2), outcome) is None
 
 
 def test_a_counter_that_cannot_be_seen_is_said_to_be():

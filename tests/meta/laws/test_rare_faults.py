@@ -27,7 +27,7 @@ def rejected(port, dtype):
     return ""
 
 
-@pytest.mark.sample(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_port_itself_is_right(dtype):
     """What is replaced in the faulty ports, and only that, is their fault."""

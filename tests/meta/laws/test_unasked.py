@@ -2,8 +2,7 @@
 
 import pytest
 import unasked_ports
-from everyday_ports import Plain
-from unasked_ports import UNASKED
+from unasked_ports import UNASKED, Saves
 
 from asgd.spec import POLICIES, convention
 from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS, hold_lifecycle
@@ -25,7 +24,7 @@ def broken(target, law):
 @pytest.mark.parametrize("law", sorted(set(UNASKED.values())))
 def test_the_port_itself_is_right(law):
     """What is replaced in the faulty ports, and only that, is their fault."""
-    assert not broken(Plain, law)
+    assert not broken(Saves, law)
 
 
 @pytest.mark.sample(4)

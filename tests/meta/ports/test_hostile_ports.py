@@ -260,8 +260,8 @@ def test_a_process_that_cannot_be_started_is_told(monkeypatch):
 
 def test_the_run_has_a_limit():
     """The limit of the run ends a request before its own."""
-    with pytest.raises(PortError, match=r"the run reached its limit of 3 s"):
-        run("Hangs", timeout=100.0, seconds=3.0)
+    with pytest.raises(PortError, match=r"the run reached its limit of 1 s"):
+        run("Hangs", timeout=100.0, seconds=1.0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there is there a subreaper")

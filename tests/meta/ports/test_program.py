@@ -173,8 +173,8 @@ def test_timeout():
     """A program that hangs is ended after the timeout, and so is what it started."""
     sleep = "import time; time.sleep(600)"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {sleep!r}])"
-    port = ProgramPort([sys.executable, "-c", code], timeout=0.5)
-    with pytest.raises(PortError, match=r"no answer within 5 s"):
+    port = ProgramPort([sys.executable, "-c", code], timeout=0.2)
+    with pytest.raises(PortError, match=r"no answer within 2 s"):
         port.hello()
 
 

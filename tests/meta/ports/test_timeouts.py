@@ -65,6 +65,7 @@ def steps(port):
             port.step([np.zeros(size)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["python", "program"])
 def test_the_first_step_of_a_size_may_take_longer(kind, tmp_path):
     """A library compiles for a size it has not seen; a step that it knows must not hang."""

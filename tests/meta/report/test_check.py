@@ -33,6 +33,7 @@ def test_deviating_port(port):
     assert str(caught.value).splitlines()[-1] == build(result).headline
 
 
+@pytest.mark.slow
 def test_snippets_show_the_deviation(port):
     """The lines to paste run, and print what the report says."""
     report = build(asgd.verify(port, dtype="float32"))
@@ -101,6 +102,7 @@ def test_warnings_are_shown_once(tmp_path):
     assert "a step\n" not in said
 
 
+@pytest.mark.slow
 def test_dtypes_keep_their_order(port):
     """The diagnosis is the same whichever dtype a worker was asked for first."""
     judged = Judged(port, options_of())

@@ -148,6 +148,7 @@ def judged():
     return build(verify(port, "torch", Options(dtypes=("float32",), convention="documented")))
 
 
+@pytest.mark.slow
 def test_the_ladder_ends_at_the_first_divergence(judged):
     """The last rung is the number that the report names, and the only one beyond the tolerance."""
     assert judged.deviations

@@ -63,6 +63,10 @@ class Forgets(ASGD):
         super().load_state_dict(state)
         self.t = [0] * len(self.t)
 
+class Keeps(ASGD):
+    def load_state_dict(self, state):
+        if not any(self.t): super().load_state_dict(state)
+
 class Shared(ASGD):
     NEWEST = []
     def __init__(self, *args, **more):
@@ -89,6 +93,7 @@ EXPECTED_DIAGNOSES = {
     "Doubled": ("weight-decay-doubled", "gradient"),
     "Modified": ("gradient-modified", "gradient"),
     "Forgets": ("count-lost", "theta"),
+    "Keeps": ("state-not-replaced", "theta"),
     "Shared": ("state-shared", "average"),
     "Swaps": ("unknown", "theta"),
     "Tail": ("size-dependent", "theta"),

@@ -9,6 +9,7 @@ from asgd.tests.scenarios import lifecycle
 from asgd.tests.scenarios.covering import build, read, scenarios, supported
 
 
+@pytest.mark.slow
 def test_the_arrays_are_fresh():
     """``python tests/meta/studies/arrays.py`` renews them."""
     assert arrays.pairs() == read("pairs")
