@@ -92,9 +92,10 @@ def windows(supports: Supports) -> list[Scenario]:
         runs.append(Scenario((Group(STRONG, (_THETA,)), Group(_OTHER, ((2.0, -1.0),))), (*late,)))
     if "set" in supports:
         others = _OTHER._replace(t0=5.0)._asdict()  # 1 would be past (E6)
-        runs += [_changes(name, value) for name, value in others.items()][:5]
+        runs += [_changes(name, value, supports) for name, value in others.items()][:5]
         # The window closes for good; lr changes by millionths; and where lr is tiny.
-        runs += [_changes("t0", math.inf), _changes("lr", 0.5 + 2.0**-19), _tiny_rates()]
+        slightly = _changes("lr", 0.5 + 2.0**-19, supports)
+        runs += [_changes("t0", math.inf, supports), slightly, _tiny_rates()]
         runs.append(_slight_changes())
     if {"set", "skip"} <= supports:
         runs.append(_moved_while_resting())
@@ -143,10 +144,13 @@ def _skips(group: Group) -> Scenario:
     return Scenario((group,), tuple(steps))
 
 
-def _changes(name: str, value: float) -> Scenario:
-    events: list[Event] = [Step((wave(t, 3),)) for t in range(7)]
+def _changes(name: str, value: float, supports: Supports) -> Scenario:
+    """A hyperparameter changes; a parameter that takes its first steps then has no old eta."""
+    count = 2 if "skip" in supports else 1
+    rows = ((wave(t, 3), wave(t + 1, 3) if t >= 3 else None)[:count] for t in range(7))
+    events: list[Event] = [Step(row) for row in rows]
     events.insert(3, Set(0, {name: value}))
-    return Scenario((Group(STRONG, (_THETA,)),), tuple(events))
+    return Scenario((Group(STRONG, (_THETA, _THETA[::-1])[:count]),), tuple(events))
 
 
 def _slight_changes() -> Scenario:

@@ -285,7 +285,11 @@ def _hold_equations(
 def _findings(
     subject: Subject, lifecycle: Sequence[Outcome], deviations: Sequence[Deviation]
 ) -> list[Finding]:
-    findings = stopped_counter(subject, _followed(lifecycle))
+    # What some say of a port that is wrong elsewhere may follow from that.
+    findings = [] if deviations else [*spoiled_average(subject)]
+    findings += stopped_counter(subject, _followed(lifecycle))
+    if not deviations:
+        findings += forgotten_hyperparameters(subject)
     for outcome in lifecycle:
         if outcome.accepted:
             where = ", in the dict of a group" if outcome.in_groups_alone else ""
@@ -308,9 +312,7 @@ def _findings(
     theta = {"gradient", "step_size", "descend", "step"}
     if not any(d.equation in theta for d in deviations):
         findings += biases(subject)
-    # What these say of a port that is wrong elsewhere may follow from that.
     if not deviations:
-        findings += [*spoiled_average(subject), *forgotten_hyperparameters(subject)]
         for name in habits_of(subject.port, subject.dtype):
             findings.append(Finding(name, HABITS[name], {}))
         findings += [*one_sided(subject), *inexact(subject)]

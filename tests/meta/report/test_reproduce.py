@@ -95,7 +95,7 @@ EXPECTED_DIAGNOSES = {
     "Forgets": ("count-lost", "theta"),
     "Keeps": ("state-not-replaced", "theta"),
     "Shared": ("state-shared", "average"),
-    "Swaps": ("unknown", "theta"),
+    "Swaps": ("depends-on-reading", "theta"),
     "Tail": ("size-dependent", "theta"),
     "Byte": ("counter-wraps", "theta"),
 }

@@ -2,15 +2,19 @@
 
 import numpy as np
 import pytest
+from numpy_faults import HYPER, Right
 
 from asgd.spec import CONVENTIONS
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS
+from asgd.tests.ports.importing import import_port
 from asgd.tests.ports.layouts import LAYOUTS
 from asgd.tests.ports.protocol import SUPPORTS
 from asgd.tests.ports.scenario import Set
 from asgd.tests.scenarios import covering, lifecycle
 from asgd.tests.scenarios.drawing import sample
+from asgd.tests.verify.result import Options
+from asgd.tests.verify.run import verify
 
 EVERYTHING = frozenset((*SUPPORTS, *LAYOUTS))
 # No run is as long.
@@ -33,6 +37,21 @@ def scenarios():
         yield from law.designed(EVERYTHING)
         yield from sample(law.drawn("float32", EVERYTHING), count=60, seed=2)
     yield from lifecycle.far(300, EVERYTHING)
+
+
+class RoundsFirst(Right):
+    """Takes every hyperparameter in float32, as a framework with float32 scalars does."""
+
+    def one(self, p, group):
+        hyper = {name: float(np.float32(group[name])) for name in HYPER[:5]}
+        super().one(p, {**group, **hyper})
+
+
+@pytest.mark.slow
+def test_a_port_may_round_t0():
+    """Before it looks whether the window is open."""
+    result = verify(import_port(RoundsFirst), "rounds", Options(dtypes=("float32",)))
+    assert result.verdict == "conforms"
 
 
 @pytest.mark.slow

@@ -53,6 +53,7 @@ CLASSES = (
             "literal + averaging-never",
             "literal + averaging-weight-by-step",
             "literal + averaging-without-start",
+            "literal + averaging-first-twice",
             "literal + averaging-fed-every-kth-step",
             "literal + averaging-polynomial",
             "literal + window-not-reset",
