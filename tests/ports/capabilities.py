@@ -106,7 +106,8 @@ def warnings_of(port: Any) -> list[str]:
 
 def habits_of(port: Any, dtype: str) -> list[str]:
     """Habits of users that change what the port computes; none where it has no such users."""
-    found: list[str] = port.habits(dtype) if hasattr(port, "habits") else []
+    known = capabilities(port).kind in {"numpy", "torch"} and hasattr(port, "habits")
+    found: list[str] = port.habits(dtype) if known else []
     return found
 
 

@@ -224,7 +224,8 @@ class ChildPort:
             return int(header["steps"]) * codec.bytes
 
         request = {"op": "late", "port": self.number, "dtype": dtype, "count": count}
-        _, body = self._child.ask(request, b"", 1, size)
+        # For a size that is new a library may compile.
+        _, body = self._child.ask(request, b"", PATIENCE, size)
         return codec.unpack(body) or None
 
     def twin(self) -> "ChildPort | None":

@@ -45,7 +45,7 @@ def _tried(holds: Callable[[Any, str], bool], port: Any, dtype: str) -> bool:
     try:
         with np.errstate(all="ignore"):
             return holds(port, dtype)
-    except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
+    except (Exception, SystemExit):  # noqa: BLE001 - whatever a foreign optimizer raises
         return False
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from xml.etree import ElementTree as ET
@@ -206,7 +207,12 @@ def test_interrupted(folder):
         "        if Slow.opened == 200: _thread.interrupt_main()\n"
         "        super().open(*given)\n"
     )
-    done = run(folder, "asgd", "verify", "slow:Slow", "--in-process", "--json", "r.json")
+    # What is ignored here, as in the background of a shell, is ignored there.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        done = run(folder, "asgd", "verify", "slow:Slow", "--in-process", "--json", "r.json")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert done.returncode == 130, done.stderr
     report = json.loads((folder / "r.json").read_text())
     assert report["interrupted"] is True

@@ -1,6 +1,7 @@
 """What users do with an optimizer beside its formulas is tried, and what it changes is found."""
 
 import copy
+import sys
 
 import numpy as np
 import pytest
@@ -205,6 +206,20 @@ def test_they_are_asked_of_a_port_in_its_own_process():
     port = load(f"{__file__}:Master")
     assert port.habits("float64") == ["assigned-theta-ignored"]
     port.close()
+
+
+class Exits(ClosureRight):
+    """Ends the program where it is given a closure."""
+
+    def step(self, closure=None):
+        if closure is not None:
+            sys.exit("no closures")
+        super().step()
+
+
+def test_an_exit_is_no_end_of_the_judge():
+    """A habit that a port has no answer to is one that it breaks."""
+    assert import_port(Exits).habits("float32") == ["closure-mishandled"]
 
 
 def test_every_habit_is_explained():
