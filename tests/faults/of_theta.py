@@ -114,7 +114,7 @@ def penalty_and_decay(t: int, h: Hyper) -> Number:
 
 
 def warming_up(steps: int, lag: int = 0) -> Any:
-    """Eta grows to what it should be over so many steps; the t of that is ``lag`` above eta's."""
+    """Eta grows over ``steps`` steps to what it should be; they are counted by t + ``lag``."""
 
     def size(t: Any, h: Hyper) -> Number:
         return step_size(t, h) * (-at_least(-1.0 * (t + lag), -steps) / steps)

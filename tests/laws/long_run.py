@@ -74,13 +74,13 @@ def hold_long_run(law: Any, subject: Subject, *, full: bool = False) -> Outcome:
 
 
 def _rested(steps: int) -> Scenario:
-    """So many steps without gradient, and some with."""
+    """A run whose gradients are 0 for a number of steps, and then are those of `LAST`."""
     zeros = (0.0,) * len(LAST[0])
     return single(RESTED, (zeros,), (*((zeros,),) * steps, *((grad,) for grad in LAST)))
 
 
 def _goes_on(subject: Subject, steps: int, seen: Sequence[Observation]) -> bool:
-    """Whether the steps that follow so many are right."""
+    """Whether what was seen after a number of such steps is right."""
     scenario = _rested(0)
     start = [(steps, scenario.params[0])]
     judgements = judge(scenario, seen, subject.rule, _ALL, start)

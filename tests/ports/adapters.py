@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .capabilities import Capabilities, other_defaults
+from .capabilities import of_optimizer
 from .functional import HYPERPARAMETERS, FunctionalPort
 from .habits import broken_habits
 from .layouts import LAYOUTS, Layout, arranged, flat, possible, takes, vectors, widened
@@ -34,18 +34,6 @@ class OptimizerPort:
 
     kind = ""
 
-    @property
-    def capabilities(self) -> Capabilities:
-        """What it can do beyond the protocol."""
-        return Capabilities(
-            kind=self.kind,
-            keeps_gradients=True,
-            copies_state=True,
-            as_used=True,
-            arranges=True,
-            defaults=self._defaults,
-        )
-
     def __init__(self, factory: Callable[..., Any], name: str, version: str) -> None:
         self._factory, self._name, self._version = factory, name, version
         self._optimizer: Any = None
@@ -55,7 +43,7 @@ class OptimizerPort:
         self._given: list[Any] = []
         self._lacks: dict[str, str] = {}
         self._has_maximize = _takes(factory, "maximize")
-        self._defaults = other_defaults(factory)
+        self.capabilities = of_optimizer(self.kind, factory)
 
     @property
     def optimizer(self) -> Any:

@@ -63,7 +63,19 @@ def capabilities(port: Any) -> Capabilities:
     return said if isinstance(said, Capabilities) else Capabilities()
 
 
-def other_defaults(factory: Any) -> dict[str, str]:
+def of_optimizer(kind: str, factory: Any) -> Capabilities:
+    """Of an optimizer that ``factory`` makes, behind an adapter."""
+    return Capabilities(
+        kind=kind,
+        keeps_gradients=True,
+        copies_state=True,
+        as_used=True,
+        arranges=True,
+        defaults=_other_defaults(factory),
+    )
+
+
+def _other_defaults(factory: Any) -> dict[str, str]:
     """Hyperparameters whose default in a signature is a number, and not the document's."""
     try:
         # What a caller has bound is no default of the port's.

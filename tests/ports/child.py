@@ -219,9 +219,10 @@ class ChildPort:
         codec = Observations(dtype, [len(LAST[0])])
 
         def size(header: dict[str, Any]) -> int:
-            if header.get("steps") not in {0, len(LAST)}:
+            steps = header.get("steps")
+            if type(steps) is not int or steps not in {0, len(LAST)}:
                 raise PortError("its answer cannot be read")
-            return int(header["steps"]) * codec.bytes
+            return steps * codec.bytes
 
         request = {"op": "late", "port": self.number, "dtype": dtype, "count": count}
         # For a size that is new a library may compile.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .capabilities import Capabilities, other_defaults
+from .capabilities import of_optimizer
 from .layouts import LAYOUTS, PLAIN, Layout, arranged, flat, takes, vectors, widened
 from .protocol import DTYPES
 
@@ -38,24 +38,12 @@ class FunctionalPort:
     ) -> None:
         self._factory, self._name, self._version = factory, name, version
         self._has_maximize = has_maximize
-        self._defaults = other_defaults(factory)
+        self.capabilities = of_optimizer(self.kind, factory)
         self._optimizer: Any = None
         self._state: Any = None
         self._theta: list[NDArray[Any]] = []
         self._layouts: Sequence[Layout] = ()
         self._grads: list[Any] = []
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What it can do beyond the protocol."""
-        return Capabilities(
-            kind=self.kind,
-            keeps_gradients=True,
-            copies_state=True,
-            as_used=True,
-            arranges=True,
-            defaults=self._defaults,
-        )
 
     def hello(self) -> dict[str, Any]:
         """Take trial steps to learn what the optimizer has."""

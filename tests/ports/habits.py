@@ -8,8 +8,9 @@ import copy
 import inspect
 import pickle
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,25 @@ HYPER = MappingProxyType({"lr": 1, "lambd": 1, "alpha": 1, "t0": 1, "weight_deca
 _FLOATS = {name: float(value) for name, value in HYPER.items()}
 _THETA, _OTHER = (1.0, -0.75), (-0.5, 3.0)
 _GRADS = ((0.5, -0.25), (-0.125, 0.75), (1.0, 0.5), (0.25, -1.0))
+
+
+class Habit(NamedTuple):
+    """What a user does.
+
+    Attributes
+    ----------
+    broken : str
+        What is said where it changes something.
+    holds : callable
+        Whether it changes nothing, for a port and a dtype.
+    needs : set of str
+        What the port must support.
+    """
+
+    broken: str
+    holds: Callable[[Any, str], bool]
+    needs: AbstractSet[str] = frozenset()
+
 
 Bits = list[tuple[Any, ...]]
 """Theta and the averages of all parameters, after each step."""
@@ -36,8 +56,8 @@ def broken_habits(port: Any, dtype: str) -> list[str]:
     supports = frozenset(port.hello()["supports"])
     return [
         name
-        for name, (needs, holds) in _HABITS.items()
-        if needs <= supports and not _tried(holds, port, dtype)
+        for name, habit in HABITS.items()
+        if habit.needs <= supports and not _tried(habit.holds, port, dtype)
     ]
 
 
@@ -147,7 +167,7 @@ def _takes_values_between(port: Any, dtype: str) -> bool:
 
 def _keeps_its_average(port: Any, dtype: str) -> bool:
     """What is put into theta goes into no average before the next step."""
-    if not {"save"} <= set(port.hello()["supports"]):
+    if "save" not in port.hello()["supports"]:
         return True
     # As the window opens, the average is theta.
     _open(port, dtype, _THETA, _FLOATS)
@@ -240,30 +260,42 @@ def _pickles(port: Any, dtype: str) -> bool:
     return after(pickle.loads(pickle.dumps(state))) == wanted  # noqa: S301 - the port's own
 
 
-_HABITS: Mapping[str, tuple[frozenset[str], Callable[[Any, str], bool]]] = {
-    "integers-differ": (frozenset({"set"}), _takes_integers),
-    "group-defaults-ignored": (frozenset({"groups"}), _fills_groups),
-    "assigned-theta-ignored": (frozenset(), _takes_assignment),
-    "closure-mishandled": (frozenset(), _takes_closures),
-    "gradients-not-cleared": (frozenset({"groups"}), _clears),
-    "state-not-pickled": (frozenset({"save"}), _pickles),
-    "loaded-state-changes": (frozenset({"save"}), _loads_again),
-    "maximize-not-changed": (frozenset({"set", "maximize"}), _turns),
-}
-HABITS: Mapping[str, str] = MappingProxyType(
+HABITS: Mapping[str, Habit] = MappingProxyType(
     {
-        "integers-differ": "hyperparameters that are integers give other numbers, or are refused",
-        "group-defaults-ignored": "a group that leaves hyperparameters out does not take the "
-        "constructor's",
-        "assigned-theta-ignored": "values that a user puts into a parameter are lost, or spoil the "
-        "state",
-        "closure-mishandled": "step(closure) does not call it exactly once, with gradients "
-        "enabled, and return what it returns",
-        "gradients-not-cleared": "zero_grad() leaves a gradient",
-        "loaded-state-changes": "a state that was loaded is changed by that, or by the steps "
-        "that follow: it cannot be loaded again",
-        "maximize-not-changed": "a maximize that is changed in param_groups has no effect",
-        "state-not-pickled": "a state that was pickled does not go on as it should",
+        "integers-differ": Habit(
+            "hyperparameters that are integers give other numbers, or are refused",
+            _takes_integers,
+            {"set"},
+        ),
+        "group-defaults-ignored": Habit(
+            "a group that leaves hyperparameters out does not take the constructor's",
+            _fills_groups,
+            {"groups"},
+        ),
+        "assigned-theta-ignored": Habit(
+            "values that a user puts into a parameter are lost, or spoil the state",
+            _takes_assignment,
+        ),
+        "closure-mishandled": Habit(
+            "step(closure) does not call it exactly once, with gradients enabled, and return what "
+            "it returns",
+            _takes_closures,
+        ),
+        "gradients-not-cleared": Habit("zero_grad() leaves a gradient", _clears, {"groups"}),
+        "state-not-pickled": Habit(
+            "a state that was pickled does not go on as it should", _pickles, {"save"}
+        ),
+        "loaded-state-changes": Habit(
+            "a state that was loaded is changed by that, or by the steps that follow: it cannot be "
+            "loaded again",
+            _loads_again,
+            {"save"},
+        ),
+        "maximize-not-changed": Habit(
+            "a maximize that is changed in param_groups has no effect",
+            _turns,
+            {"set", "maximize"},
+        ),
     }
 )
-"""What is found, by the id of the finding."""
+"""Habits, by the id of the finding that says that one is broken."""

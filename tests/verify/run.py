@@ -285,11 +285,7 @@ def _hold_equations(
 def _findings(
     subject: Subject, lifecycle: Sequence[Outcome], deviations: Sequence[Deviation]
 ) -> list[Finding]:
-    # What some say of a port that is wrong elsewhere may follow from that.
-    findings = [] if deviations else [*spoiled_average(subject)]
-    findings += stopped_counter(subject, _followed(lifecycle))
-    if not deviations:
-        findings += forgotten_hyperparameters(subject)
+    findings = stopped_counter(subject, _followed(lifecycle))
     for outcome in lifecycle:
         if outcome.accepted:
             where = ", in the dict of a group" if outcome.in_groups_alone else ""
@@ -312,11 +308,13 @@ def _findings(
     theta = {"gradient", "step_size", "descend", "step"}
     if not any(d.equation in theta for d in deviations):
         findings += biases(subject)
-    if not deviations:
-        for name in habits_of(subject.port, subject.dtype):
-            findings.append(Finding(name, HABITS[name], {}))
-        findings += [*one_sided(subject), *inexact(subject)]
-    return findings
+    if deviations:
+        return findings
+    # What these say of a port that is wrong elsewhere may follow from that.
+    findings += [*spoiled_average(subject), *forgotten_hyperparameters(subject)]
+    for name in habits_of(subject.port, subject.dtype):
+        findings.append(Finding(name, HABITS[name].broken, {}))
+    return [*findings, *one_sided(subject), *inexact(subject)]
 
 
 def _followed(lifecycle: Sequence[Outcome]) -> int:
