@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .protocol import Observation, PortError, Shown
 
 LENGTHS = struct.Struct("<IQ")
-ASKED = {"start": "import", "play": "step"}
+ASKED = {"start": "import", **dict.fromkeys(("play", "advance", "late"), "step")}
 """What a request is called in messages, where that is another name."""
 LONGEST_HEADER = 1 << 20
 """Bytes of the header of an answer."""
