@@ -82,6 +82,8 @@ class Block:
         self.key = self.theta.dtype.char, self.size
         self.sum: tuple[NDArray[Any], NDArray[Any] | None] | None = None
         self.carry: NDArray[Any] | None = None
+        self._room: tuple[NDArray[Any], NDArray[Any]] | None = None
+        self._pairs: list[tuple[NDArray[Any], NDArray[Any]]] = []
 
     def set_carry(self, states: Sequence[ParameterState]) -> None:
         """Take the carries of the members; those gathered move into one array."""
@@ -122,30 +124,37 @@ class Block:
         self.sum = high, low
 
     def run(self, grads: Gradients, scalars: Scalars) -> None:
-        """Take the step; ``grads`` are those of the cohort, contiguous and flat."""
-        theta = self.theta
+        """Take the step; ``grads`` are those of the cohort, contiguous and flat if not gathered."""
         if self.gathered:
-            theta, grad = SCRATCH.gathered(theta.dtype, self.size)
-            np.concatenate(self.thetas, out=theta)
-            np.concatenate([grads[i] for i in self.members], out=grad)
+            theta, grad = self._gather(grads)
         else:
-            grad = grads[self.members[0]]
+            theta, grad = self.theta, grads[self.members[0]]
             if not self.whole:
                 grad = grad[self.part]
         compiled = BACKEND.kernels
         if compiled is not None:
             compiled.step(theta, grad, scalars, self.carry, self.sum)
         else:
-            first, second = SCRATCH.of(self.key)
-            update(theta, grad, scalars, first, self.carry, second[0])
+            first, rest, rows = SCRATCH.of(self.key)
+            update(theta, grad, scalars, first, self.carry, rest)
             if self.sum is not None:
-                accumulate(*self.sum, theta, second, self.carry)
+                accumulate(*self.sum, theta, rows, self.carry)
         if self.gathered:
-            start = 0
-            for whole in self.thetas:
-                stop = start + whole.size
-                whole[:] = theta[start:stop]
-                start = stop
+            for whole, part in self._pairs:
+                whole[...] = part
+
+    def _gather(self, grads: Gradients) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The members and their gradients, each in one array of this thread."""
+        room = SCRATCH.gathered(self.theta.dtype)
+        if room is not self._room:
+            # Cutting costs as much as copying: it is done again only on another thread.
+            ends = np.cumsum([theta.size for theta in self.thetas])[:-1]
+            self._room = room
+            self._pairs = list(zip(self.thetas, np.split(room[0][: self.size], ends), strict=True))
+        theta, grad = room[0][: self.size], room[1][: self.size]
+        np.concatenate(self.thetas, out=theta)
+        np.concatenate([grads[i].ravel() for i in self.members], out=grad)
+        return theta, grad
 
 
 def blocks(thetas: Sequence[NDArray[Any]]) -> list[Block]:

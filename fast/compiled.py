@@ -42,17 +42,7 @@ class Kernels(NamedTuple):
         window: tuple[NDArray[Any], NDArray[Any] | None] | None,
     ) -> None:
         """Take the step of one block, in place; the arguments are those of `kernels`."""
-        kind = theta.dtype.type
-        decay = scalars.decay
-        sign = kind(-1 if scalars.maximize else 1)
-        shared = (
-            theta,
-            grad,
-            kind(scalars.eta),
-            kind(0 if decay is None else decay),
-            decay is not None,
-            sign,
-        )
+        shared = (theta, grad, scalars.eta[()], *scalars.numbers)
         if window is None:
             if carry is None:
                 self.plain(*shared)

@@ -7,7 +7,7 @@ once. Scratch belongs to the thread, and is allocated once.
 
 import contextvars
 import threading
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,11 +39,22 @@ class Scalars(NamedTuple):
         lambd + weight_decay; None where that is zero.
     maximize : bool
         Whether the gradient's sign is turned.
+    numbers : tuple
+        The decay, whether there is one, and the sign, as compiled kernels take them.
     """
 
     eta: NDArray[Any]
     decay: NDArray[Any] | None
     maximize: bool
+    numbers: tuple[Any, bool, Any]
+
+    @classmethod
+    def of(cls, eta: NDArray[Any], decay: float, *, maximize: bool) -> Self:
+        """Scalars of eta's dtype."""
+        with np.errstate(over="ignore"):
+            number = eta.dtype.type(decay)
+        numbers = number, bool(decay), eta.dtype.type(-1 if maximize else 1)
+        return cls(eta, np.array(number) if decay else None, maximize, numbers)
 
 
 def update(
@@ -68,7 +79,7 @@ def update(
         What rounding has taken from theta: it joins the step, and becomes what rounding takes
         now (kernels.md, "The compensated update"). ``rest`` is overwritten.
     """
-    eta, decay, maximize = scalars
+    eta, decay, maximize, _ = scalars
     move: np.ufunc = np.subtract
     if decay is None:
         np.multiply(grad, eta, scratch)
@@ -162,21 +173,21 @@ class Scratch(threading.local):
         self.arrays: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
         self.gathers: dict[Any, tuple[NDArray[Any], NDArray[Any]]] = {}
         # Cutting an array costs as much as a short kernel: parts that were cut are kept.
-        self.parts: dict[tuple[str, int], tuple[NDArray[Any], NDArray[Any]]] = {}
+        self.parts: dict[tuple[str, int], tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = {}
         # A context that keeps the error state is entered faster than the state is set.
         self.context = contextvars.Context()
         self.context.run(np.seterr, all="ignore")
         self.context.run(np.setbufsize, _CONVERTED)
 
-    def of(self, key: tuple[str, int]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Scratch of `update`, and rows for its ``rest`` and `accumulate`, by letter and size."""
+    def of(self, key: tuple[str, int]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Scratch and ``rest`` of `update`, and rows for `accumulate`, by letter and size."""
         found = self.parts.get(key)
         if found is None:
             if len(self.parts) >= _PARTS:
                 self.parts.clear()
             char, size = key
             first, second = self.arrays.get(char) or self._new(char)
-            found = self.parts[key] = first[:size], second[:, :size]
+            found = self.parts[key] = first[:size], second[0, :size], second[:, :size]
         return found
 
     def _new(self, char: str) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -187,14 +198,13 @@ class Scratch(threading.local):
         self.arrays[char] = found
         return found
 
-    def gathered(self, dtype: Any, size: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    def gathered(self, dtype: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         """Room for small parameters of ``dtype``, gathered, and for their gradients."""
         found = self.gathers.get(dtype)
         if found is None:
             most = elements(dtype)
             found = self.gathers[dtype] = aligned(most, dtype), aligned(most, dtype)
-        first, second = found
-        return first[:size], second[:size]
+        return found
 
 
 SCRATCH = Scratch()

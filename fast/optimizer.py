@@ -118,6 +118,17 @@ class ASGD(Optimizer[Parameter]):
         if type(grad) is not np.ndarray:
             _refuse_masked("grad", grad)
 
+    def _check_gradients(self, work: Sequence[tuple[Parameter, Hyperparameters]]) -> None:
+        for parameter, _ in work:
+            theta, grad = parameter.data, parameter.grad
+            # Most are plain arrays like theta, which is seen at once.
+            if (
+                type(grad) is not np.ndarray
+                or grad.dtype is not theta.dtype
+                or grad.shape != theta.shape
+            ):
+                self._check_gradient(parameter)
+
     def _advance(self, work: Sequence[tuple[Parameter, Hyperparameters]]) -> None:
         if self._plan is None or not self._plan.fits(work):
             self._plan = None  # What follows may raise.

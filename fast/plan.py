@@ -64,6 +64,7 @@ class Cohort:
             if not theta.flags.carray
         ]
         self.blocks = blocks(self.flats)
+        self.alone = {block.members[0] for block in self.blocks if not block.gathered}
         if compensated:
             for state, flat in zip(states, self.flats, strict=True):
                 if state.carry is None:
@@ -73,9 +74,10 @@ class Cohort:
         self.cost = 0
         self.eta = np.zeros((), self.dtype)
         self.hyper: Hyperparameters | None = None
+        self.counted: tuple[Any, Any] = None, None
         self.scheduled: tuple[Any, ...] = ()
         self.t0 = 0.0
-        self.scalars = Scalars(self.eta, None, False)  # noqa: FBT003 - a field, by its name
+        self.scalars = Scalars.of(self.eta, 0.0, maximize=False)
         self._show_windows()
 
     def prepare(self, hyper: Hyperparameters) -> Scalars:
@@ -86,13 +88,12 @@ class Cohort:
         scheduled = state.scheduled or hyper
         if hyper is not self.hyper or scheduled is not self.scheduled:
             self._read(hyper, scheduled)
-        t, t0, window = state.step + 1, self.t0, state.average
-        weight = opening(terms(t, t0, rule), rule)
-        if weight is None:
-            if window is not None:
-                self._close()
-        elif window is None or window.t0 != t0:
-            self._open(weight, t0)
+        t = state.step + 1
+        count, window = terms(t, self.t0, rule), state.average
+        # Nearly always it stays closed or open, whatever the convention.
+        stays = count < 0 if window is None else count > 1 and window.t0 == self.t0
+        if not stays:
+            self._turn(opening(count, rule))
         self.eta.fill(self.schedule.at(t - rule.eta_lag))
         return self.scalars
 
@@ -103,9 +104,7 @@ class Cohort:
         self.t0 = self.convention.read_t0(t0)
         self.schedule.set(lr, lambd, alpha, self.dtype == np.float32)
         decay = hyper.lambd + hyper.weight_decay
-        with np.errstate(over="ignore"):
-            array = np.array(decay, self.dtype) if decay else None
-        self.scalars = Scalars(self.eta, array, hyper.maximize)
+        self.scalars = Scalars.of(self.eta, decay, maximize=hyper.maximize)
 
     def finish(self, hyper: Hyperparameters) -> None:
         """Count the step."""
@@ -119,8 +118,20 @@ class Cohort:
                 scheduled = hyper[:4]
         for state in self.states:
             state.step += 1
-            state.scheduled = scheduled
-            state.t0 = hyper.t0
+        if hyper is not self.counted[0] or scheduled is not self.counted[1]:
+            self.counted = hyper, scheduled
+            for state in self.states:
+                state.scheduled = scheduled
+                state.t0 = hyper.t0
+
+    def _turn(self, weight: float | None) -> None:
+        """Open the windows where there is a weight (`opening`), else close them."""
+        window = self.states[0].average
+        if weight is None:
+            if window is not None:
+                self._close()
+        elif window is None or window.t0 != self.t0:
+            self._open(weight, self.t0)
 
     def _open(self, weight: float, t0: float) -> None:
         with np.errstate(all="ignore"):
@@ -220,7 +231,9 @@ class Plan:
         jobs: list[Job] = []
         total = 0
         for cohort in self.cohorts:
-            grads = [_flat(work[i][0]) for i in cohort.places]
+            grads = [work[i][0].grad for i in cohort.places]
+            for i in cohort.alone:
+                grads[i] = _flat(grads[i], cohort.thetas[i])
             scalars = cohort.prepare(work[cohort.places[0]][1])
             jobs += [(block, grads, scalars) for block in cohort.blocks]
             total += cohort.cost
@@ -230,10 +243,8 @@ class Plan:
             cohort.finish(work[cohort.places[0]][1])
 
 
-def _flat(parameter: Any) -> NDArray[Any]:
+def _flat(grad: NDArray[Any], theta: NDArray[Any]) -> NDArray[Any]:
     """Gradient in one dimension; a copy if it is not contiguous, or shares memory with theta."""
-    grad: NDArray[Any] = parameter.grad
-    theta: NDArray[Any] = parameter.data
     # Two arrays that own their memory share none.
     apart = grad.base is None and theta.base is None and grad is not theta
     flags = grad.flags

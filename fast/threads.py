@@ -57,9 +57,12 @@ def run_all(jobs: Sequence[Job], cost: int) -> None:
     BaseException
         What a block raised, once no other block runs any more.
     """
-    helpers = min(workers(cost), len(jobs), POOL.size + 1) - 1
+    helpers = min(workers(cost), len(jobs), POOL.size + 1) - 1 if len(jobs) > 1 else 0
+    if helpers <= 0:
+        SCRATCH.context.run(_each, jobs)
+        return
     queue = deque(jobs)
-    futures = POOL.share(queue, helpers) if helpers > 0 else []
+    futures = POOL.share(queue, helpers)
     try:
         _empty(queue)
     finally:
@@ -84,6 +87,11 @@ def _settle(futures: Sequence[Future[None]]) -> None:
 
 def _empty(queue: deque[Job]) -> None:
     SCRATCH.context.run(_work, queue)
+
+
+def _each(jobs: Sequence[Job]) -> None:
+    for block, grads, scalars in jobs:
+        block.run(grads, scalars)
 
 
 def _work(queue: deque[Job]) -> None:

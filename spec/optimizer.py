@@ -7,7 +7,7 @@ not arithmetic. Nothing here knows what an array is made of.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import is_, itemgetter
+from operator import itemgetter
 from typing import Any, Generic, Never, Protocol, TypeVar
 
 from .conventions import convention as find_convention
@@ -77,7 +77,7 @@ def _check_start(t0: float, state: ParameterState | None) -> None:
         )
 
 
-_VALUES = itemgetter("maximize", *DEFAULTS)
+_VALUES = itemgetter(*Hyperparameters._fields)
 
 
 class Optimizer(Generic[P]):
@@ -168,6 +168,10 @@ class Optimizer(Generic[P]):
 
     def _check_gradient(self, parameter: P) -> None:
         raise NotImplementedError
+
+    def _check_gradients(self, work: Sequence[tuple[P, Hyperparameters]]) -> None:
+        for parameter, _ in work:
+            self._check_gradient(parameter)
 
     def _update(self, parameter: P, state: ParameterState, hyper: Hyperparameters) -> Any:
         """Take step ``state.step + 1`` of ``parameter``; return its new average, None for theta."""
@@ -272,10 +276,8 @@ class Optimizer(Generic[P]):
         work: list[tuple[P, Hyperparameters]] = []
         for i, group in enumerate(self.param_groups):
             hyper = self._hyperparameters(i, group)
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self._check_gradient(parameter)
-                    work.append((parameter, hyper))
+            work += [(p, hyper) for p in group["params"] if p.grad is not None]
+        self._check_gradients(work)
         self._advance(work)
         return loss
 
@@ -374,15 +376,24 @@ class Optimizer(Generic[P]):
 
     def _hyperparameters(self, i: int, group: Mapping[str, Any]) -> Hyperparameters:
         """Hyperparameters of group ``i``, checked again if any is another object than before."""
-        values = _VALUES(group)
         known = self._checked.get(i)
-        if known is None or not all(map(is_, values, known[0])):
-            hyper = check_group(group)
-            if known is None or hyper.t0 != known[1].t0:
-                for parameter in group["params"]:
-                    _check_start(hyper.t0, self.state.get(parameter))
-            known = self._checked[i] = values, hyper
-        return known[1]
+        if known is not None:
+            lr, lambd, alpha, t0, weight_decay, maximize = known[0]
+            if (
+                group["lr"] is lr
+                and group["lambd"] is lambd
+                and group["alpha"] is alpha
+                and group["t0"] is t0
+                and group["weight_decay"] is weight_decay
+                and group["maximize"] is maximize
+            ):
+                return known[1]
+        hyper = check_group(group)
+        if known is None or hyper.t0 != known[1].t0:
+            for parameter in group["params"]:
+                _check_start(hyper.t0, self.state.get(parameter))
+        self._checked[i] = _VALUES(group), hyper
+        return hyper
 
     def _advance(self, work: Sequence[tuple[P, Hyperparameters]]) -> None:
         """Take a step of each parameter in ``work``; everything has been checked."""

@@ -37,7 +37,7 @@ def test_step_is_within_its_bound(dtype, decay, maximize):
     d = Fraction(decay or 0)
     largest = 0.0
     for eta in (1e-12, 1e-6, 1e-2, 1.0):
-        scalars = Scalars(np.array(eta, dtype), decay and np.array(decay, dtype), maximize)
+        scalars = Scalars.of(np.array(eta, dtype), decay or 0.0, maximize=maximize)
         step = Fraction(float(number(eta)))
         theta = (rng.standard_normal(60) * 4.0 ** rng.integers(-9, 9, 60)).astype(dtype)
         carry, room = np.zeros_like(theta), np.empty((2, 60), dtype)

@@ -19,7 +19,7 @@ STEPS = 100_000
 def _updated(theta, grad, eta, decay, dtype):
     """Theta after the kernel, for scalars that are rounded to the dtype first, as in a step."""
     number = np.dtype(dtype).type
-    scalars = Scalars(np.array(eta, dtype), np.array(decay, dtype), maximize=False)
+    scalars = Scalars.of(np.array(eta, dtype), decay, maximize=False)
     out = theta.copy()
     update(out, grad, scalars, np.empty_like(theta))
     assert np.array_equal(out, descend(theta, grad, eta=eta, lambd=decay))
