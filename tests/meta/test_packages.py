@@ -75,6 +75,7 @@ def test_the_wheel_holds_no_tests_of_the_suite(built):
     assert {path.name for path in (ROOT / "spec").glob("*.*")} <= spec
 
 
+@pytest.mark.slow
 def test_a_clone_does_not_hide_the_package(tmp_path):
     """Beside a clone called `asgd`, Python, pytest and the command use the installed package."""
     clone = tmp_path / "asgd"

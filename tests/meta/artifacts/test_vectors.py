@@ -72,6 +72,7 @@ def test_vectors_are_small():
     assert sum(path.stat().st_size for path in FOLDER.glob("*.json")) < 1_000_000
 
 
+@pytest.mark.slow
 def test_vectors_follow_the_schema():
     """Every file is valid, and holds every slug in both dtypes."""
     schema = json.loads((SPEC / "vectors.schema.json").read_text())

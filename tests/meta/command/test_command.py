@@ -142,7 +142,7 @@ def test_numpy_class(ports):
     assert "sgd-by-lr" in {d["id"] for d in checked(ports / "n.json")["deviations"]}
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("port", "says"),
     [

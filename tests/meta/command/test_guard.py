@@ -64,6 +64,7 @@ def test_codes(run, code, words, monkeypatch, capsys):
     assert all(line.isprintable() for line in error.splitlines())
 
 
+@pytest.mark.sample(1)
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device")  # noqa: PTH110
 @pytest.mark.parametrize("where", ["> /dev/full", ">&-", "| true"])
 def test_standard_output(where):
@@ -95,7 +96,7 @@ SGD = (
 )
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device")  # noqa: PTH110
 @pytest.mark.parametrize(
     ("words", "said"),
@@ -210,6 +211,7 @@ def test_vectors_replace_nothing_else(tmp_path):
     assert notes.read_text() == "precious"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("words", "code"),
     [

@@ -51,6 +51,7 @@ def test_plain_sgd_on_workers(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.sample(2, rest="nightly")
 @pytest.mark.parametrize(
     "words",
     [
@@ -99,6 +100,7 @@ def test_a_conftest_with_port(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("package", [False, True])
 def test_a_users_own_asgd(tmp_path, package):
     """A user's own asgd.py or asgd/ stops no run; a port that is asked for there, one line."""
@@ -115,6 +117,7 @@ def test_a_users_own_asgd(tmp_path, package):
     assert "hides the installed package asgd" in lines[0]
 
 
+@pytest.mark.slow
 def test_wrong_options(folder):
     """A wrong value of an option is named, with what is allowed."""
     done = laws(folder, "-q", *LAWS, "mine:ASGD", "--asgd-without", "averages")

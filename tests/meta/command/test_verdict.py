@@ -88,7 +88,7 @@ def run(folder, *command):
 
 
 @pytest.mark.slow
-@pytest.mark.sample(2, rest="nightly")
+@pytest.mark.sample(1, rest="nightly")
 @pytest.mark.parametrize("name", CASES)
 def test_all_outputs_agree(folder, name):
     """Exit code, last line, JSON, JUnit, badge, page and pytest say the same."""

@@ -18,6 +18,7 @@ _MARKS: dict[str, Any] = {
 }
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("module", "name"),
     [

@@ -60,7 +60,7 @@ def test_unknown_faults_get_no_name(name: str) -> None:
     assert names(UNCATALOGUED[name]) == set()
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", DRAWN)
 def test_rare_faults_are_refused_by_drawn_scenarios(name: str) -> None:
     """Faults at the ends of domains show in drawn scenarios alone."""

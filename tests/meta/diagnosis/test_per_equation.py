@@ -68,7 +68,7 @@ def both(known: str, unknown: str) -> Plain:
 
 
 @pytest.mark.slow
-@pytest.mark.sample(5, rest="nightly")
+@pytest.mark.sample(3, rest="nightly")
 @pytest.mark.parametrize(
     ("known", "unknown", "dtype"), [(*pair, DTYPES[k // 2 % 2]) for k, pair in enumerate(PAIRS)]
 )

@@ -106,6 +106,7 @@ def far_away():
     return single(hyper, ((1e4,),), tuple(grads))
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("dtype", formats)
 @pytest.mark.parametrize(
     ("mean", "known"),
@@ -125,6 +126,7 @@ def test_an_average_made_anew_is_known_by_its_bits(mean, known, dtype):
     assert sums_window(runs, subject.convention, dtype) == known
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("dtype", formats)
 @pytest.mark.parametrize(
     ("scenario", "quantity", "policy"),

@@ -25,6 +25,7 @@ def said(found):
     return {finding.text.partition(" in ")[0] for finding in found}
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     ("target", "text"),

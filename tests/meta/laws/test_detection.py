@@ -14,7 +14,7 @@ FORMS_BY_NAME = dict(forms())
 TABLE = json.loads(Path(detection.__file__).parents[3].joinpath(detection.PATH).read_text())
 
 
-@pytest.mark.sample(3, rest="nightly")
+@pytest.mark.sample(1, rest="nightly")
 @pytest.mark.parametrize("name", FORMS_BY_NAME)
 def test_rows_are_current(name):
     """`python -m asgd.tests.artifacts detection` renews them."""

@@ -65,7 +65,7 @@ def test_orders_conform_in_all_covering_scenarios(name: str, convention: str, dt
     assert refused([(convention, dtype, outcome) for outcome in outcomes]) == []
 
 
-@pytest.mark.sample(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FLUSHED)
 def test_flushed_orders_conform_to_their_policy(name: str) -> None:
     """Ports without subnormal numbers are admitted by the policy that says so."""
@@ -79,6 +79,7 @@ def test_coarse_orders_conform_to_their_policy(name: str) -> None:
     assert refused(held(COARSE[name], "float32-eta", examples=0)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("name", WINDOW_SUMS)
 def test_averages_made_anew_conform_to_their_policy(name: str) -> None:
@@ -109,6 +110,7 @@ def flushed_products(theta, grad, eta, lambd, decay):
     return theta - np.where(abs(push) < np.finfo(theta.dtype).smallest_normal, 0, push)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_port_that_flushes_some_numbers_has_a_convention(dtype: str) -> None:
     """XLA keeps subnormal numbers that it only copies."""

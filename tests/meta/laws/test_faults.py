@@ -40,7 +40,7 @@ SAME = {
 }
 
 
-@pytest.mark.sample(12, rest="nightly")
+@pytest.mark.sample(6, rest="nightly")
 @pytest.mark.parametrize("ident", CHANGES)
 def test_kills(ident):
     """The law of the fault's own equation rejects it, in both dtypes; the page has every law."""
@@ -60,6 +60,7 @@ def test_blame(equation):
 
 
 @pytest.mark.slow
+@pytest.mark.sample(3, rest="nightly")
 @pytest.mark.parametrize(("name", "dtype"), list(zip(CONVENTIONS, DTYPES * 3, strict=False)))
 def test_a_convention_conforms(name, dtype):
     """A port of each convention conforms, and its convention is found."""
@@ -69,6 +70,7 @@ def test_a_convention_conforms(name, dtype):
 
 
 @pytest.mark.slow
+@pytest.mark.sample(40, rest="nightly")
 @pytest.mark.parametrize("ident", CHANGES)
 def test_fault_is_named(ident):
     """The fault is named, or what it coincides with exactly."""
@@ -98,6 +100,7 @@ def test_two_faults_are_named():
 
 
 @pytest.mark.slow
+@pytest.mark.sample(1, rest="nightly")
 @pytest.mark.parametrize("name", ["documented", "torch"])
 def test_float32_eta_is_a_deviation_of_float64_alone(name):
     """A float64 port that keeps eta in float32 deviates by that fault, and no other."""

@@ -242,6 +242,7 @@ def broken(port, dtype):
 
 
 @pytest.mark.slow
+@pytest.mark.sample(3, rest="nightly")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("port", [Sound, Retreat, Increment])
 def test_sound_port_keeps_all(port, dtype):
@@ -249,6 +250,7 @@ def test_sound_port_keeps_all(port, dtype):
     assert broken(port(), dtype) == set()
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(("port", "law"), FAULTS)
 def test_fault_breaks_its_law(port, law):
     """Each fault breaks at least the law that names it."""

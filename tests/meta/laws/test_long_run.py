@@ -39,6 +39,7 @@ def lived(target, law="long", examples=0):
     return hold_lifecycle(LIFECYCLE_LAWS[law], subject(target), examples=examples, seed=0)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("target", "law", "equation"),
     [
@@ -68,6 +69,7 @@ def test_a_state_that_is_set_shows_what_comes_later(target, equation):
     assert equation_of(failure, subject(target)) == equation
 
 
+@pytest.mark.slow
 def test_a_long_rest_is_asked_for():
     """Of a parameter beside others that go on."""
     assert lived(RestsForget).failure.judgement.parameter == 2
@@ -102,6 +104,7 @@ def test_a_state_that_is_set_accuses_nobody():
     assert _last_steps(loose, _rested(2**15 - 2), outcome) is None
 
 
+@pytest.mark.slow
 def test_a_counter_that_cannot_be_seen_is_said_to_be():
     """And nothing is said of one that can."""
     (finding,) = stopped_counter(subject(Short), lived(Short).longest)

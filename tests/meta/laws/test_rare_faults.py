@@ -34,7 +34,7 @@ def test_the_port_itself_is_right(dtype):
     assert not rejected(Corner(), dtype)
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", RARE)
 def test_rare_faults_are_rejected(name):
     """No luck is needed: nothing that is drawn takes part."""

@@ -47,6 +47,7 @@ def subject(port, dtype):
     return Subject(adapted, greet(adapted), dtype, convention("documented"), policy("native"))
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("dtype", formats)
 @pytest.mark.parametrize("seed", range(3))
 def test_the_kernels_endure(dtype, seed):

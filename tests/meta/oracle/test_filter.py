@@ -63,6 +63,7 @@ def test_the_verdict_is_the_same_without_it(name, dtype, monkeypatch):
             assert one.exact.bounds() == other.exact.bounds()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_it_decides_nearly_everything(dtype):
     """Over 95 % of the numbers of a right port."""
@@ -73,6 +74,7 @@ def test_it_decides_nearly_everything(dtype):
     assert decided > 0.95 * len(judged)
 
 
+@pytest.mark.slow
 def test_a_share_is_an_upper_bound():
     """Of the true error, in the tolerance that the integers use; also close to the bound."""
     rng = random.Random(0)

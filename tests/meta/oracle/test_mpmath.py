@@ -64,7 +64,7 @@ def alike(scenario, subject):
         assert meets(one.exact, two.exact)
 
 
-@pytest.mark.sample(6, rest="nightly")
+@pytest.mark.sample(3, rest="nightly")
 @pytest.mark.parametrize("fault", [None, "eta-power-inside", "average-sum", "weight-decay-halved"])
 @pytest.mark.parametrize("dtype", formats)
 @pytest.mark.parametrize("law", LAWS)

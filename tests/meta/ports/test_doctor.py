@@ -59,6 +59,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize(("stage", "right", "wrong"), FAULTS)
 def test_fault_is_named(stage, right, wrong, tmp_path):
     """A port wrong in one operation is told so at that operation."""

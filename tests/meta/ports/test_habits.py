@@ -227,6 +227,7 @@ def test_every_habit_is_explained():
     assert HABITS.keys() <= FINDINGS.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_torch_has_none(dtype):
     """Its own optimizer is what users know."""

@@ -190,7 +190,7 @@ def test_every_port_is_tried():
     assert made - {"Hostile"} == {*ENDS, *RAISES, *JUDGED}
 
 
-@pytest.mark.sample(6, rest="nightly")
+@pytest.mark.sample(2, rest="nightly")
 @pytest.mark.parametrize("name", ENDS)
 def test_no_answer_is_no_verdict(name):
     """Whatever is no answer is told, within the time that it may take."""

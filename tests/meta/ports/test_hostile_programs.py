@@ -184,7 +184,7 @@ def test_a_wrong_greeting_is_told(name):
     assert len(str(caught.value)) < 10**4
 
 
-@pytest.mark.sample(8, rest="nightly")
+@pytest.mark.sample(3, rest="nightly")
 @pytest.mark.parametrize("name", ENDS)
 def test_no_answer_is_no_verdict(name):
     """Whatever is no answer is told in printable lines, within the time that it may take."""

@@ -93,6 +93,7 @@ def test_examples_speak_the_schema(name):
         validator(f"answer-{request['op']}").validate(answer)
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("name", EXAMPLES)
 @pytest.mark.parametrize(
     ("key", "value"), [("lr", -1.0), ("alpha", np.nan), ("lambd", np.inf), ("t0", -0.5)]
@@ -135,6 +136,7 @@ BREACHES = [
 ]
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize(("words", "answers"), BREACHES)
 def test_breach(words, answers, tmp_path):
     """Every breach of the protocol is a PortError that shows the exchange."""

@@ -136,6 +136,7 @@ def _problem(rng, style, *, rational):
     return _values(rng, style, size), grads, hyper, changes
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("style", STYLES)
 def test_fractions_confirm_every_rounded_value(style, engine):

@@ -23,6 +23,7 @@ def port(tmp_path, monkeypatch):
     return "plain_sgd_port.py:ASGD"
 
 
+@pytest.mark.slow
 def test_deviating_port(port):
     """`verify` returns a result; `check` raises the report, word for word."""
     result = asgd.verify(port, dtype="float32")

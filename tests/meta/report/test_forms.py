@@ -6,6 +6,7 @@ from importlib import resources
 from xml.etree import ElementTree as ET
 
 import jsonschema
+import pytest
 from examples import examples
 from hypothesis import event, given, settings
 from synthetic_results import results
@@ -81,6 +82,7 @@ def test_all_forms_agree(result):
     }
 
 
+@pytest.mark.slow
 @settings(examples(60), derandomize=True)
 @given(results())
 def test_precedence(result):

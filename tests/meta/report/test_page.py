@@ -164,6 +164,7 @@ def test_the_ladder_ends_at_the_first_divergence(judged):
     assert len(text) < 2_000_000
 
 
+@pytest.mark.slow
 def test_pictures_survive_what_is_not_finite(judged):
     """A port that answers inf and nan has pictures too."""
     found = judged.dtypes["float32"]

@@ -102,6 +102,7 @@ EXPECTED_DIAGNOSES = {
 
 
 @pytest.mark.slow
+@pytest.mark.sample(3, rest="nightly")
 @pytest.mark.parametrize("name", EXPECTED_DIAGNOSES)
 def test_script(name, tmp_path):
     """The script imports nothing of ours, and shows the number that the report has."""

@@ -82,7 +82,7 @@ def test_the_command_writes_and_replaces(tmp_path):
     assert [path.name for path in folder.parent.iterdir()] == ["site"]
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "content",
     ["", "[]", "{}", '{"schema": "asgd-report/1"}', '{"tests": []}', "\xff", None, "damaged"],
@@ -102,6 +102,7 @@ def test_what_is_no_report_is_refused(tmp_path, content):
     assert {p.name for p in tmp_path.iterdir()} <= {"bad.json", "good.json"}
 
 
+@pytest.mark.slow
 def test_an_unwritable_place_is_one_line(tmp_path):
     """A folder under a file cannot be made."""
     source = tmp_path / "a.json"

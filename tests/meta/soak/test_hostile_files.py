@@ -204,6 +204,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @examples(200)
 @given(key=st.sampled_from([*ROW, "more"]), value=JSON)
 def test_any_field_is_checked(key, value, tmp_path_factory):

@@ -49,6 +49,7 @@ def told(port, dtype, oracle):
     return found.verdict, found.convention.name, found.policy, broken, named
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_wrong_step_size_breaks_the_same_laws(dtype):
     """It is measured by mpmath too, so that E1 and E3 are not blamed for E2."""
