@@ -19,7 +19,7 @@ from ..bench.plot import plot
 from ..bench.results import read
 from ..ports.protocol import DTYPES
 from . import files
-from .output import check_writable
+from .terminal import check_writable
 
 LAYOUTS = (*map(str, SIZES), SMALL_LIST, LIST)
 QUICK = ("1000", "100000", "10000000")

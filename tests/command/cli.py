@@ -5,7 +5,7 @@ from importlib import import_module
 
 import click
 
-from .output import accept_any_text
+from .terminal import accept_any_text
 
 _COMMANDS = (
     "bench",

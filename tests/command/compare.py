@@ -8,7 +8,7 @@ import click
 from ..report.compare import compare
 from ..report.from_json import UnusableError, load
 from .exit_codes import NO_VERDICT
-from .output import complain
+from .terminal import complain
 
 
 @click.command("compare")

@@ -12,7 +12,8 @@ from ..verify.interface import limits_of
 from .environment import environment
 from .exit_codes import NO_VERDICT
 from .judging import limit_options, name_port, open_port
-from .output import complain, show
+from .output import show
+from .terminal import complain
 
 
 @click.command("doctor")

@@ -2,7 +2,7 @@
 
 import signal
 
-from ..report.model import EXIT
+from ..report.verdicts import EXIT
 
 NO_VERDICT = EXIT["error"]
 INTERRUPTED = 128 + signal.SIGINT

@@ -6,7 +6,7 @@ import click
 
 from ..report.explain import explain, nearest, overview
 from .exit_codes import NO_VERDICT
-from .output import complain
+from .terminal import complain
 
 
 @click.command("explain")

@@ -15,7 +15,7 @@ from ..ports.interruption import Interrupted, listen, received
 from ..ports.protocol import describe
 from ..ports.text import escaped, printable
 from .exit_codes import NO_VERDICT
-from .output import accept_any_text, flush
+from .terminal import accept_any_text, flush
 
 Run = Callable[[], object]
 

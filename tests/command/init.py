@@ -9,7 +9,7 @@ import click
 from asgd.spec.data import tables, text
 
 from .exit_codes import NO_VERDICT
-from .output import complain
+from .terminal import complain
 
 _PYTHON_TEST = '''"""The port conforms to the specification of averaged SGD."""
 

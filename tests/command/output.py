@@ -1,6 +1,5 @@
 """What the commands write: to the terminal, whatever its encoding, and to files."""
 
-import contextlib
 import os
 import shutil
 import sys
@@ -11,7 +10,6 @@ from pathlib import Path
 import click
 
 from ..ports.strict import at_once
-from ..ports.text import escaped, printable
 from ..report import github
 from ..report.as_json import to_json
 from ..report.junit import junit
@@ -19,6 +17,7 @@ from ..report.model import Report
 from ..report.page import badge, page, shields
 from ..report.text import WIDTH, Line, render
 from . import files
+from .terminal import complain, flush, unwritable
 
 FORMS: Mapping[str, Callable[[Report], str]] = {
     "json": to_json,
@@ -37,18 +36,6 @@ _STYLES: Mapping[str, Mapping[str, object]] = {
     "dim": {"dim": True},
     "": {},
 }
-
-
-def accept_any_text() -> None:
-    """Let characters that the terminal's encoding lacks be escaped; they raise no error."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def complain(text: object) -> None:
-    """Print to standard error, in printable lines, what is wrong."""
-    click.echo(escaped(f"asgd: {text}"), err=True)
 
 
 def show(lines: Iterable[Line]) -> None:
@@ -81,42 +68,7 @@ def show_whole(report: Report, *, quiet: bool) -> str:
         show_report(report, quiet=quiet)
         return flush()
     except (OSError, ValueError) as error:
-        return _unwritable("standard output", error)
-
-
-def flush() -> str:
-    """Flush standard output; why it does not take what was printed, or nothing."""
-    if sys.stdout is None:
-        return "standard output is closed"
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError) as error:
-        # The interpreter flushes once more at its end, and would fail.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _unwritable("standard output", error)
-    return ""
-
-
-def check_writable(paths: Iterable[Path | None]) -> None:
-    """Check before the run that each file can be written, and is named once.
-
-    Raises
-    ------
-    UsageError
-        If one cannot be.
-    """
-    named = [path for path in paths if path is not None]
-    for number, path in enumerate(named):
-        reason = files.check_writable(path)
-        if not reason and any(_same(path, other) for other in named[:number]):
-            reason = "two options name it"
-        if reason:
-            raise click.UsageError(f"cannot write {printable(path)}: {reason}")
-
-
-def _same(path: Path, other: Path) -> bool:
-    return path.resolve() == other.resolve() and (path.is_file() or not path.exists())
+        return unwritable("standard output", error)
 
 
 def write_files(contents: Mapping[Path, Callable[[], str | bytes]]) -> list[str]:
@@ -126,7 +78,7 @@ def write_files(contents: Mapping[Path, Callable[[], str | bytes]]) -> list[str]
         try:
             files.write(path, make())
         except OSError as error:
-            errors.append(_unwritable(path, error))
+            errors.append(unwritable(path, error))
     return errors
 
 
@@ -139,13 +91,8 @@ def write_summary(report: Report) -> list[str]:
         with open(step, "a", encoding="utf-8", newline="\n", opener=at_once) as stream:
             stream.write(github.summary(report))
     except OSError as error:
-        return [_unwritable(step, error)]
+        return [unwritable(step, error)]
     return []
-
-
-def _unwritable(what: object, error: Exception) -> str:
-    reason = getattr(error, "strerror", None) or error
-    return f"cannot write {printable(what)}: {printable(reason)}"
 
 
 class Progress:

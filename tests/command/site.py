@@ -16,7 +16,7 @@ from ..report.page import page
 from ..report.site import INDEX, MARK, PAGES, site
 from .exit_codes import NO_VERDICT
 from .files import temporary
-from .output import complain
+from .terminal import complain
 
 
 class OutputError(Exception):

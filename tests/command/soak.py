@@ -19,7 +19,7 @@ from ..ports import loading
 from ..ports.process import Limits
 from ..ports.protocol import DTYPES, PortError
 from ..ports.text import printable
-from ..report.model import WORDS
+from ..report.verdicts import WORDS
 from ..soak.dask import run_units
 from ..soak.rows import Result, SoakError
 from ..soak.units import (
@@ -36,7 +36,7 @@ from ..verify.interface import limits_of
 from .exit_codes import EXIT
 from .files import write
 from .judging import limit_options
-from .output import complain
+from .terminal import complain
 
 
 def _both_numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import click
 from ..ports.text import printable
 from . import files
 from .exit_codes import NO_VERDICT
-from .output import complain
+from .terminal import complain
 
 _BEGIN = 20  # bytes by which a frozen vector is known
 

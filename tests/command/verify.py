@@ -27,13 +27,12 @@ from .judging import judge, limit_options, name_port
 from .output import (
     FORMS,
     Progress,
-    check_writable,
-    complain,
     show_whole,
     write_files,
     write_summary,
 )
 from .reproducing import is_ours, playing, reproduction, reproduction_path
+from .terminal import check_writable, complain
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _SEEDS = 2**32

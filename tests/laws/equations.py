@@ -15,7 +15,6 @@ from ..oracle.stepwise import Rule, judge
 from ..ports.protocol import Observation
 from ..ports.scenario import Scenario
 from ..scenarios import designed as probes
-from ..scenarios import strategies
 from .law import Check, Law
 
 
@@ -49,22 +48,22 @@ _NOTHING: frozenset[str] = frozenset()
 _AVERAGE = frozenset({"average"})
 
 LAWS: dict[EquationName, Law] = {
-    "gradient": Law("gradient", _NOTHING, probes.gradient, strategies.gradient, judge_update),
-    "step_size": Law("step_size", _NOTHING, probes.step_size, strategies.step_size, _impulses),
-    "descend": Law("descend", _NOTHING, probes.descend, strategies.descend, judge_update),
+    "gradient": Law("gradient", _NOTHING, probes.gradient, "gradient", judge_update),
+    "step_size": Law("step_size", _NOTHING, probes.step_size, "step_size", _impulses),
+    "descend": Law("descend", _NOTHING, probes.descend, "descend", judge_update),
     "averaging_weight": Law(
         "averaging_weight",
         _AVERAGE,
         probes.averaging_weight,
-        strategies.averaging_weight,
+        "averaging_weight",
         _judges("mu", "average"),
     ),
-    "average": Law("average", _AVERAGE, probes.average, strategies.average, _average),
+    "average": Law("average", _AVERAGE, probes.average, "average", _average),
     "step": Law(
         "step",
         _NOTHING,
         probes.step,
-        strategies.step,
+        "step",
         _judges("eta", "theta", "mu", "average"),
     ),
 }

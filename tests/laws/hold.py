@@ -2,27 +2,14 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from unittest import SkipTest
-
-import hypothesis
-from hypothesis import HealthCheck, Phase, Verbosity
-from hypothesis.database import InMemoryExampleDatabase
-from hypothesis.errors import HypothesisException
+from functools import partial
 
 from ..ports.protocol import Hello, Observation, Port, RaisedError
 from ..ports.scenario import Scenario, drive
-from ..scenarios.drawing import feed
 from .detection import Seen
 from .equations import LAWS
 from .law import Law, missing, worst
 from .outcome import Failure, Outcome, Subject
-
-# Smaller scenarios that are tried once a failing one is found.
-_SHRINKS = 200
-
-
-class _BrokenError(AssertionError):
-    """A drawn scenario that breaks the law."""
 
 
 def hold(
@@ -67,7 +54,12 @@ def hold(
             failure = _attempt(law, subject, scenario, outcome, outcome.seen)
             outcome.failure = outcome.failure or failure
     if outcome.failure is None and examples:
-        outcome.failure = _search(law, subject, outcome, examples, seed)
+        # It imports Hypothesis, which takes 130 ms.
+        from .search import search, strategy  # noqa: PLC0415
+
+        drawn = strategy(law.drawn, subject.dtype, subject.hello.supports)
+        attempt = partial(_attempt, law, subject, outcome=outcome)
+        outcome.failure = search(drawn, attempt, count=examples, seed=seed)
     outcome.failure = outcome.failure or outcome.raised
     if outcome.failure is None:
         # A port may list what it never shows.
@@ -87,49 +79,6 @@ def _attempt(
     judgement, counts = worst(judgements)
     outcome.count(counts)
     return None if judgement is None else Failure(judgement, scenario)
-
-
-def _search(
-    law: Law, subject: Subject, outcome: Outcome, examples: int, seed: int
-) -> Failure | None:
-    """Simplest failure among drawn scenarios, shrunk by Hypothesis within a budget of attempts."""
-    failures: dict[str, Failure] = {}
-    attempts = 0
-
-    @hypothesis.settings(
-        deadline=None,
-        database=InMemoryExampleDatabase(),
-        phases=(Phase.reuse, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
-        verbosity=Verbosity.quiet,
-        print_blob=False,
-        report_multiple_bugs=False,
-    )
-    @hypothesis.given(scenario=law.drawn(subject.dtype, subject.hello.supports))
-    def run(scenario: Scenario) -> None:
-        nonlocal attempts
-        key = repr(scenario)
-        if failures and key not in failures:
-            attempts += 1
-            # Past the budget nothing new fails, so that the search ends with what it has.
-            if attempts > _SHRINKS:
-                return
-        failure = failures.get(key) or _attempt(law, subject, scenario, outcome)
-        if failure is not None:
-            failures[key] = failure
-            simplest.append(failure)
-            raise _BrokenError
-
-    simplest: list[Failure] = []
-    try:
-        feed(run, count=examples, seed=seed)
-    except _BrokenError:
-        # Hypothesis has kept what failed, and shrinks it; where it cannot, it skips or complains.
-        with suppress(_BrokenError, SkipTest, HypothesisException):
-            run()
-        # It ends by running the simplest failure once more.
-        return simplest[-1]
-    return None
 
 
 DesignedRuns = list[tuple[Law, Scenario, list[Observation]]]

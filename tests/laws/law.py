@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hypothesis import strategies as st
-
 from asgd.spec import EquationName
 
 from ..oracle.judgement import Judgement
@@ -47,8 +45,8 @@ class Law:
         What must be readable for the law to say anything: "theta" always is.
     designed : callable
         Fixed scenarios that tell the known faults apart, for what the port supports.
-    drawn : callable
-        Strategy of scenarios, for a dtype and what the port supports.
+    drawn : str
+        Name of its strategy in `scenarios.strategies`, which takes a dtype and what is supported.
     check : callable
         Judgements of a trace.
     name : LawName
@@ -58,7 +56,7 @@ class Law:
     equation: EquationName
     needs: frozenset[str]
     designed: Callable[[Supports], list[Scenario]]
-    drawn: Callable[[str, Supports], st.SearchStrategy[Scenario]]
+    drawn: str
     check: Check
     name: LawName | Literal[""] = ""
 

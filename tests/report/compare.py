@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .model import WORDS, Report
+from .model import Report
+from .verdicts import WORDS
 
 _RANK = ("conforms", "deviates", "error")
 

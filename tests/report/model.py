@@ -9,17 +9,9 @@ from ..verify.coverage import Status
 from ..verify.result import Verdict
 from .fields import Count, Dtype, EquationId, Hex, Size
 from .series import LawFaults, Pictures, Rung
+from .verdicts import EXIT, WORDS
 
 SCHEMA = "asgd-report/2"
-EXIT: Mapping[str, int] = {"conforms": 0, "deviates": 1, "error": 2}
-"""Exit code by verdict."""
-
-WORDS: Mapping[str, str] = {
-    "conforms": "conforms",
-    "deviates": "deviates",
-    "error": "no verdict",
-}
-"""Verdict as people read it."""
 
 
 @dataclass(frozen=True)

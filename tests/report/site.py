@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .model import WORDS, Deviation, Report
+from .model import Deviation, Report
 from .page import page, template
+from .verdicts import WORDS
 
 INDEX = "index.html"
 PAGES = "reports"

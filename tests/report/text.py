@@ -8,7 +8,8 @@ from asgd.spec import CONVENTIONS
 
 from ..ports.text import printable
 from . import fingerprint
-from .model import WORDS, Deviation, DtypeReport, Law, Number, Report
+from .model import Deviation, DtypeReport, Law, Number, Report
+from .verdicts import WORDS
 
 WIDTH = 80
 _SHOWN = 60  # characters of what was raised, where it stands for a number

@@ -7,16 +7,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Any
-
-from hypothesis import strategies as st
 
 from asgd.spec import Hyperparameters
 
 from ..ports.layouts import PLAIN, Layout
 from ..ports.scenario import Add, Event, Group, PausedScenario, Scenario, Set, Step, Vector, single
-from . import strategies
-from .numbers import codes, ordinary
 
 Supports = frozenset[str]
 
@@ -440,40 +435,3 @@ def unpaused(supports: Supports) -> list[PausedScenario]:
 def _saved_late(steps: int) -> PausedScenario:
     run = alternating(steps + 3)
     return PausedScenario(run.groups, run.events, steps)
-
-
-# Drawn.
-
-
-@st.composite
-def paused_run(draw: Any, dtype: str, supports: Supports) -> Scenario:
-    """Any run that the port supports, with a pause somewhere."""
-    scenario: Scenario = draw(strategies.run(dtype, supports))
-    pause = draw(st.integers(0, len(scenario.events) - 1))
-    return PausedScenario(scenario.groups, scenario.events, pause)
-
-
-_RATES = tuple(2.0**-k for k in range(6))
-_NOT_FINITE = (math.inf, -math.inf, math.nan)
-
-
-@st.composite
-def special(draw: Any, dtype: str, supports: Supports) -> Scenario:
-    """Gradients of which some are inf or nan."""
-    hyper = STRONG._replace(
-        lr=draw(st.sampled_from(_RATES)),
-        lambd=0.0,
-        t0=draw(st.sampled_from([0.0, 2.0, 1e6])),
-        weight_decay=draw(st.sampled_from([0.0, *_RATES])),
-        maximize="maximize" in supports and draw(st.booleans()),
-    )
-    size, steps = draw(st.integers(1, 4)), draw(st.integers(1, 5))
-    drawn = draw(codes(size * (steps + 1)))
-    theta = tuple(ordinary(dtype, code) for code in drawn[:size])
-    rows = [tuple(_any(dtype, c) for c in drawn[size * t :][:size]) for t in range(1, steps + 1)]
-    return single(hyper, (theta,), tuple((row,) for row in rows))
-
-
-def _any(dtype: str, code: int) -> float:
-    code, kind = divmod(code, 8)
-    return ordinary(dtype, code) if kind < 5 else _NOT_FINITE[kind - 5]

@@ -6,14 +6,11 @@ here alone.
 """
 
 import math
-from functools import lru_cache
 from typing import NamedTuple
-
-from hypothesis import strategies as st
 
 from asgd.spec import Hyperparameters
 
-_WIDTH = 64
+WIDTH = 64
 
 
 class Range(NamedTuple):
@@ -25,14 +22,6 @@ class Range(NamedTuple):
 
 
 RANGES = {"float32": Range(24, -149, 100), "float64": Range(53, -1074, 900)}
-
-
-@lru_cache
-def codes(count: int) -> st.SearchStrategy[tuple[int, ...]]:
-    """Strategy of ``count`` codes, drawn as one integer."""
-    return st.integers(0, (1 << _WIDTH * count) - 1).map(
-        lambda n: tuple(n >> _WIDTH * i & ((1 << _WIDTH) - 1) for i in range(count))
-    )
 
 
 def value(dtype: str, code: int) -> float:

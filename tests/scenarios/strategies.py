@@ -1,6 +1,8 @@
 """Drawn scenarios: Hypothesis strategies over the spec's domains, one for each law."""
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -8,9 +10,10 @@ from hypothesis import strategies as st
 
 from asgd.spec import Hyperparameters
 
-from ..ports.scenario import Group, Scenario, Set, Step, Vector, single
+from ..ports.scenario import Group, PausedScenario, Scenario, Set, Step, Vector, single
 from .designed import gauged
-from .numbers import codes, moderate, ordinary, power, rate, start, value
+from .lifecycle import STRONG
+from .numbers import WIDTH, moderate, ordinary, power, rate, start, value
 
 Supports = frozenset[str]
 
@@ -19,6 +22,14 @@ _PLAIN = Hyperparameters(lr=0.5, lambd=0.0, alpha=0.0, t0=1e6, weight_decay=0.0,
 _SELDOM, _OFTEN = 2, 16
 # Long runs have the gradients of their first steps over again: drawing is dear.
 _FRESH = 6
+
+
+@lru_cache
+def codes(count: int) -> st.SearchStrategy[tuple[int, ...]]:
+    """Strategy of ``count`` codes, drawn as one integer."""
+    return st.integers(0, (1 << WIDTH * count) - 1).map(
+        lambda n: tuple(n >> WIDTH * i & ((1 << WIDTH) - 1) for i in range(count))
+    )
 
 
 @st.composite
@@ -171,3 +182,37 @@ def _change(hyper: Hyperparameters, code: int, dtype: str, t: int) -> Hyperparam
     # A port may round it, and must not come to another step by that.
     later = np.dtype(dtype).type(start(code) + (t + 1 if t else 0))
     return hyper._replace(t0=float(later))
+
+
+@st.composite
+def paused_run(draw: Any, dtype: str, supports: Supports) -> Scenario:
+    """Any run that the port supports, with a pause somewhere."""
+    scenario: Scenario = draw(run(dtype, supports))
+    pause = draw(st.integers(0, len(scenario.events) - 1))
+    return PausedScenario(scenario.groups, scenario.events, pause)
+
+
+_RATES = tuple(2.0**-k for k in range(6))
+_NOT_FINITE = (math.inf, -math.inf, math.nan)
+
+
+@st.composite
+def special(draw: Any, dtype: str, supports: Supports) -> Scenario:
+    """Gradients of which some are inf or nan."""
+    hyper = STRONG._replace(
+        lr=draw(st.sampled_from(_RATES)),
+        lambd=0.0,
+        t0=draw(st.sampled_from([0.0, 2.0, 1e6])),
+        weight_decay=draw(st.sampled_from([0.0, *_RATES])),
+        maximize="maximize" in supports and draw(st.booleans()),
+    )
+    size, steps = draw(st.integers(1, 4)), draw(st.integers(1, 5))
+    drawn = draw(codes(size * (steps + 1)))
+    theta = tuple(ordinary(dtype, code) for code in drawn[:size])
+    rows = [tuple(_any(dtype, c) for c in drawn[size * t :][:size]) for t in range(1, steps + 1)]
+    return single(hyper, (theta,), tuple((row,) for row in rows))
+
+
+def _any(dtype: str, code: int) -> float:
+    code, kind = divmod(code, 8)
+    return ordinary(dtype, code) if kind < 5 else _NOT_FINITE[kind - 5]

@@ -6,7 +6,8 @@ import sys
 import click
 import pytest
 
-from asgd.tests.command.output import Progress, check_writable
+from asgd.tests.command.output import Progress
+from asgd.tests.command.terminal import check_writable
 
 
 class Terminal(io.StringIO):

@@ -11,6 +11,7 @@ from asgd.spec import CONVENTIONS, POLICIES
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS
 from asgd.tests.laws.outcome import Subject
+from asgd.tests.laws.search import strategy
 from asgd.tests.oracle import blocks
 from asgd.tests.oracle.filter import Query, alone, ball, decide
 from asgd.tests.ports.loading import load
@@ -24,7 +25,9 @@ _LAWS = [*LAWS.values(), LIFECYCLE_LAWS["window"], LIFECYCLE_LAWS["special"]]
 def _judgements(subject, seed, count):
     """All that is judged of a port, and how much of it the filter decided."""
     for law in _LAWS:
-        drawn = sample(law.drawn(subject.dtype, subject.hello.supports), count=count, seed=seed)
+        drawn = sample(
+            strategy(law.drawn, subject.dtype, subject.hello.supports), count=count, seed=seed
+        )
         for scenario in [*law.designed(subject.hello.supports)[seed % 3 :: 3], *drawn]:
             yield from law.check(scenario, subject.trace(scenario), subject.rule)
 

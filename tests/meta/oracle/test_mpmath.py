@@ -16,6 +16,7 @@ from asgd.tests.faults.variant import Variant
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS
 from asgd.tests.laws.outcome import Subject
+from asgd.tests.laws.search import strategy
 from asgd.tests.oracle.stepwise import judge
 from asgd.tests.ports.protocol import greet
 from asgd.tests.scenarios.drawing import sample
@@ -86,7 +87,7 @@ def test_every_kind_of_scenario_is_judged_alike(law, dtype, convention):
     subject = Subject(port, greet(port), dtype, CONVENTIONS[convention], POLICIES["native"])
     supports = subject.hello.supports
     held = LAWS[law] if law in LAWS else LIFECYCLE_LAWS[law]
-    drawn = sample(held.drawn(dtype, supports), count=10, seed=5)
+    drawn = sample(strategy(held.drawn, dtype, supports), count=10, seed=5)
     for scenario in (*held.designed(supports), *drawn):
         if scenario.steps * sum(map(len, scenario.params)) <= LARGEST:
             alike(scenario, subject)

@@ -15,9 +15,9 @@ from asgd.tests.report import github
 from asgd.tests.report.as_json import schema, schema_text, to_json
 from asgd.tests.report.build import build
 from asgd.tests.report.junit import junit
-from asgd.tests.report.model import EXIT, WORDS
 from asgd.tests.report.page import badge, page, shields
 from asgd.tests.report.text import render, wrapped
+from asgd.tests.report.verdicts import EXIT, WORDS
 
 GREEN = "#2e7d32"
 VALIDATOR = jsonschema.Draft202012Validator(schema())

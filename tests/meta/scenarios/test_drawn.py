@@ -6,6 +6,7 @@ from asgd.spec import CONVENTIONS, POLICIES
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.laws.law import worst
 from asgd.tests.laws.outcome import Subject
+from asgd.tests.laws.search import strategy
 from asgd.tests.ports.importing import import_port
 from asgd.tests.ports.protocol import DTYPES, greet
 from asgd.tests.scenarios.drawing import sample
@@ -22,7 +23,9 @@ def test_few_drawn_lives_are_trivial(dtype, seed):
     rule, policy = CONVENTIONS["documented"], POLICIES["native"]
     subject = Subject(port, greet(port), dtype, rule, policy)
     law, trivial, count = LAWS["step"], 0, 1000
-    for scenario in sample(law.drawn(dtype, subject.hello.supports), count=count, seed=seed):
+    for scenario in sample(
+        strategy(law.drawn, dtype, subject.hello.supports), count=count, seed=seed
+    ):
         trace = subject.trace(scenario)
         moved = any(seen.theta != scenario.params for seen in trace)
         _, counts = worst(law.check(scenario, trace, subject.rule))

@@ -7,6 +7,7 @@ from numpy_faults import HYPER, Right
 from asgd.spec import CONVENTIONS
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS
+from asgd.tests.laws.search import strategy
 from asgd.tests.ports.importing import import_port
 from asgd.tests.ports.layouts import LAYOUTS
 from asgd.tests.ports.protocol import SUPPORTS
@@ -35,7 +36,7 @@ def scenarios():
         yield from covering.scenarios(rows, EVERYTHING, "float32", saved=saved)
     for law in (*LAWS.values(), *LIFECYCLE_LAWS.values()):
         yield from law.designed(EVERYTHING)
-        yield from sample(law.drawn("float32", EVERYTHING), count=60, seed=2)
+        yield from sample(strategy(law.drawn, "float32", EVERYTHING), count=60, seed=2)
     yield from lifecycle.far(300, EVERYTHING)
 
 

@@ -21,6 +21,7 @@ from asgd.spec import CONVENTIONS, POLICIES
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.laws.law import Law, missing, worst
 from asgd.tests.laws.outcome import Subject
+from asgd.tests.laws.search import strategy
 from asgd.tests.ports.protocol import DTYPES, greet
 from asgd.tests.ports.scenario import Scenario, Step
 from asgd.tests.scenarios.drawing import sample
@@ -64,7 +65,7 @@ class Tally:
 
 def drawn(law: Law, supports: frozenset[str], seed: int) -> Scenario:
     """Scenario that the seed draws; both dtypes run it, as its numbers are float32 ones."""
-    return sample(law.drawn(DTYPES[0], supports), count=1, seed=seed)[0]
+    return sample(strategy(law.drawn, DTYPES[0], supports), count=1, seed=seed)[0]
 
 
 @cache
