@@ -27,9 +27,9 @@ Runs = Sequence[tuple[Scenario, Sequence[Observation]]]
 _PLAIN = (
     *("t", "call", "index", "count", "position", "size", "first_t", "past_first_t"),
     *("updates", "taken", "since"),
-    *("ahead", "ahead_in_group"),
+    *("ahead", "ahead_in_group", "active"),
 )
-_FLAGS = ("opening", "foremost", "behind", "behind_in_group")
+_FLAGS = ("opening", "foremost", "behind", "behind_in_group", "idle")
 _RANGES = {
     24: (2.0**-149, 2.0**128),
     11: (2.0**-24, 2.0**16),
@@ -399,7 +399,7 @@ def _steps(runs: Runs, counts: Sequence[int] | None) -> Iterator[_OneStep]:
                 walk.set(event)
             if not isinstance(event, Step):
                 continue
-            present = walk.moments([grad is not None for grad in event.grads])
+            present = walk.moments(event.grads)
             call, seen = next(shown)
             for i, (moment, grad) in enumerate(zip(present, event.grads, strict=True)):
                 yield _OneStep(

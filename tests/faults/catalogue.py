@@ -60,6 +60,10 @@ def _ahead_in_group(moment: Moment) -> Any:
     return moment.ahead_in_group
 
 
+def _active(moment: Moment) -> Any:
+    return moment.active
+
+
 def _unset(*names: str) -> Callable[[Hyper], Hyper]:
     """A reader that takes a 0 for a value that was not given."""
 
@@ -149,6 +153,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "theta-never-moves": _set(update=of_theta.never_moves),
         "decay-by-stale-eta": _set(stale="decay"),
         "gradient-by-stale-eta": _set(stale="gradient"),
+        "sparse-update": _set(after=of_theta.sparse),
         "decay-exempts-size-one": _set(exempt=("lambd", "weight_decay")),
         "average-written-into-theta": _set(written=True),
         "averaging-one-step-late": lambda variant: {"mu_lag": variant.mu_lag + 1},
@@ -195,6 +200,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "counter-by-two": _set(clock=_doubled),
         "eta-of-first-parameter": _set(eta_clock=_first_clock),
         "skip-ends-step": _set(stops="step", clock=_ahead),
+        "zero-gradient-skipped": _set(stops="idle", clock=_active),
         "schedule-in-loop": _set(clock=_calls, in_loop=True),
         "eta-by-calls": _set(eta_clock=_calls),
         "window-by-calls": _set(mu_clock=_calls),
@@ -269,6 +275,8 @@ FORMS: Mapping[str, tuple[Change, ...]] = MappingProxyType(
             _set(mean=of_average.of_overall),
         ),
         "skip-ends-step": (_set(stops="group", clock=_ahead_in_group),),
+        "zero-gradient-skipped": (_set(stops="idle"),),
+        "sparse-update": (_set(after=of_theta.sparse, mean=of_average.sparse),),
         "zero-taken-as-unset": tuple(
             _set(reader=_unset(*names))
             for names in (

@@ -1,6 +1,9 @@
 """The moments of a scenario: what a rule is asked about."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
 
 from asgd.spec import Hyperparameters
 
@@ -39,17 +42,19 @@ class Moments(Timeline):
         self._updates = sum(self.counts)
         self._taken, self._since = [0] * count, [0] * count
         self._ahead, self._ahead_in_group = [0] * count, [0] * count
+        self._idle, self._active = [False] * count, [0] * count
         self._present: Sequence[bool] = [True] * count
         self._earlier: list[Sources | None] = [None] * count
         self._preceding: Hyper | None = None
 
-    def moments(self, present: Sequence[bool]) -> list[Moment | None]:
-        """Moments of one call, one for each parameter; None for one without gradient.
+    def moments(self, grads: Sequence[Any]) -> list[Moment | None]:
+        """Moments of a call with these gradients; None for a parameter that has none.
 
         The numbers of a moment (gradient, theta, average, initial theta) are left to the caller.
         """
         self._call += 1
-        self._present = present
+        self._present = present = [grad is not None for grad in grads]
+        self._idle = [grad is None or _is_zero(grad) for grad in grads]
         turns = self.step(present)
         self._first_t = next((turn.t for turn in turns if turn is not None), 0)
         out: list[Moment | None] = []
@@ -63,6 +68,7 @@ class Moments(Timeline):
             behind, in_group = self._behind(i)
             self._ahead[i] += not behind
             self._ahead_in_group[i] += not in_group
+            self._active[i] += not self._idle[i]
             moment = self._moment(i, turn, sum(m is not None for m in out))
             out.append(moment)
             self._past_first[i], self._earlier[i] = self._first_t, moment.now
@@ -101,6 +107,8 @@ class Moments(Timeline):
             behind_in_group=in_group,
             ahead=self._ahead[i],
             ahead_in_group=self._ahead_in_group[i],
+            idle=self._idle[i],
+            active=self._active[i],
             now=now,
             past=past or now,
             preceding=self._preceding or now.own,
@@ -120,3 +128,7 @@ class Moments(Timeline):
             maximize=hyper.maximize,
         )
         return lifted
+
+
+def _is_zero(grad: Any) -> bool:
+    return not (grad.any() if isinstance(grad, np.ndarray) else any(grad))

@@ -7,7 +7,7 @@ import numpy as np
 
 from asgd.reference import equations as truth
 
-from .running_error import at_least, choose
+from .running_error import at_least, choose, is_zero
 from .variant import Hyper, Moment, Number, averaging_weight, gradient, mean
 
 # E4: the averaging weight.
@@ -65,6 +65,11 @@ def by_own_step(*, late: bool, more: int) -> Any:
 
 def of_old(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
     return truth.average(average, moment.theta, mu=mu)
+
+
+def sparse(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:
+    """Elements whose gradient is zero are left alone."""
+    return choose(is_zero(moment.grad), average * 1.0, mean(average, theta, mu, moment, h))
 
 
 def exponential(average: Number, theta: Number, mu: Number, moment: Moment, h: Hyper) -> Number:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .running_error import at_least, choose, sign
+from .running_error import at_least, choose, is_zero, sign
 from .variant import Hyper, Moment, Number, descend, gradient, step_size
 
 # E1: sign and penalty.
@@ -235,6 +235,11 @@ def decoupled(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:
 
 def decoupled_after(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:
     return updated - h.lr * h.weight_decay * updated
+
+
+def sparse(updated: Number, moment: Moment, eta: Number, h: Hyper) -> Number:
+    """Elements whose gradient is zero are left alone."""
+    return choose(is_zero(moment.grad), moment.theta * 1.0, updated)
 
 
 def bias_corrected(factor: float) -> Any:

@@ -51,7 +51,7 @@ class VariantPort:
 
     def step(self, grads: Sequence[NDArray[Any] | None]) -> dict[str, Any]:
         """Take a step of every parameter that the variant takes one of."""
-        moments = self._walk.moments([grad is not None for grad in grads])
+        moments = self._walk.moments(grads)
         eta: list[float | None] = []
         with np.errstate(all="ignore"):
             for i, (moment, grad) in enumerate(zip(moments, grads, strict=True)):

@@ -69,6 +69,10 @@ class Moment:
         Whether a parameter before it, or one of its group before it, has no gradient in this call.
     ahead, ahead_in_group : int
         Steps of this parameter at which that was not so.
+    idle : bool
+        Whether its gradient is zero in all elements.
+    active : int
+        Steps of this parameter at which that was not so.
     now, past : Sources
         Hyperparameters at the call, and at the parameter's step before (or now, where none was).
     preceding : Hyper
@@ -100,6 +104,8 @@ class Moment:
     behind_in_group: Any
     ahead: Any
     ahead_in_group: Any
+    idle: Any
+    active: Any
     now: Sources
     past: Sources
     preceding: Hyper
@@ -194,8 +200,8 @@ class Variant:
     eta_from : str
         Whose lr, lambd and alpha eta is computed with: a field of `Sources`, or its own.
     stops : str
-        Parameters behind one that has no gradient are left alone, too: "step" for all, "group" for
-        those of its group, or none.
+        Which parameters are left alone, too: "step" for those behind one that has no gradient,
+        "group" for those of its group, "idle" for those whose gradient is zero, or none.
     stale : str
         Term of E3 that has the eta of the step before: "decay", "gradient", or none.
     reading : callable or None
@@ -317,11 +323,11 @@ class Variant:
         return None if taken is None else self._if_reached(moment, taken, moment.average)
 
     def _if_reached(self, moment: Moment, taken: Number, before: Number) -> Number:
-        """What is taken over unless the step ended before the parameter."""
+        """What is taken over unless the parameter is left alone."""
         if not self.stops:
             return taken
-        behind = moment.behind if self.stops == "step" else moment.behind_in_group
-        return choose(behind, before * 1.0, taken)
+        left = {"step": "behind", "group": "behind_in_group", "idle": "idle"}[self.stops]
+        return choose(getattr(moment, left), before * 1.0, taken)
 
     def undefined(self, moment: Moment) -> Any:
         """Whether the convention leaves the average undefined."""

@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -236,6 +236,13 @@ class OptimizerPort:
     def twin(self) -> "OptimizerPort":
         """Another port of the same optimizer."""
         return type(self)(self._factory, self._name, self._version)
+
+    def copied(self) -> Self:
+        """A port of deep copies of optimizer and parameters, which are made together."""
+        optimizer, params = copy.deepcopy((self._optimizer, self._params))
+        other = copy.copy(self)
+        vars(other).update(_optimizer=optimizer, _params=params)
+        return other
 
     def trial(self, dtype: str) -> None:
         """Take two steps."""

@@ -260,6 +260,17 @@ def _pickles(port: Any, dtype: str) -> bool:
     return after(pickle.loads(pickle.dumps(state))) == wanted  # noqa: S301 - the port's own
 
 
+def _copies(port: Any, dtype: str) -> bool:
+    """A deep copy of optimizer and parameters goes on as they do, and alone."""
+    _open(port, dtype, _THETA, _FLOATS)
+    _run(port, dtype, _GRADS[:2])
+    try:
+        other = port.copied()
+    except Exception:  # noqa: BLE001 - what cannot be copied at all is no habit's fault
+        return True
+    return _run(port, dtype, _GRADS[2:]) == _run(other, dtype, _GRADS[2:])
+
+
 HABITS: Mapping[str, Habit] = MappingProxyType(
     {
         "integers-differ": Habit(
@@ -284,6 +295,9 @@ HABITS: Mapping[str, Habit] = MappingProxyType(
         "gradients-not-cleared": Habit("zero_grad() leaves a gradient", _clears, {"groups"}),
         "state-not-pickled": Habit(
             "a state that was pickled does not go on as it should", _pickles, {"save"}
+        ),
+        "copy-differs": Habit(
+            "a deep copy of optimizer and parameters does not go on as they do", _copies
         ),
         "loaded-state-changes": Habit(
             "a state that was loaded is changed by that, or by the steps that follow: it cannot be "

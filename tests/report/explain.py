@@ -51,6 +51,8 @@ FINDINGS: Mapping[str, str] = {
     "gradients-not-cleared": "zero_grad() leaves a gradient that is neither None nor 0.",
     "state-not-pickled": "A state that was pickled, as into a file, cannot be loaded, or does not "
     "go on to the bit.",
+    "copy-differs": "copy.deepcopy of an optimizer together with its parameters does not go on as "
+    "they do, or shares arrays with them: a state that belongs to id(parameter) is lost in a copy.",
     "loaded-state-changes": "load_state_dict() changes the dict that it is given, or keeps its "
     "arrays and updates them in place: a checkpoint that is kept in memory can be loaded once.",
     "maximize-not-changed": "maximize is read in the constructor alone; lr and the others of "

@@ -135,6 +135,20 @@ class Unpicklable(Right):
             entry.pop("schedule", None)
 
 
+class ById(Right):
+    """The state belongs to the address of a parameter."""
+
+    def one(self, p, group):
+        if self.state.get(p, {}).get("id", id(p)) != id(p):
+            del self.state[p]
+        super().one(p, group)
+        self.state[p]["id"] = id(p)
+
+    def state_dict(self):
+        state = super().state_dict()
+        return {i: {k: v for k, v in e.items() if k != "id"} for i, e in state.items()}
+
+
 class KeepsWhatIsLoaded(Right):
     """Averages into the arrays of the state that it was given."""
 
@@ -190,6 +204,7 @@ class Aliased(Right):
         (ClosureTwice, ["closure-mishandled"]),
         (ClearsFirst, ["gradients-not-cleared"]),
         (Unpicklable, ["state-not-pickled"]),
+        (ById, ["copy-differs"]),
         (KeepsWhatIsLoaded, ["loaded-state-changes"]),
         (PopsWhatIsLoaded, ["loaded-state-changes"]),
         (TurnsOnce, ["maximize-not-changed"]),
