@@ -48,7 +48,8 @@ def _both(subject, monkeypatch, seed, count=2):
     return filtered, exact
 
 
-@pytest.mark.sample(2)
+@pytest.mark.slow
+@pytest.mark.sample(8, rest="nightly")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ["", "asgd.fast:ASGD", *list(FAULTY)[::9]])
 def test_the_verdict_is_the_same_without_it(name, dtype, monkeypatch):

@@ -15,7 +15,7 @@ def test_the_arrays_are_fresh():
     assert arrays.pairs() == read("pairs")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_triples_are_fresh():
     """As the pairs; and all that can be had are there."""
     pairs = read("pairs")

@@ -100,7 +100,7 @@ def _points(scenario: Scenario, variants: Sequence[Variant], dtype: str) -> Iter
         if not isinstance(event, Step):
             walk.set(event)
             continue
-        moments = walk.moments([grad is not None for grad in event.grads])
+        moments = walk.moments(event.grads)
         for i, (moment, grad) in enumerate(zip(moments, event.grads, strict=True)):
             start = np.array(scenario.params[i])[None]
             past = None if call == 0 else [trace[call - 1] for trace in traces]
