@@ -20,9 +20,9 @@ from .window import Window
 SMALL = 1 << 13
 """Parameters up to this size are gathered: beyond it, copying costs what fewer calls save."""
 
-THREADED = 9 << 15
-"""Steps that cost less than this many float32 updates stay on one thread: measured in
-``spec/kernels.md``, "Speed"."""
+THREADED = 9 << 17
+"""Steps that cost less than this many float32 updates stay on one thread, as it takes half a
+millisecond until another one is at work: measured in ``spec/kernels.md``, "Speed"."""
 
 
 def cost(theta: NDArray[Any], *, averaged: bool, compensated: bool = False) -> int:
@@ -48,6 +48,8 @@ CORES = _cores()
 
 def workers(cost: int) -> int:
     """Threads that a step is worth: each has at least half of what two are worth it for."""
+    if BACKEND.kernels is not None:
+        cost //= 2  # One pass takes less than half of the time.
     return min(CORES, 2 * cost // THREADED) if cost >= THREADED else 1
 
 

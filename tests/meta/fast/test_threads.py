@@ -116,6 +116,17 @@ def test_waiting_ends_only_when_the_work_has(monkeypatch):
     assert calls == [1, 1]
 
 
+def test_a_helper_that_begins_too_late_is_not_waited_for(threaded, monkeypatch):
+    """The caller has done all there is; what the helper does then is find nothing."""
+    late = Future()
+    late.set_running_or_notify_cancel()
+    monkeypatch.setattr(threaded, "share", lambda _work, _count: [late])
+    monkeypatch.setattr(threads, "wait", lambda _: pytest.fail("it waits"))
+    ran = []
+    threads.run_all([(_Block(i, ran), [], None) for i in range(8)], SIZE)
+    assert sorted(ran) == list(range(8))
+
+
 def test_where_no_thread_can_be_started_the_caller_does_all(threaded, monkeypatch):
     """As while the interpreter ends, or where a limit is reached."""
 
