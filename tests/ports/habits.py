@@ -9,7 +9,7 @@ import inspect
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ HYPER = MappingProxyType({"lr": 1, "lambd": 1, "alpha": 1, "t0": 1, "weight_deca
 """Hyperparameters that are integers, and no defaults."""
 _FLOATS = {name: float(value) for name, value in HYPER.items()}
 _THETA, _OTHER = (1.0, -0.75), (-0.5, 3.0)
+_MOST = 10_000  # objects that are gone through before a copy is made
 _GRADS = ((0.5, -0.25), (-0.125, 0.75), (1.0, 0.5), (0.25, -1.0))
 
 
@@ -264,11 +265,37 @@ def _copies(port: Any, dtype: str) -> bool:
     """A deep copy of optimizer and parameters goes on as they do, and alone."""
     _open(port, dtype, _THETA, _FLOATS)
     _run(port, dtype, _GRADS[:2])
+    if _frees(port.optimizer):
+        return True
     try:
         other = port.copied()
     except Exception:  # noqa: BLE001 - what cannot be copied at all is no habit's fault
         return True
     return _run(port, dtype, _GRADS[2:]) == _run(other, dtype, _GRADS[2:])
+
+
+def _frees(owner: Any) -> bool:
+    """Whether anything that an object holds has a ``__del__``: a copy would free that again."""
+    found, ids = [owner], {id(owner)}
+    for one in found:
+        if hasattr(type(one), "__del__") or len(found) > _MOST:
+            return True
+        if isinstance(one, type | FunctionType | ModuleType):
+            continue  # No copy is made of these.
+        inside = list(getattr(one, "__dict__", {}).values())
+        for kind in type(one).__mro__:
+            slots = kind.__dict__.get("__slots__", ())
+            names = (slots,) if isinstance(slots, str) else slots
+            inside += [getattr(one, name, None) for name in names]
+        if isinstance(one, Mapping):
+            inside += [*one, *one.values()]
+        elif isinstance(one, list | tuple | AbstractSet):
+            inside += one
+        for each in inside:
+            if id(each) not in ids:
+                ids.add(id(each))
+                found.append(each)
+    return False
 
 
 HABITS: Mapping[str, Habit] = MappingProxyType(

@@ -149,6 +149,21 @@ class ById(Right):
         return {i: {k: v for k, v in e.items() if k != "id"} for i, e in state.items()}
 
 
+class Handle:
+    """What a library made, by its address; it is to be freed once."""
+
+    def __del__(self):
+        """It would be freed here."""
+
+
+class HoldsHandles(ById):
+    """A copy of it would free its handle a second time: no copy is made."""
+
+    def start(self, p):
+        self.tools = {"handles": [Handle()]}
+        return super().start(p)
+
+
 class KeepsWhatIsLoaded(Right):
     """Averages into the arrays of the state that it was given."""
 
@@ -205,6 +220,7 @@ class Aliased(Right):
         (ClearsFirst, ["gradients-not-cleared"]),
         (Unpicklable, ["state-not-pickled"]),
         (ById, ["copy-differs"]),
+        (HoldsHandles, []),
         (KeepsWhatIsLoaded, ["loaded-state-changes"]),
         (PopsWhatIsLoaded, ["loaded-state-changes"]),
         (TurnsOnce, ["maximize-not-changed"]),
