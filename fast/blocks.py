@@ -21,8 +21,8 @@ SMALL = 1 << 13
 """Parameters up to this size are gathered: beyond it, copying costs what fewer calls save."""
 
 THREADED = 9 << 17
-"""Steps that cost less than this many float32 updates stay on one thread, as it takes half a
-millisecond until another one is at work: measured in ``spec/kernels.md``, "Speed"."""
+"""Steps that cost less than this many float32 updates stay on one thread: they take less than half
+a millisecond, which another thread makes longer (``tests/meta/studies/threads.py``)."""
 
 
 def cost(theta: NDArray[Any], *, averaged: bool, compensated: bool = False) -> int:

@@ -1,8 +1,8 @@
 """Blocks on several threads: NumPy's kernels run outside the interpreter's lock.
 
 Threads share one queue of blocks, so that none waits for a slower one. The caller works too, and
-waits for blocks alone: never for a thread that begins when nothing is left, which on a busy machine
-is half a millisecond later. Small steps stay on the caller's thread.
+waits for blocks alone, never for a thread that begins when nothing is left. Small steps stay on the
+caller's thread.
 """
 
 import os

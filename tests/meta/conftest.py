@@ -1,6 +1,11 @@
 """Which of many similar cases the quick suite runs."""
 
+import gc
+
 import pytest
+
+# As in a judge: most tests judge something.
+gc.set_threshold(50_000)
 
 
 @pytest.hookimpl(tryfirst=True)
