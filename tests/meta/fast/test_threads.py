@@ -187,7 +187,11 @@ def test_threads_grow_with_the_cost(cost, cores, expected, monkeypatch):
     """Two where it begins to be worth it, and each with half as much to do at least."""
     monkeypatch.setattr(blocks, "THREADED", 100)
     monkeypatch.setattr(blocks, "CORES", cores)
+    monkeypatch.setattr(blocks.BACKEND, "kernels", None)
     assert blocks.workers(cost) == expected
+    # Compiled kernels take half as long.
+    monkeypatch.setattr(blocks.BACKEND, "kernels", "compiled")
+    assert blocks.workers(2 * cost) == expected
 
 
 @pytest.mark.parametrize(
@@ -204,6 +208,7 @@ def test_threads_grow_with_the_cost(cost, cores, expected, monkeypatch):
 )
 def test_large_steps_are_shared_out(cost, size, count, helpers, threaded, monkeypatch):
     """Every job is run once, by whichever thread; there are no more threads than there is work."""
+    monkeypatch.setattr(blocks.BACKEND, "kernels", None)
     monkeypatch.setattr(blocks, "THREADED", 100)
     threaded.size = size
     asked, share = [], threaded.share
