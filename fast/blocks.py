@@ -1,7 +1,7 @@
 """Blocks: what of a cohort's parameters is worked on at a time.
 
 Large parameters are worked on where they are, in blocks. Small ones of a cohort are gathered into
-one block, so that a list of many costs two copies each instead of a handful of kernels each.
+one block, so that a list of many costs three copies each instead of a handful of kernels each.
 """
 
 import os

@@ -64,6 +64,7 @@ class Cohort:
             if not theta.flags.carray
         ]
         self.blocks = blocks(self.flats)
+        # Parameters that are worked on where they are: their gradients must be contiguous.
         self.alone = {block.members[0] for block in self.blocks if not block.gathered}
         if compensated:
             for state, flat in zip(states, self.flats, strict=True):
@@ -74,6 +75,7 @@ class Cohort:
         self.cost = 0
         self.eta = np.zeros((), self.dtype)
         self.hyper: Hyperparameters | None = None
+        # What the states hold of their group since their last step.
         self.counted: tuple[Any, Any] = None, None
         self.scheduled: tuple[Any, ...] = ()
         self.t0 = 0.0
@@ -88,12 +90,13 @@ class Cohort:
         scheduled = state.scheduled or hyper
         if hyper is not self.hyper or scheduled is not self.scheduled:
             self._read(hyper, scheduled)
-        t = state.step + 1
-        count, window = terms(t, self.t0, rule), state.average
-        # Nearly always it stays closed or open, whatever the convention.
-        stays = count < 0 if window is None else count > 1 and window.t0 == self.t0
-        if not stays:
-            self._turn(opening(count, rule))
+        t, t0, window = state.step + 1, self.t0, state.average
+        weight = opening(terms(t, t0, rule), rule)
+        if weight is None:
+            if window is not None:
+                self._close()
+        elif window is None or window.t0 != t0:
+            self._open(weight, t0)
         self.eta.fill(self.schedule.at(t - rule.eta_lag))
         return self.scalars
 
@@ -123,15 +126,6 @@ class Cohort:
             for state in self.states:
                 state.scheduled = scheduled
                 state.t0 = hyper.t0
-
-    def _turn(self, weight: float | None) -> None:
-        """Open the windows where there is a weight (`opening`), else close them."""
-        window = self.states[0].average
-        if weight is None:
-            if window is not None:
-                self._close()
-        elif window is None or window.t0 != self.t0:
-            self._open(weight, self.t0)
 
     def _open(self, weight: float, t0: float) -> None:
         with np.errstate(all="ignore"):

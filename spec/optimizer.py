@@ -378,6 +378,7 @@ class Optimizer(Generic[P]):
         """Hyperparameters of group ``i``, checked again if any is another object than before."""
         known = self._checked.get(i)
         if known is not None:
+            # Spelled out, as every step of every group comes through here.
             lr, lambd, alpha, t0, weight_decay, maximize = known[0]
             if (
                 group["lr"] is lr
