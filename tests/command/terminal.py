@@ -1,4 +1,4 @@
-"""The terminal and the files that a command may write: what every command needs, soon imported."""
+"""What every command needs of the terminal and of files; nothing here is slow to import."""
 
 import contextlib
 import os

@@ -199,7 +199,7 @@ CHANGES: Mapping[str, Change] = MappingProxyType(
         "counter-without-gradient": _set(clock=_calls, skips=False),
         "counter-by-two": _set(clock=_doubled),
         "eta-of-first-parameter": _set(eta_clock=_first_clock),
-        "skip-ends-step": _set(stops="step", clock=_ahead),
+        "skip-ends-step": _set(stops="behind", clock=_ahead),
         "zero-gradient-skipped": _set(stops="idle", clock=_active),
         "schedule-in-loop": _set(clock=_calls, in_loop=True),
         "eta-by-calls": _set(eta_clock=_calls),
@@ -274,7 +274,7 @@ FORMS: Mapping[str, tuple[Change, ...]] = MappingProxyType(
             _set(mean=of_average.across_always),
             _set(mean=of_average.of_overall),
         ),
-        "skip-ends-step": (_set(stops="group", clock=_ahead_in_group),),
+        "skip-ends-step": (_set(stops="behind_in_group", clock=_ahead_in_group),),
         "zero-gradient-skipped": (_set(stops="idle"),),
         "sparse-update": (_set(after=of_theta.sparse, mean=of_average.sparse),),
         "zero-taken-as-unset": tuple(

@@ -54,7 +54,7 @@ class Moments(Timeline):
         """
         self._call += 1
         self._present = present = [grad is not None for grad in grads]
-        self._idle = [grad is None or _is_zero(grad) for grad in grads]
+        self._idle = [grad is None or _all_zero(grad) for grad in grads]
         turns = self.step(present)
         self._first_t = next((turn.t for turn in turns if turn is not None), 0)
         out: list[Moment | None] = []
@@ -130,5 +130,5 @@ class Moments(Timeline):
         return lifted
 
 
-def _is_zero(grad: Any) -> bool:
+def _all_zero(grad: Any) -> bool:
     return not (grad.any() if isinstance(grad, np.ndarray) else any(grad))

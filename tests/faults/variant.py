@@ -200,8 +200,7 @@ class Variant:
     eta_from : str
         Whose lr, lambd and alpha eta is computed with: a field of `Sources`, or its own.
     stops : str
-        Which parameters are left alone, too: "step" for those behind one that has no gradient,
-        "group" for those of its group, "idle" for those whose gradient is zero, or none.
+        Which parameters are left alone, too: the field of `Moment` that says so, or none.
     stale : str
         Term of E3 that has the eta of the step before: "decay", "gradient", or none.
     reading : callable or None
@@ -326,8 +325,7 @@ class Variant:
         """What is taken over unless the parameter is left alone."""
         if not self.stops:
             return taken
-        left = {"step": "behind", "group": "behind_in_group", "idle": "idle"}[self.stops]
-        return choose(getattr(moment, left), before * 1.0, taken)
+        return choose(getattr(moment, self.stops), before * 1.0, taken)
 
     def undefined(self, moment: Moment) -> Any:
         """Whether the convention leaves the average undefined."""

@@ -108,7 +108,7 @@ def late(text, path):
     """Imports inside functions that have no reason to be there."""
     if path.relative_to(ROOT / "tests").as_posix() in DOORS:
         return
-    extras = {"report.terminal", "laws.search"}  # These import rich, and Hypothesis.
+    extras = {"laws.search"}  # It imports Hypothesis.
     for module, inner in imports(text, package_of(path)):
         first = module.partition(".")[0]
         needs_extra = any(module == f"asgd.tests.{name}" for name in extras)

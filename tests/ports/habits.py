@@ -18,8 +18,9 @@ HYPER = MappingProxyType({"lr": 1, "lambd": 1, "alpha": 1, "t0": 1, "weight_deca
 """Hyperparameters that are integers, and no defaults."""
 _FLOATS = {name: float(value) for name, value in HYPER.items()}
 _THETA, _OTHER = (1.0, -0.75), (-0.5, 3.0)
-_MOST = 10_000  # objects that are gone through before a copy is made
 _GRADS = ((0.5, -0.25), (-0.125, 0.75), (1.0, 0.5), (0.25, -1.0))
+_MOST = 10_000
+"""Objects that are looked at before a copy is made."""
 
 
 class Habit(NamedTuple):
@@ -265,9 +266,9 @@ def _copies(port: Any, dtype: str) -> bool:
     """A deep copy of optimizer and parameters goes on as they do, and alone."""
     _open(port, dtype, _THETA, _FLOATS)
     _run(port, dtype, _GRADS[:2])
-    if _frees(port.optimizer):
-        return True
     try:
+        if _frees(port.optimizer):
+            return True
         other = port.copied()
     except Exception:  # noqa: BLE001 - what cannot be copied at all is no habit's fault
         return True

@@ -43,7 +43,7 @@ PLAIN = single(
 )
 """A plain run of three steps."""
 
-# Objects that are new when Python looks for cycles among them; by itself it does at 700.
+# New objects after which Python looks for cycles; its own default is 2,000 at most.
 _YOUNG = 50_000
 
 Progress = Callable[[str, float], None]

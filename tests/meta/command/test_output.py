@@ -1,6 +1,7 @@
 """What the commands write: progress on a terminal, and files that can or cannot be written."""
 
 import io
+import subprocess
 import sys
 
 import click
@@ -51,3 +52,20 @@ def test_unwritable(tmp_path):
     for path in (tmp_path, tmp_path / "none" / "r.json"):
         with pytest.raises(click.UsageError, match="cannot write"):
             check_writable([path])
+
+
+@pytest.mark.parametrize(
+    ("module", "later"),
+    [
+        ("guard, asgd.tests.command.cli", {"asgd.tests.report.model", "asgd.tests.verify.run"}),
+        ("verify", {"hypothesis", "jinja2", "numba", "torch"}),
+    ],
+    ids=["every command", "verify"],
+)
+def test_what_is_not_used_yet_is_not_imported(module, later):
+    """A command begins without what takes long to import."""
+    code = f"import sys, asgd.tests.command.{module}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert not later & set(loaded.stdout.split())
