@@ -1,7 +1,8 @@
 """Which convention a port computes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from asgd.reference import formats
 from asgd.reference.tolerance import Arithmetic
@@ -11,6 +12,7 @@ from ..faults.agreement import Table
 from ..laws.hold import DesignedRuns, run_designed
 from ..laws.law import worst
 from ..laws.outcome import looser
+from ..oracle.judgement import Judgement
 from ..oracle.stepwise import Oracle, Rule
 from ..ports.protocol import Hello, Port
 from .match import Explanation, explain
@@ -19,72 +21,90 @@ from .precision import keeps_subnormals
 from .probes import probes, traced
 
 
-@dataclass(frozen=True)
-class Match:
-    """How well one convention explains a port: laws broken by its designed scenarios."""
+class Match(NamedTuple):
+    """How well a convention explains a port under a policy: whether nothing contradicts it."""
 
-    rule: Rule
-    broken: frozenset[str]
+    convention: Convention
+    policy: Policy
+    fits: bool
 
-    @property
-    def convention(self) -> Convention:
-        """The convention."""
-        return self.rule.convention
 
-    @property
-    def policy(self) -> Policy:
-        """Policy under which it was judged."""
-        return self.rule.arithmetic.policy
+class Judged:
+    """Designed runs of a port; each is judged once for all rules that its law judges it alike by.
 
-    @property
-    def fits(self) -> bool:
-        """Whether nothing contradicts the convention."""
-        return not self.broken
+    Parameters
+    ----------
+    runs : list of (law, scenario, trace)
+        The runs.
+    dtype : str
+        Of the port.
+    oracle : Oracle
+        What exact values are made of.
+    """
+
+    def __init__(self, runs: DesignedRuns, dtype: str, oracle: Oracle = "integers") -> None:
+        self._runs, self._dtype, self._oracle = runs, dtype, oracle
+        self._known: dict[Any, int] = {}
+
+    def broken(self, convention: Convention, policy: Policy) -> Iterator[str]:
+        """Equations whose laws are broken under a rule, each once."""
+        found = set()
+        for number, (law, _, _) in enumerate(self._runs):
+            if law.equation not in found and self._judge(number, convention, policy, _breaks):
+                found.add(law.equation)
+                yield law.equation
+
+    def contradictions(self, convention: Convention, policy: Policy) -> int:
+        """How many numbers contradict a rule."""
+        runs = range(len(self._runs))
+        return sum(self._judge(number, convention, policy, _failures) for number in runs)
+
+    def _judge(
+        self,
+        number: int,
+        convention: Convention,
+        policy: Policy,
+        count: Callable[[Iterator[Judgement]], int],
+    ) -> int:
+        law, scenario, trace = self._runs[number]
+        part = convention if policy.is_right_form else law.depends(convention)
+        key = number, policy.name, part, count
+        if key not in self._known:
+            rule = Rule(convention, Arithmetic(formats[self._dtype], policy), self._oracle)
+            self._known[key] = count(law.check(scenario, trace, rule))
+        return self._known[key]
+
+
+def _breaks(judgements: Iterator[Judgement]) -> int:
+    return worst(judgements)[0] is not None
+
+
+def _failures(judgements: Iterator[Judgement]) -> int:
+    return sum(judgement.verdict == "fail" for judgement in judgements)
 
 
 def identify(
-    traces: DesignedRuns, dtype: str, policies: Sequence[Policy], oracle: Oracle = "integers"
+    judged: Judged, conventions: Sequence[Convention], policies: Sequence[Policy]
 ) -> list[Match]:
-    """Conventions, the one that explains the designed traces best first.
+    """Conventions, the one that explains the designed runs best first.
 
-    Each trace is judged against every convention, under each policy in turn until one fits.
+    They are asked under each policy in turn, until one fits. If none does, the nearest is the one
+    of which the fewest laws are broken, and of several the one that fewest numbers contradict.
     """
+    for policy in policies:
+        found = [Match(c, policy, not any(judged.broken(c, policy))) for c in conventions]
+        if any(match.fits for match in found):
+            return sorted(found, key=lambda match: not match.fits)
 
-    def match(convention: Convention) -> Match:
-        matches = []
-        for policy in policies:
-            rule = Rule(convention, Arithmetic(formats[dtype], policy), oracle)
-            broken = frozenset(_broken(traces, rule))
-            matches.append(Match(rule, broken))
-            if not broken:
-                break
-        return min(matches, key=lambda m: len(m.broken))
+    def laws(match: Match) -> int:
+        return len(list(judged.broken(match.convention, match.policy)))
 
-    matches = [match(convention) for convention in CONVENTIONS.values()]
-    matches.sort(key=lambda m: len(m.broken))
-    first = [m for m in matches if len(m.broken) == len(matches[0].broken)]
-    if first[0].fits or len(first) == 1:
-        return matches
-    # None fits, and several come as near: the one that fewest numbers contradict is the nearest.
-    first.sort(key=lambda m: _contradictions(traces, m.rule))
-    return [*first, *matches[len(first) :]]
-
-
-def _contradictions(traces: DesignedRuns, rule: Rule) -> int:
-    """How many numbers contradict a rule."""
-    return sum(
-        judgement.verdict == "fail"
-        for law, scenario, trace in traces
-        for judgement in law.check(scenario, trace, rule)
-    )
-
-
-def _broken(traces: DesignedRuns, rule: Rule) -> Iterator[str]:
-    broken = set()
-    for law, scenario, trace in traces:
-        if law.equation not in broken and worst(law.check(scenario, trace, rule))[0]:
-            broken.add(law.equation)
-            yield law.equation
+    best = [min((Match(c, p, fits=False) for p in policies), key=laws) for c in conventions]
+    best.sort(key=laws)
+    first = [match for match in best if laws(match) == laws(best[0])]
+    if len(first) > 1:
+        first.sort(key=lambda match: judged.contradictions(match.convention, match.policy))
+    return [*first, *best[len(first) :]]
 
 
 @dataclass(frozen=True)
@@ -128,13 +148,11 @@ def find_identity(
     if any(keeps_subnormals(trace, dtype) for _, _, trace in traces):
         flushed = required
 
-    def matching(policy: Policy) -> list[Match]:
-        found = identify(traces, dtype, looser(policy), oracle)
-        return [m for m in found if name in {"auto", m.convention.name}]
-
-    matches = matching(flushed)
+    judged = Judged(traces, dtype, oracle)
+    conventions = list(CONVENTIONS.values()) if name == "auto" else [convention(name)]
+    matches = identify(judged, conventions, looser(flushed))
     if not matches[0].fits and flushed != flushing:
-        some = matching(flushing)
+        some = identify(judged, conventions, looser(flushing))
         if some[0].fits:
             matches, flushed = some, flushing
     best = matches[0]
@@ -143,8 +161,6 @@ def find_identity(
         return Identity(best.convention, fits=True, also=also)
     if best.fits:
         conventions = [m.convention for m in matches if m.fits]
-    else:
-        conventions = list(CONVENTIONS.values()) if name == "auto" else [convention(name)]
     laws = [law.key for law, _, _ in traces]
     runs = [(scenario, trace) for _, scenario, trace in traces]
     runs += traced(port, probes(hello, dtype), dtype)

@@ -283,7 +283,7 @@ class Table:
 
     def expected_theta(self, variant: Variant, *, measured: bool = False) -> Expected:
         """What ``variant`` expects of theta, with its own eta or that which a gauge shows."""
-        key = (variant, "measured" if measured else "theta")
+        key = (variant.of_theta, "measured" if measured else "theta")
         if key not in self._cache:
             with np.errstate(all="ignore"):
                 self._cache[key] = self._theta(variant, measured=measured)

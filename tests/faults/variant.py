@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from asgd.reference import equations as truth
-from asgd.spec import Convention
+from asgd.spec import CONVENTIONS, Convention
 
 from .running_error import at_least, choose, head, is_zero, overall
 
@@ -165,6 +165,9 @@ def mean(average: Number, theta: Number, mu: Number, _moment: Moment, _h: Hyper)
     return truth.average(average, theta, mu=mu)
 
 
+_ANY = next(iter(CONVENTIONS.values()))
+
+
 @dataclass(frozen=True)
 class Variant:
     """A rule: the parts of one step, each replaceable; the defaults are the spec's.
@@ -258,6 +261,24 @@ class Variant:
         """The convention itself, without a fault."""
         stored = convention.hyperparameters == "stored"
         return cls(convention, convention.eta_lag, convention.mu_lag, stored)
+
+    @property
+    def of_theta(self) -> "Variant":
+        """One for all variants that theta cannot tell apart."""
+        if self.written:
+            return self
+        plain = Variant.of(self.convention)
+        return replace(
+            self,
+            convention=_ANY,
+            faults=(),
+            mu_lag=0,
+            reading=plain.reading,
+            weight=plain.weight,
+            mean=plain.mean,
+            mu_clock=plain.mu_clock,
+            narrow=tuple(n for n in self.narrow if n.quantity not in {"mu", "average"}),
+        )
 
     def source(self, sources: Sources) -> Hyper:
         """Hyperparameters as they are read."""

@@ -7,7 +7,7 @@ wrong in one equation breaks that equation's law.
 
 from collections.abc import Iterator, Sequence
 
-from asgd.spec import EQUATIONS, EquationName
+from asgd.spec import EQUATIONS, Convention, EquationName
 
 from ..oracle.calibrated import judge_average, judge_update
 from ..oracle.judgement import Judgement
@@ -44,13 +44,30 @@ def _impulses(scenario: Scenario, trace: Sequence[Observation], rule: Rule) -> I
             yield judgement
 
 
+def _nothing(_: Convention) -> object:
+    """A measured scalar is judged alike under all conventions."""
+    return None
+
+
+def _schedule(convention: Convention) -> object:
+    return convention.eta_lag, convention.hyperparameters
+
+
+def _mean(convention: Convention) -> object:
+    return None if convention.divisor == "terms" else convention
+
+
 _NOTHING: frozenset[str] = frozenset()
 _AVERAGE = frozenset({"average"})
 
 LAWS: dict[EquationName, Law] = {
-    "gradient": Law("gradient", _NOTHING, probes.gradient, "gradient", judge_update),
-    "step_size": Law("step_size", _NOTHING, probes.step_size, "step_size", _impulses),
-    "descend": Law("descend", _NOTHING, probes.descend, "descend", judge_update),
+    "gradient": Law(
+        "gradient", _NOTHING, probes.gradient, "gradient", judge_update, depends=_nothing
+    ),
+    "step_size": Law(
+        "step_size", _NOTHING, probes.step_size, "step_size", _impulses, depends=_schedule
+    ),
+    "descend": Law("descend", _NOTHING, probes.descend, "descend", judge_update, depends=_nothing),
     "averaging_weight": Law(
         "averaging_weight",
         _AVERAGE,
@@ -58,7 +75,7 @@ LAWS: dict[EquationName, Law] = {
         "averaging_weight",
         _judges("mu", "average"),
     ),
-    "average": Law("average", _AVERAGE, probes.average, "average", _average),
+    "average": Law("average", _AVERAGE, probes.average, "average", _average, depends=_mean),
     "step": Law(
         "step",
         _NOTHING,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from asgd.spec import EquationName
+from asgd.spec import Convention, EquationName
 
 from ..oracle.judgement import Judgement
 from ..oracle.stepwise import Rule
@@ -33,6 +33,10 @@ Supports = frozenset[str]
 Check = Callable[[Scenario, Sequence[Observation], Rule], Iterator[Judgement]]
 
 
+def _all(convention: Convention) -> object:
+    return convention
+
+
 @dataclass(frozen=True)
 class Law:
     """A law: designed scenarios, drawn scenarios, and what is judged in their traces.
@@ -51,6 +55,8 @@ class Law:
         Judgements of a trace.
     name : LawName
         Name of the law, where it is another than the equation's.
+    depends : callable
+        What of a convention the check depends on, under policies that admit no form of their own.
     """
 
     equation: EquationName
@@ -59,6 +65,7 @@ class Law:
     drawn: str
     check: Check
     name: LawName | Literal[""] = ""
+    depends: Callable[[Convention], object] = _all
 
     @property
     def key(self) -> LawName:
