@@ -6,6 +6,7 @@ here alone.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from asgd.spec import Hyperparameters
@@ -72,10 +73,14 @@ def power(code: int) -> float:
     return _scaled(code, 53, *ranges[kind - 2])
 
 
-def moderate(dtype: str, hyper: Hyperparameters, steps: int) -> Hyperparameters:
-    """``hyper``, with an alpha whose power does not overflow: in Python, that would be an error."""
-    most = RANGES[dtype].highest / math.log2(2 + hyper.lambd * hyper.lr * steps)
-    return hyper._replace(alpha=min(hyper.alpha, most))
+def moderate(dtype: str, hypers: Sequence[Hyperparameters], steps: int) -> list[Hyperparameters]:
+    """``hypers``, with alphas whose powers do not overflow: in Python, that would be an error.
+
+    Nor do they in a port that takes lr, lambd and alpha from several of them.
+    """
+    bracket = 2 + max(h.lambd for h in hypers) * max(h.lr for h in hypers) * steps
+    most = RANGES[dtype].highest / math.log2(bracket)
+    return [hyper._replace(alpha=min(hyper.alpha, most)) for hyper in hypers]
 
 
 def start(code: int) -> float:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -52,7 +53,7 @@ def step_size(draw: Any, dtype: str, _supports: Supports) -> Scenario:
         lr=rate(dtype, lr), lambd=rate(dtype, lambd, zeros=_SELDOM), alpha=power(alpha)
     )
     count, apart = draw(st.integers(1, 8)), draw(st.sampled_from((1, 1, 1, 7)))
-    hyper = moderate(dtype, hyper, count * apart)
+    (hyper,) = moderate(dtype, [hyper], count * apart)
     impulses = tuple(
         (tuple(float((i + 1) * apart == t) for i in range(count)),)
         for t in range(1, count * apart + 1)
@@ -69,7 +70,8 @@ def descend(draw: Any, dtype: str, _supports: Supports) -> Scenario:
         lambd=rate(dtype, lambd, zeros=_SELDOM),
         alpha=power(alpha),
     )
-    return _gauged(draw, moderate(dtype, hyper, _FRESH), dtype)
+    (hyper,) = moderate(dtype, [hyper], _FRESH)
+    return _gauged(draw, hyper, dtype)
 
 
 def _gauged(draw: Any, hyper: Hyperparameters, dtype: str) -> Scenario:
@@ -128,22 +130,31 @@ def _run(draw: Any, dtype: str, supports: Supports, steps: int) -> Scenario:
         st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=2), min_size=1, max_size=most)
     )
     sizes = [size for shape in shapes for size in shape]
-    groups = tuple(_group(draw, dtype, supports, shape, steps) for shape in shapes)
+    groups = [_group(draw, dtype, supports, shape) for shape in shapes]
     fresh = min(steps, _FRESH)
     drawn = iter(_rows(draw(codes(fresh * sum(sizes))), sizes * fresh, dtype))
     grads = [[next(drawn) for _ in sizes] for _ in range(fresh)]
-    hypers = [group.hyper for group in groups]
     luck = draw(codes(steps * (1 + (len(sizes) + 7) // 8)))
+    # First all hyperparameters that are ever in force: a port may mix them up.
+    hypers = [group.hyper for group in groups]
+    now, changed = list(hypers), dict[int, int]()
+    for t in range(steps):
+        skips, chance, *_ = luck[t::steps]
+        if "set" in supports and skips % 4 == 3:
+            changed[t] = at = skips // 4 % len(groups)
+            now[at] = _change(now[at], chance, dtype, t)
+            hypers.append(now[at])
+    tame = iter(moderate(dtype, hypers, steps))
+    groups = [replace(group, hyper=next(tame)) for group in groups]
+    now = [group.hyper for group in groups]
     events: list[Step | Set] = []
     for t in range(steps):
-        skips, *chances = luck[t::steps]
-        if "set" in supports and skips % 4 == 3:
-            at = skips // 4 % len(groups)
-            before = hypers[at]
-            wanted = _change(hypers[at], chances[0], dtype, t)
-            hypers[at] = moderate(dtype, wanted, steps)
-            changes = {k: v for k, v in hypers[at]._asdict().items() if v != getattr(before, k)}
+        if t in changed:
+            at = changed[t]
+            before, now[at] = now[at], next(tame)
+            changes = {k: v for k, v in now[at]._asdict().items() if v != getattr(before, k)}
             events += [Set(at, changes)] if changes else []
+        chances = luck[t::steps][1:]
         present = [
             "skip" not in supports or chances[i // 8] >> 8 * (i % 8) & 7 != 7
             for i in range(len(sizes))
@@ -152,10 +163,10 @@ def _run(draw: Any, dtype: str, supports: Supports, steps: int) -> Scenario:
         events.append(
             Step(tuple(g if there else None for g, there in zip(row, present, strict=True)))
         )
-    return Scenario(groups, tuple(events))
+    return Scenario(tuple(groups), tuple(events))
 
 
-def _group(draw: Any, dtype: str, supports: Supports, shape: Sequence[int], steps: int) -> Group:
+def _group(draw: Any, dtype: str, supports: Supports, shape: Sequence[int]) -> Group:
     lr, lambd, alpha, t0, decay, turn, *drawn = draw(codes(6 + sum(shape)))
     hyper = Hyperparameters(
         lr=rate(dtype, lr, zeros=_SELDOM),
@@ -165,7 +176,7 @@ def _group(draw: Any, dtype: str, supports: Supports, shape: Sequence[int], step
         weight_decay=rate(dtype, decay, zeros=_OFTEN),
         maximize="maximize" in supports and bool(turn % 2),
     )
-    return Group(moderate(dtype, hyper, steps), tuple(_rows(drawn, shape, dtype)))
+    return Group(hyper, tuple(_rows(drawn, shape, dtype)))
 
 
 def _change(hyper: Hyperparameters, code: int, dtype: str, t: int) -> Hyperparameters:
