@@ -151,8 +151,7 @@ class Fingerprint:
         another form explains nothing.
         """
         families = {o.rule.family for o in self.sizes.alive if isinstance(o.rule, Size)}
-        known = self.averages is not None and self.reproduces
-        return POLICIES["log-step-size"] if known and families == {LOGARITHMIC} else None
+        return POLICIES["log-step-size"] if self.reproduces and families == {LOGARITHMIC} else None
 
 
 def _bare(text: str) -> str:

@@ -35,19 +35,21 @@ def right_form(
     failures : sequence of Failure
         Where it deviates under the plain policy.
     """
-    if found is None or found.averages is None:
+    if found is None:
         return None
     if found.form is not None:
         return found.form
     runs = [(scenario, subject.trace(scenario)) for scenario in dense_runs()]
     # Where an order of E3 as it is printed gives theta, no other form of it explains anything.
     if all(orders.alive for orders in found.updates.values()):
-        return _form_of_average(subject, runs, failures)
+        return None if found.averages is None else _form_of_average(subject, runs, failures)
     form = POLICIES["scaled-storage"]
     # To look for the order takes longer than to see that the policy would not help.
     if any(_fails(form, subject, run) for run in runs):
         return None
-    return form if reproduces(runs, subject.convention, subject.dtype) else None
+    # An average that an order of E5 gives from theta, or that is not shown, is in no storage.
+    plain = found.averages is None or bool(found.averages.alive)
+    return form if reproduces(runs, subject.convention, subject.dtype, plain=plain) else None
 
 
 def _form_of_average(

@@ -139,7 +139,11 @@ def averages() -> tuple[Mean, ...]:
 
 
 def reproduces(
-    runs: Iterable[tuple[Scenario, Sequence[Observation]]], convention: Convention, dtype: str
+    runs: Iterable[tuple[Scenario, Sequence[Observation]]],
+    convention: Convention,
+    dtype: str,
+    *,
+    plain: bool = False,
 ) -> bool:
     """Whether an order of scaled storage gives every bit of a port.
 
@@ -151,6 +155,8 @@ def reproduces(
         Reading of ASGD.
     dtype : str
         Dtype of the port.
+    plain : bool
+        Whether theta alone is in such storage.
     """
     found: list[dict[Program, list[Kept]]] = []
     for run in runs:
@@ -161,7 +167,7 @@ def reproduces(
     # One program has made all runs; it takes in a penalty as it likes, where there is one.
     for kinds in set.intersection(*map(set, found)):
         chains = [each[kinds] for each in found]
-        if any(
+        if plain or any(
             all(_gives_average(order, chain, kinds, dtype) for chain in chains)
             for order in averages()
         ):

@@ -55,18 +55,19 @@ def test_a_right_form_is_known_by_its_bits(size, policy, dtype):
     assert (found and found.name) == policy
 
 
-def scaled(excess, dtype, policy):
+def scaled(excess, dtype, policy, mean="stored"):
     """Scaled storage under a policy."""
-    port = ScaledPort(excess)
+    port = ScaledPort(excess, mean)
     return Subject(port, greet(port), dtype, CONVENTIONS["bottou"], POLICIES[policy])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", formats)
+@pytest.mark.parametrize("mean", ["stored", "plain", "none"])
 @pytest.mark.parametrize(("excess", "policy"), [(0, "scaled-storage"), (1, None)])
-def test_scaled_storage_is_known_by_its_bits(excess, policy, dtype):
-    """As in svmasgd, whose convention is `bottou`."""
-    subject = scaled(excess, dtype, "native")
+def test_scaled_storage_is_known_by_its_bits(excess, policy, mean, dtype):
+    """As in svmasgd, whose convention is `bottou`; and with an average beside it, or none."""
+    subject = scaled(excess, dtype, "native", mean)
     runs = [(scenario, subject.trace(scenario)) for scenario in dense_runs()]
     found = right_form(subject, fingerprint(runs, CONVENTIONS["bottou"], dtype), [])
     assert (found and found.name) == policy
