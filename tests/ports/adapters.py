@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from .capabilities import of_optimizer
 from .functional import HYPERPARAMETERS, FunctionalPort
 from .habits import broken_habits
-from .layouts import LAYOUTS, Layout, arranged, flat, possible, takes, vectors, widened
-from .protocol import DTYPES, PortError, describe
+from .layouts import LAYOUTS, Layout, arranged, as_shown, flat, possible, takes, vectors
+from .protocol import DTYPES, PortError, describe, located
 
 # Names under which optimizers keep the average in the state of a parameter; torch's first.
 AVERAGE_KEYS = ("ax", "average", "averaged", "avg", "mean", "theta_bar", "averaged_param")
@@ -199,7 +199,7 @@ class OptimizerPort:
         return {
             "theta": [flat(self._array(self._params[i].data), self._layouts[i]) for i in indices],
             "average": [
-                None if a is None else widened(flat(a, layout), self._dtype)
+                None if a is None else as_shown(flat(a, layout), self._dtype)
                 for a, layout in zip(self._averages(), self._layouts, strict=True)
             ],
         }
@@ -276,9 +276,13 @@ class OptimizerPort:
     def _works(self, dtype: str) -> bool:
         try:
             self.trial(dtype)
-        except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
+        except Exception as error:  # noqa: BLE001 - whatever a foreign optimizer raises
+            self._lacks[dtype] = located(error)
             return False
-        return self._array(self._params[0].data).dtype == dtype
+        became = self._array(self._params[0].data).dtype
+        if became != dtype:
+            self._lacks[dtype] = f"a parameter of {dtype} is of {became} after a step"
+        return bool(became == dtype)
 
 
 class NumpyPort(OptimizerPort):

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .capabilities import of_optimizer
-from .layouts import LAYOUTS, PLAIN, Layout, arranged, flat, takes, vectors, widened
-from .protocol import DTYPES
+from .layouts import LAYOUTS, PLAIN, Layout, arranged, as_shown, flat, takes, vectors
+from .protocol import DTYPES, located
 
 HYPERPARAMETERS = ("lr", "lambd", "alpha", "t0", "weight_decay")
 
@@ -44,6 +44,7 @@ class FunctionalPort:
         self._theta: list[NDArray[Any]] = []
         self._layouts: Sequence[Layout] = ()
         self._grads: list[Any] = []
+        self._lacks: dict[str, str] = {}
 
     def hello(self) -> dict[str, Any]:
         """Take trial steps to learn what the optimizer has."""
@@ -66,6 +67,7 @@ class FunctionalPort:
                 *(["maximize"] if self._has_maximize else []),
                 *layouts,
             ],
+            "lacks": self._lacks,
         }
 
     def open(self, dtype: str, groups: Sequence[Mapping[str, Any]]) -> None:
@@ -100,7 +102,7 @@ class FunctionalPort:
         if averages is not None:
             rows = [self._flat(i, row) for i, row in enumerate(averages)]
             shown = [
-                widened(row, theta.dtype) for row, theta in zip(rows, self._theta, strict=True)
+                as_shown(row, theta.dtype) for row, theta in zip(rows, self._theta, strict=True)
             ]
         return {"theta": list(self._theta), "average": shown}
 
@@ -149,9 +151,13 @@ class FunctionalPort:
     def _works(self, dtype: str) -> bool:
         try:
             self.trial(dtype)
-        except Exception:  # noqa: BLE001 - whatever a foreign optimizer raises
+        except Exception as error:  # noqa: BLE001 - whatever a foreign optimizer raises
+            self._lacks[dtype] = located(error)
             return False
-        return self._theta[0].dtype == dtype
+        became = self._theta[0].dtype
+        if became != dtype:
+            self._lacks[dtype] = f"a parameter of {dtype} is of {became} after a step"
+        return bool(became == dtype)
 
     def _takes(self, layout: Layout, dtype: str) -> bool:
         """Whether arrays of a layout are taken without complaint; JAX places arrays itself."""

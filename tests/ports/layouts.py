@@ -113,10 +113,9 @@ def flat(array: NDArray[Any], layout: Layout) -> NDArray[Any]:
     return array.reshape(-1) if array.shape == layout.shape else array
 
 
-def widened(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """An array of fewer bits than ``dtype`` as one of it; any other as it is.
+def as_shown(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """Floats of another width than ``dtype`` as numbers of it; anything else as it is.
 
-    Nothing is lost by that, and what was lost before is seen in the numbers.
+    What fewer bits have lost is seen in the numbers; what is kept in more is rounded once.
     """
-    fewer = array.dtype.kind == "f" and array.dtype.itemsize < np.dtype(dtype).itemsize
-    return array.astype(dtype) if fewer else array
+    return array.astype(dtype) if array.dtype.kind == "f" else array

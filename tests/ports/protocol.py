@@ -115,7 +115,7 @@ def greet(port: Port) -> Hello:
             lacks={
                 name: printable(why, 200)
                 for name, why in answer.get("lacks", {}).items()
-                if name in SUPPORTS
+                if name in (*SUPPORTS, *DTYPES)
             },
         )
         if not hello.dtypes:
@@ -205,7 +205,7 @@ def asking(operation: str) -> Iterator[None]:
     except SystemExit as error:
         raise PortError(f"{operation}() ended the program: {describe(error)}") from error
     except Exception as error:
-        raise RaisedError(f"{operation}() failed: {describe(error)}{_line(error)}") from error
+        raise RaisedError(f"{operation}() failed: {located(error)}") from error
 
 
 @contextmanager
@@ -219,8 +219,12 @@ def reading(operation: str) -> Iterator[None]:
         raise PortError(f"{operation}() answered nonsense: {describe(error)}") from error
 
 
+def located(error: BaseException) -> str:
+    """``error`` in one line, and where it was raised: the innermost line of the port's own code."""
+    return f"{describe(error)}{_line(error)}"
+
+
 def _line(error: BaseException) -> str:
-    """Line of the port in which an error was raised: the innermost of its own code."""
     # No source is read: a name of a file is what the port says it is.
     places = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
     places = [(name, line) for name, line in places if not Path(name).is_relative_to(_JUDGE)]

@@ -47,7 +47,7 @@ def check_operations(port: Port) -> Iterator[Check]:
     )
     for dtype in DTYPES:
         if dtype not in hello.dtypes:
-            yield Check("absent", dtype)
+            yield Check("absent", dtype, hello.lacks.get(dtype, "hello does not list it"))
             continue
         for stage in _STAGES:
             if stage.needs and stage.needs not in hello.reads | hello.supports:

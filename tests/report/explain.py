@@ -63,6 +63,10 @@ FINDINGS: Mapping[str, str] = {
     "other-defaults": "The signature of the port's constructor gives a hyperparameter another "
     "default than the document does. Who leaves it out runs another ASGD; all that was judged had "
     "its hyperparameters given.",
+    "dtype-absent": "The port was judged in one dtype alone: in the other a trial step raised an "
+    "error, or gave numbers of another dtype, or the port does not list it. The verdict holds for "
+    "the dtype that is named in the headline. With `--dtype float32 --dtype float64` a port that "
+    "loses one has no verdict.",
     "port-warns": "The port issues Python warnings; each is shown once. What a port prints "
     "otherwise is not shown, unless the port breaks down.",
     "bad-input-accepted": "The port accepts hyperparameters outside their domains. A program must "

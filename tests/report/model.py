@@ -293,14 +293,16 @@ class Report:
 
     @property
     def says(self) -> str:
-        """Verdict with what qualifies it: "conforms without average", "conforms with 2 waivers"."""
+        """Verdict with what qualifies it: "conforms in float32 without average", for example."""
         text = WORDS[self.verdict]
         if self.verdict == "conforms":
             absent = [name for name in self.coverage.without if name not in self.coverage.needless]
             count = len(self.waivers.applied)
+            lacking = any(finding.id == "dtype-absent" for finding in self.findings)
             parts = [f"without {' and '.join(absent)}"] if absent else []
             parts += [f"with {count} waiver{'s' * (count > 1)}"] if count else []
-            text = " ".join([text, " and ".join(parts)]).strip()
+            alone = f"in {' and '.join(self.dtypes)}" if lacking else ""
+            text = " ".join(filter(None, [text, alone, " and ".join(parts)]))
             if self.policy != "native":
                 text += f", policy {self.policy}"
         elif self.verdict == "deviates" and (self.waivers.stale or self.waivers.expired):

@@ -30,7 +30,7 @@ from ..ports.capabilities import capabilities, habits_of, warnings_of
 from ..ports.habits import HABITS
 from ..ports.layouts import possible
 from ..ports.process import LimitError
-from ..ports.protocol import Hello, Port, PortError, RaisedError, greet
+from ..ports.protocol import DTYPES, Hello, Port, PortError, RaisedError, greet
 from ..ports.scenario import drive, single
 from .coverage import SOME_AVERAGES, without_laws
 from .deviations import named, raised_by, without_evidence
@@ -130,8 +130,9 @@ def chosen_dtypes(hello: Hello, wanted: Sequence[str]) -> Sequence[str]:
     """
     absent = [dtype for dtype in wanted if dtype not in hello.dtypes]
     if absent:
-        known = ", ".join(hello.dtypes)
-        raise PortError(f"the port has no {absent[0]}, only {known}")
+        known, why = ", ".join(hello.dtypes), hello.lacks.get(absent[0])
+        text = f"the port has no {absent[0]}, only {known}"
+        raise PortError(f"{text}: {why}" if why else text)
     return wanted or hello.dtypes
 
 
@@ -143,6 +144,10 @@ def _verify(port: Port, result: Result, wanted: Sequence[str], progress: Progres
     options = result.options
     result.hello = greet(port)
     chosen = chosen_dtypes(result.hello, wanted)
+    for dtype in () if wanted else DTYPES:
+        if dtype not in chosen:
+            why = result.hello.lacks.get(dtype, "the port does not list it")
+            result.findings.append(Finding("dtype-absent", f"{dtype} was not judged: {why}", {}))
     accepted = without_laws(options.without)
     today = result.started.date()
     held = tuple(w for w in options.waivers if not w.expired(today))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asgd.tests.ports.adapters import adapt
-from asgd.tests.ports.layouts import LAYOUTS, widened
+from asgd.tests.ports.layouts import LAYOUTS, as_shown
 from asgd.tests.ports.protocol import PortError, RaisedError, asking
 from asgd.tests.verify.result import Options
 from asgd.tests.verify.run import verify
@@ -75,9 +75,10 @@ def test_what_is_raised_is_told_with_its_line(body, line):
         names["update"]()
 
 
-def test_an_average_of_fewer_bits_is_seen_in_its_numbers():
-    """An array of another dtype than the parameter's is no broken port, if nothing is lost."""
-    assert widened(np.ones(2, "float32"), "float64").dtype == "float64"
-    assert widened(np.ones(2, "float16"), "float32").dtype == "float32"
-    for kept in (np.ones(2, "float64"), np.ones(2, "int32"), np.ones(2, ">f4")):
-        assert widened(kept, "float32").dtype == kept.dtype
+def test_an_average_of_another_width_is_shown_in_the_dtype():
+    """Kept in fewer bits, nothing more is lost; kept in more, it is rounded once."""
+    for kept in ("float16", "float32", "float64", "longdouble", ">f4"):
+        for dtype in ("float32", "float64"):
+            assert as_shown(np.ones(2, kept), dtype).dtype == dtype
+    assert as_shown(np.array([1 + 2.0**-24 + 2.0**-50]), "float32")[0] == np.float32(1 + 2.0**-23)
+    assert as_shown(np.ones(2, "int32"), "float32").dtype == "int32"
