@@ -25,7 +25,7 @@ from ..ports import wire
 from ..ports.protocol import Observation, PortError
 from ..ports.scenario import Group, Scenario, Set, Step, Vector, drive, single
 from ..ports.wire import requests
-from ..scenarios.lifecycle import STRONG, wave
+from ..scenarios.strong import STRONG, wave
 
 _ZEROS = re.compile(r"(0x[01](?:\.[0-9a-f]*[1-9a-f])?)\.?0*p")
 

@@ -21,7 +21,8 @@ from ..ports.capabilities import capabilities
 from ..ports.layouts import PLAIN
 from ..ports.protocol import Observation, RaisedError, asking
 from ..ports.scenario import Add, Group, PausedScenario, Scenario, Step, begin, play, rest_of
-from ..scenarios.lifecycle import STRONG, paused
+from ..scenarios.lifecycle import paused
+from ..scenarios.strong import STRONG
 from .match import made
 from .nonfinite import hides_nonfinite
 

@@ -21,8 +21,9 @@ from ..ports.capabilities import capabilities, twin
 from ..ports.layouts import LAYOUTS
 from ..ports.protocol import RaisedError, RefusalError, asking
 from ..ports.scenario import Group, PausedScenario, Scenario, drive
-from ..scenarios import covering
+from ..scenarios import arrays, covering
 from ..scenarios import lifecycle as scenarios
+from ..scenarios.strong import STRONG
 from .hold import hold
 from .law import Law, LawName
 from .long_run import hold_long_run
@@ -98,7 +99,7 @@ LIFECYCLE_LAWS: dict[LawName, LifecycleLaw] = {
         _law(
             "sizes",
             oracle.columns,
-            designed=scenarios.sizes,
+            designed=arrays.sizes,
             truth=True,
             title="arrays of some sizes are wrong",
             fix="look at the end of loops over blocks and vectors, and at arrays of size 1",
@@ -106,7 +107,7 @@ LIFECYCLE_LAWS: dict[LawName, LifecycleLaw] = {
         _law(
             "layouts",
             oracle.all_quantities,
-            designed=scenarios.layouts,
+            designed=arrays.layouts,
             truth=True,
             title="arrays of some layouts are wrong",
             fix="treat parameter and gradient element by element, whatever their strides; a view "
@@ -245,7 +246,7 @@ def _designed(
     """The law's own scenarios, and the covering ones where they belong to it."""
     dtype, as_used = subject.dtype, capabilities(subject.port).as_used
     if law.name == "sizes" and full:
-        return scenarios.all_sizes(supports)
+        return arrays.all_sizes(supports)
     own = [run for run in law.designed(supports) if as_used or not _as_used(run)]
     if law.name not in {"window", "resume", "added"}:
         return own
@@ -274,7 +275,7 @@ def _refusals(subject: Subject) -> Outcome:
     """Every hyperparameter outside its domain, in the first group and in a later one."""
     outcome = Outcome(LIFECYCLE_LAWS["refusal"])
     accepted: list[Failure] = []
-    good = scenarios.STRONG
+    good = STRONG
     places = 2 if "groups" in subject.hello.supports else 1
     for name in HYPERPARAMETERS:
         for value in (-1.0, -(2.0**-40), -math.inf, math.nan, math.inf):

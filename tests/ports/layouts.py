@@ -18,8 +18,9 @@ PLAIN = "plain"
 class Layout(NamedTuple):
     """Shape of a parameter, and how its values and its gradients lie in memory.
 
-    ``parameter`` and ``gradient`` are "plain", "transposed" (the axes in reverse order), "strided"
-    (with gaps), "offset" (not at the beginning of a buffer) or "unaligned" (at an odd address).
+    ``parameter`` and ``gradient`` are "plain", "transposed" (the axes in reverse order), "permuted"
+    (the second axis is the innermost, as in torch's channels_last), "strided" (with gaps), "offset"
+    (not at the beginning of a buffer) or "unaligned" (at an odd address).
     """
 
     shape: tuple[int, ...]
@@ -51,6 +52,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         "scalar": Layout(()),
         "matrix": Layout(_SHAPE),
         "transposed parameter": Layout(_SHAPE, parameter="transposed"),
+        "permuted parameter": Layout((2, 3, 2, 2), parameter="permuted"),
         "strided parameter": Layout(_SHAPE, parameter="strided"),
         "offset parameter": Layout(_SHAPE, parameter="offset"),
         "transposed gradient": Layout(_SHAPE, gradient="transposed"),
@@ -94,6 +96,9 @@ def arranged(values: NDArray[Any], shape: tuple[int, ...], memory: str = PLAIN) 
     size, dtype = values.size, values.dtype
     if memory == "transposed":
         out = np.empty(shape[::-1], dtype).transpose()
+    elif memory == "permuted":
+        first, second, *rest = shape
+        out = np.moveaxis(np.empty((first, *rest, second), dtype), -1, 1)
     elif memory == "strided":
         # What is read from the gaps shows.
         out = np.full((*shape, 2), np.nan, dtype)[..., 0]

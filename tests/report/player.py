@@ -80,8 +80,10 @@ def arranged(flat: Any, shape: Sequence[int], memory: str) -> Any:
     """The array in this shape, and so in memory."""
     array, kind = library()[0], CASE["kind"]
     size, out = len(flat), flat.reshape(shape)
-    if memory == "transposed":
-        turned, axes = out.reshape(shape[::-1]), tuple(reversed(range(len(shape))))
+    if memory in {"transposed", "permuted"}:
+        last = len(shape) - 1
+        axes = (0, last, *range(1, last)) if memory == "permuted" else (*range(last, -1, -1),)
+        turned = out.reshape([shape[axes.index(i)] for i in range(len(shape))])
         out = turned.permute(axes) if kind == "torch" else turned.transpose(axes)
     elif memory == "strided":
         out = array([0.0] * (2 * size)).reshape((*shape, 2))[..., 0]

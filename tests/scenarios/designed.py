@@ -50,7 +50,13 @@ def step_size(_supports: frozenset[str]) -> list[Scenario]:
         # Eta is lr, whatever stands in the bracket.
         _PLAIN._replace(lr=0.5, lambd=0.5, alpha=0.0),
     ]
-    return [single(hyper, (zeros,), impulses) for hyper in hypers]
+    # Powers for which a port may have a shorter way, and those that are near to one of them.
+    powers = (0.25, 0.5, 1.0, 1.5, 3.0, 4.0, 1 / 3, 2 / 3, 1 + 2.0**-18, 0.75 + 2.0**-19)
+    short = 3
+    runs = [single(hyper, (zeros,), impulses) for hyper in hypers]
+    shorter = tuple((_unit(short, j),) for j in range(short))
+    hyper = _PLAIN._replace(lr=2.0, lambd=8.0)
+    return [*runs, *(single(hyper._replace(alpha=a), (zeros[:short],), shorter) for a in powers)]
 
 
 def descend(supports: frozenset[str]) -> list[Scenario]:

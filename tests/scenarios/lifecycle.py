@@ -1,41 +1,16 @@
-"""Scenarios for the laws of the lifecycle: designed ones, and Hypothesis strategies.
-
-As in `designed`, hyperparameters are strong, so that a wrong step shows at once.
-"""
+"""Designed scenarios for the laws of the lifecycle."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
-from asgd.spec import Hyperparameters
-
-from ..ports.layouts import PLAIN, Layout
+from ..ports.layouts import PLAIN
 from ..ports.scenario import Add, Event, Group, PausedScenario, Scenario, Set, Step, Vector, single
+from .arrays import arranged, taken
+from .strong import OTHER, STRONG, THETA, tiled, wave
 
 Supports = frozenset[str]
-
-STRONG = Hyperparameters(lr=0.5, lambd=0.5, alpha=0.75, t0=2.0, weight_decay=0.25, maximize=False)
-_OTHER = STRONG._replace(lr=0.125, lambd=2.0, alpha=0.5, t0=1.0, weight_decay=0.0)
-_THETA: Vector = (1.0, -0.75, 3.0)
-_GRAD: Vector = (0.5, 2.0, -1.25)
-
-SMALL = range(131)
-"""Every remainder of vectors and unrolled loops, up to two of the widest."""
-
-LARGE = (1023, 1024, 1025, 1124, 4096, 16387, 131075)
-LARGER = (4097, 16385, 32769, 65537, 262149, 1048583)
-"""Sizes of blocks that fit a cache, or some above."""
-
-_PERIOD = 3
-
-
-def wave(t: int, size: int) -> Vector:
-    """Gradient of step ``t``: it changes from step to step, and from element to element."""
-    return tuple((-1.0) ** (t + j) * (1 + 0.25 * t) + 0.125 * j for j in range(size))
-
-
-# Designed.
 
 
 def watched(supports: Supports) -> list[Scenario]:
@@ -44,16 +19,16 @@ def watched(supports: Supports) -> list[Scenario]:
     runs = [
         single(
             STRONG._replace(lambd=lambd, weight_decay=decay, maximize=maximize),
-            (_THETA, (2.0, -1.0)),
+            (THETA, (2.0, -1.0)),
             tuple((wave(t, 3), wave(t, 2)) for t in range(3)),
         )
         for lambd, decay, maximize in product((0.5, 0.0), (0.25, 0.0), turns)
     ]
-    shapes = tuple(layout for layout in _taken(supports) if layout[1:] == (PLAIN, PLAIN))
+    shapes = tuple(layout for layout in taken(supports) if layout[1:] == (PLAIN, PLAIN))
     if not shapes:
         return runs
     sizes = [layout.size for layout in shapes]
-    thetas = tuple(_repeated(_THETA, size) for size in sizes)
+    thetas = tuple(tiled(THETA, size) for size in sizes)
     steps = tuple(Step(tuple(wave(t, size) for size in sizes)) for t in range(3))
     hypers = [run.groups[0].hyper for run in runs]
     return [*runs, *(Scenario((Group(h, thetas),), steps, layouts=shapes) for h in hypers)]
@@ -64,7 +39,7 @@ def plain(supports: Supports) -> list[Scenario]:
     hypers = [STRONG]
     if "maximize" in supports:
         hypers.append(STRONG._replace(maximize=True))
-    return [single(hyper, (_THETA,), tuple((wave(t, 3),) for t in range(3))) for hyper in hypers]
+    return [single(hyper, (THETA,), tuple((wave(t, 3),) for t in range(3))) for hyper in hypers]
 
 
 def windows(supports: Supports) -> list[Scenario]:
@@ -73,25 +48,26 @@ def windows(supports: Supports) -> list[Scenario]:
     runs: list[Scenario] = [
         single(
             STRONG._replace(t0=t0, weight_decay=decay, maximize=maximize),
-            (_THETA,),
+            (THETA,),
             tuple((wave(t, 3),) for t in range(6)),
         )
         for t0, decay, maximize in product((0.0, 1.0, 3.0, 2.5, math.inf), (0.0, 0.25), turns)
     ]
     if "skip" in supports:
-        runs += [_skips(Group(STRONG, (_THETA,) * 4)), _skips(Group(_OTHER, (_THETA,) * 4))]
+        runs += [_skips(Group(STRONG, (THETA,) * 4)), _skips(Group(OTHER, (THETA,) * 4))]
     if {"skip", "groups"} <= supports:
         late = [
             Step((wave(t, 3), None if t < 3 else wave(t, 2))) for t in range(7)
         ]  # the second group comes late
-        runs.append(Scenario((Group(STRONG, (_THETA,)), Group(_OTHER, ((2.0, -1.0),))), (*late,)))
+        runs.append(Scenario((Group(STRONG, (THETA,)), Group(OTHER, ((2.0, -1.0),))), (*late,)))
     if "set" in supports:
-        others = _OTHER._replace(t0=5.0)._asdict()  # 1 would be past (E6)
+        others = OTHER._replace(t0=5.0)._asdict()  # 1 would be past (E6)
         runs += [_changes(name, value, supports) for name, value in others.items()][:5]
         # The window closes for good; lr changes by millionths; and where lr is tiny.
         slightly = _changes("lr", 0.5 + 2.0**-19, supports)
         runs += [_changes("t0", math.inf, supports), slightly, _tiny_rates()]
-        runs.append(_slight_changes())
+        runs += [_slight_changes(), _two_at_once(), _moved_twice(5.0, 5.5)]
+        runs.append(_moved_twice(math.inf, 6.0))
     if {"set", "skip"} <= supports:
         runs.append(_moved_while_resting())
     if "groups" in supports:
@@ -100,19 +76,30 @@ def windows(supports: Supports) -> list[Scenario]:
     # Without decay, an element without gradient may not move; nor may any where lr is 0.
     still = STRONG._replace(lambd=0.0, weight_decay=0.0)
     rows = tuple(((0.0, *wave(t, 2)) if t % 2 else (*wave(t, 2), 0.0),) for t in range(6))
-    runs += [single(hyper, (_THETA,), rows) for hyper in (still, STRONG._replace(lr=0.0))]
+    runs += [single(hyper, (THETA,), rows) for hyper in (still, STRONG._replace(lr=0.0))]
     # And a decay of eta by thousands.
-    runs.append(single(STRONG._replace(lr=8.0, lambd=512.0), (_THETA,), rows[:4]))
+    runs.append(single(STRONG._replace(lr=8.0, lambd=512.0), (THETA,), rows[:4]))
+    # A t0 that no integer of 64 bits holds; a decay and a penalty that are small, but not 0; a
+    # theta that has decayed for long.
+    runs.append(single(STRONG._replace(t0=2.0**63 + 2.0**12), (THETA,), rows[:4]))
+    runs.append(single(STRONG._replace(t0=1e300), (THETA,), rows[:4]))
+    small = 2.0**-30
+    runs += [
+        single(still._replace(lambd=lambd, weight_decay=decay), (THETA,), rows[:4])
+        for lambd, decay in ((small, 0.0), (0.0, small))
+    ]
+    waves = tuple((wave(t % 8, 3),) for t in range(60))
+    runs.append(single(still._replace(lambd=0.5, alpha=0.0, t0=0.0), (THETA,), waves))
     return [*runs, training(supports)]
 
 
 def training(supports: Supports) -> Scenario:
     """A run that looks like training, beyond what a count of 8 bits holds."""
     group = STRONG._replace(lr=0.125, lambd=2.0**-7, weight_decay=2.0**-6, t0=100.0)
-    groups = [Group(group, (_THETA[:2], _THETA[1:]))]
+    groups = [Group(group, (THETA[:2], THETA[1:]))]
     if "groups" in supports:
         other = group._replace(lr=0.0625, alpha=0.5, t0=20.0, weight_decay=0.0)
-        groups.append(Group(other, (_THETA[:2],)))
+        groups.append(Group(other, (THETA[:2],)))
     shapes = [len(p) for group in groups for p in group.params]
     events: list[Event] = []
     for t in range(264):
@@ -145,7 +132,7 @@ def _changes(name: str, value: float, supports: Supports) -> Scenario:
     rows = ((wave(t, 3), wave(t + 1, 3) if t >= 3 else None)[:count] for t in range(7))
     events: list[Event] = [Step(row) for row in rows]
     events.insert(3, Set(0, {name: value}))
-    return Scenario((Group(STRONG, (_THETA, _THETA[::-1])[:count]),), tuple(events))
+    return Scenario((Group(STRONG, (THETA, THETA[::-1])[:count]),), tuple(events))
 
 
 def _slight_changes() -> Scenario:
@@ -154,7 +141,22 @@ def _slight_changes() -> Scenario:
     for t, name in enumerate(("lr", "lambd", "alpha", "weight_decay"), 2):
         events += [Step((wave(t - 2, 3),)), Set(0, {name: getattr(STRONG, name) * (1 + 2.0**-36)})]
     events += [Step((wave(t, 3),)) for t in range(4, 7)]
-    return Scenario((Group(STRONG, (_THETA,)),), tuple(events))
+    return Scenario((Group(STRONG, (THETA,)),), tuple(events))
+
+
+def _two_at_once() -> Scenario:
+    """Two changes of one group before the same step."""
+    events: list[Event] = [Step((wave(t, 3),)) for t in range(6)]
+    events[3:3] = [Set(0, {"lr": 0.125}), Set(0, {"lambd": 2.0})]
+    return Scenario((Group(STRONG, (THETA,)),), tuple(events))
+
+
+def _moved_twice(first: float, second: float) -> Scenario:
+    """A t0 that moves before it has come, and again."""
+    events: list[Event] = [Step((wave(t, 3),)) for t in range(9)]
+    events.insert(2, Set(0, {"t0": second}))
+    events.insert(1, Set(0, {"t0": first}))
+    return Scenario((Group(STRONG, (THETA,)),), tuple(events))
 
 
 def _tiny_rates() -> Scenario:
@@ -172,30 +174,34 @@ def _moved_while_resting() -> Scenario:
         Step((wave(t, 3), None if t in rests else wave(t, 2))) for t in range(11)
     ]
     events.insert(4, Set(0, {"t0": 6.0}))
-    return Scenario((Group(STRONG._replace(t0=1.0), (_THETA, (2.0, -1.0))),), tuple(events))
+    return Scenario((Group(STRONG._replace(t0=1.0), (THETA, (2.0, -1.0))),), tuple(events))
 
 
 def _groups_apart(supports: Supports) -> Iterator[Scenario]:
     """Two groups that differ in one hyperparameter."""
-    others = {**_OTHER._asdict(), "t0": 5.0, "maximize": "maximize" in supports}
+    others = {**OTHER._asdict(), "t0": 5.0, "maximize": "maximize" in supports}
     events = tuple(Step((wave(t, 3), wave(t, 2))) for t in range(7))
     for name, value in others.items():
         if value != getattr(STRONG, name):
             other = STRONG._replace(**{name: value})
-            yield Scenario((Group(STRONG, (_THETA,)), Group(other, (_THETA[:2],))), events)
+            yield Scenario((Group(STRONG, (THETA,)), Group(other, (THETA[:2],))), events)
 
 
 def _crowd(supports: Supports) -> Scenario:
     """More parameters than tables and fused paths are made for: ascent, penalty, some at rest."""
     count = 520
     hyper = STRONG._replace(t0=1.0, maximize="maximize" in supports)
-    params = tuple((_THETA[i % 3] + i / 1024,) for i in range(count))
+    params = tuple((THETA[i % 3] + i / 1024,) for i in range(count))
     rests = "skip" in supports
     rows = (
         tuple(None if rests and (t + i) % 7 == 3 else wave(t + i % 5, 1) for i in range(count))
         for t in range(3)
     )
-    return single(hyper, params, tuple(rows))
+    groups = [Group(hyper, params)]
+    if "groups" in supports:
+        half = count // 2
+        groups = [Group(hyper, params[:half]), Group(hyper._replace(lr=0.25), params[half:])]
+    return Scenario(tuple(groups), tuple(map(Step, rows)))
 
 
 def _many_groups(supports: Supports) -> Scenario:
@@ -254,79 +260,6 @@ def far(steps: int, supports: Supports) -> list[Scenario]:
     return [Scenario((group, late), both)]
 
 
-def sizes(_supports: Supports) -> list[Scenario]:
-    """Parameters of each size, empty ones between others; each element repeats one of a few."""
-    empty = single(STRONG, ((), _THETA, (), _THETA[:2]), (((), _GRAD, (), _GRAD[1:]),) * 2)
-    # Large ones alone: a line of the protocol need not be longer than it must.
-    return [empty, _sized(tuple(SMALL)), *(_sized((size,)) for size in LARGE)]
-
-
-def all_sizes(supports: Supports) -> list[Scenario]:
-    """Also one above each size of block that kernels work in."""
-    return [*sizes(supports), *(_sized((size,)) for size in LARGER)]
-
-
-def _sized(chosen: tuple[int, ...]) -> Scenario:
-    params = tuple(_repeated(_THETA, size) for size in chosen)
-    # Zeros are a gradient, whatever the size.
-    rows = (wave(0, _PERIOD), (0.0,), wave(2, _PERIOD))
-    steps = tuple(tuple(_repeated(row, size) for size in chosen) for row in rows)
-    return single(STRONG._replace(t0=1.0), params, steps)
-
-
-def _repeated(values: Vector, size: int) -> Vector:
-    return (values * (size // len(values) + 1))[:size]
-
-
-_MEMORIES = ("plain", "transposed", "strided", "offset", "unaligned")
-_SHAPES = ((), (4,), (2, 3), (3, 1, 2))
-_MORE_SHAPES = ((2, 2), (2, 1, 2, 2), (1, 2, 2, 1, 2))
-
-
-def layouts(supports: Supports) -> list[Scenario]:
-    """Each layout alone that the port takes, then all side by side."""
-    chosen = _taken(supports)
-    if not chosen:
-        return []
-    alone = [_arranged([each], frozenset()) for each in chosen]
-    return [*alone, _arranged(chosen, supports)]
-
-
-def _taken(supports: Supports) -> list[Layout]:
-    """Layouts that a port takes, but for plain vectors."""
-    made = [Layout(*each) for each in product(_SHAPES, _MEMORIES, _MEMORIES)]
-    made += [Layout(shape) for shape in _MORE_SHAPES]
-    return [
-        layout
-        for layout in made
-        if layout.needs
-        and layout.needs <= supports
-        # A vector is its own transpose.
-        and (len(layout.shape) > 1 or "transposed" not in layout)
-    ]
-
-
-def _arranged(chosen: Sequence[Layout], supports: Supports) -> PausedScenario:
-    """Parameters of these layouts, which cross the opening of the window."""
-    sizes = [layout.size for layout in chosen]
-    half = len(sizes) // 2 if "groups" in supports else 0
-    starts = [_repeated((*_THETA, 0.5, -2.0, 1.25), n) for n in sizes]
-    turned = STRONG._replace(maximize="maximize" in supports)
-    groups = [Group(turned, tuple(starts[half:]))]
-    if half:
-        groups.insert(0, Group(_OTHER, tuple(starts[:half])))
-    rests = "skip" in supports
-
-    def grad(t: int, i: int, n: int) -> Vector | None:
-        if t == 1:
-            return (0.0,) * n
-        return None if rests and t == 2 and i % 3 == 1 else wave(t + i, n)
-
-    rows = (tuple(grad(t, i, n) for i, n in enumerate(sizes)) for t in range(5))
-    events = map(Step, rows)
-    return PausedScenario(tuple(groups), tuple(events), 3, layouts=tuple(chosen))
-
-
 def added(supports: Supports) -> list[Scenario]:
     """A group that joins before the first step, in the window, late, or behind another."""
     runs = [joined(_two(supports), at) for at in (0, 3, 9)]
@@ -347,7 +280,7 @@ def _two(supports: Supports) -> Scenario:
     if "set" in supports:
         events.insert(11, Set(1, {"lr": 0.25, "lambd": 1.0}))
         events.insert(6, Set(0, {"lr": 0.25}))
-    return Scenario((Group(STRONG, (_THETA,)), Group(_OTHER, ((2.0, -1.0),))), tuple(events))
+    return Scenario((Group(STRONG, (THETA,)), Group(OTHER, ((2.0, -1.0),))), tuple(events))
 
 
 def joined(scenario: Scenario, steps: int) -> Scenario:
@@ -380,7 +313,12 @@ def specials(supports: Supports) -> list[Scenario]:
     hypers.append(STRONG._replace(t0=1e6, lambd=2.0**-10, weight_decay=0.0))
     if "maximize" in supports:
         hypers += [hyper._replace(maximize=True) for hyper in hypers]
-    return [single(hyper, (start,), steps) for hyper in hypers]
+    # Beyond the widest vectors, and alone.
+    wide = (tiled(start, 75), tuple(-math.inf if j == 33 else 0.5 for j in range(75)))
+    spoiled = tuple(math.nan if j == 9 else x for j, x in enumerate(wide[1]))
+    rows = ((wide[1], (math.nan,)), (spoiled, (1.0,)), (wave(2, 75), (1.0,)))
+    runs = [single(hyper, (start,), steps) for hyper in hypers]
+    return [*runs, single(hypers[1], (wide[0], (2.0,)), rows)]
 
 
 def paused(supports: Supports) -> list[Scenario]:
@@ -392,7 +330,21 @@ def paused(supports: Supports) -> list[Scenario]:
     # Before a parameter has taken a step, where parameters may skip; and in the window.
     again = [replace(first, pause=pause, used=True) for pause in (2, 5)]
     # The last count has more bits than bfloat16 and float16.
-    return [*pauses, twice, *again, *others, _saved_late(2051)]
+    return [*pauses, twice, *again, *others, _large(supports), _saved_late(2051)]
+
+
+def _large(supports: Supports) -> PausedScenario:
+    """A state of more numbers than a text of it shows, of many parameters and groups."""
+    count = 12
+    groups = [Group(STRONG._replace(t0=1.0), (tiled(THETA, 1100),))]
+    equal = tuple((2.0 + i / 8, -1.0) for i in range(count))
+    if "groups" in supports:
+        rates = [STRONG._replace(lr=0.5 - i / 32, t0=float(i % 4)) for i in range(count)]
+        groups += [Group(rate, (theta,)) for rate, theta in zip(rates, equal, strict=True)]
+    else:
+        groups = [Group(groups[0].hyper, (*groups[0].params, *equal))]
+    steps = tuple(Step((wave(t, 1100), *(wave(t + i, 2) for i in range(count)))) for t in range(6))
+    return PausedScenario(tuple(groups), steps, 4)
 
 
 def repeatable(supports: Supports) -> list[Scenario]:
@@ -411,9 +363,9 @@ def repeated(supports: Supports) -> list[Scenario]:
 
 def unpaused(supports: Supports) -> list[PausedScenario]:
     """Runs of groups, skips, changes and layouts that a port supports."""
-    groups = [Group(STRONG._replace(t0=2.0), (_THETA, (2.0, -1.0)))]
+    groups = [Group(STRONG._replace(t0=2.0), (THETA, (2.0, -1.0)))]
     if "groups" in supports:
-        groups.append(Group(_OTHER, ((0.5,),)))
+        groups.append(Group(OTHER, ((0.5,),)))
     shapes = [len(p) for group in groups for p in group.params]
     events: list[Event] = [
         Step(tuple(None if i == 1 and t in skipped else wave(t, n) for i, n in enumerate(shapes)))
@@ -428,8 +380,8 @@ def unpaused(supports: Supports) -> list[PausedScenario]:
         # What is loaded into must have been opened with the group that has joined.
         pauses = (2, 6) if "groups" in supports else (2,)
         runs += [PausedScenario(run.groups, run.events, pause) for pause in pauses]
-    chosen = _taken(supports)
-    return [*runs, _arranged(chosen, supports)] if chosen else runs
+    chosen = taken(supports)
+    return [*runs, arranged(chosen, supports)] if chosen else runs
 
 
 def _saved_late(steps: int) -> PausedScenario:

@@ -13,8 +13,8 @@ from asgd.spec import Hyperparameters
 
 from ..ports.scenario import Group, PausedScenario, Scenario, Set, Step, Vector, single
 from .designed import gauged
-from .lifecycle import STRONG
 from .numbers import WIDTH, moderate, ordinary, power, rate, start, value
+from .strong import STRONG
 
 Supports = frozenset[str]
 

@@ -27,7 +27,8 @@ from asgd.tests.laws.outcome import Failure, Subject, looser
 from asgd.tests.oracle.judgement import Place, failed
 from asgd.tests.ports.protocol import greet
 from asgd.tests.ports.scenario import drive, single
-from asgd.tests.scenarios.lifecycle import STRONG, long
+from asgd.tests.scenarios.lifecycle import long
+from asgd.tests.scenarios.strong import STRONG
 from asgd.tests.verify.interface import verify
 
 

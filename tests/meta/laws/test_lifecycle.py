@@ -13,7 +13,7 @@ from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS, hold_all, hold_lifecycle
 from asgd.tests.laws.outcome import Subject
 from asgd.tests.oracle.lifecycle import distinct_columns
 from asgd.tests.ports.protocol import Observation, greet
-from asgd.tests.scenarios import lifecycle as lives
+from asgd.tests.scenarios import arrays
 
 
 class Sound:
@@ -267,7 +267,7 @@ def test_every_law_has_a_fault():
 
 def test_a_large_array_is_judged_by_its_few_different_elements():
     """Also where they are not numbers: of those, too, one stands for all."""
-    scenario = next(s for s in lives.sizes(frozenset()) if s.params[0][1000:])
+    scenario = next(s for s in arrays.sizes(frozenset()) if s.params[0][1000:])
     average = tuple(float("nan") for _ in scenario.params[0])
     seen = [Observation((scenario.params[0],), (average,), (None,), (None,))] * scenario.steps
     small, trace, places = distinct_columns(scenario, seen)
