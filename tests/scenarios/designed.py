@@ -55,7 +55,7 @@ def step_size(_supports: frozenset[str]) -> list[Scenario]:
     short = 3
     runs = [single(hyper, (zeros,), impulses) for hyper in hypers]
     shorter = tuple((_unit(short, j),) for j in range(short))
-    hyper = _PLAIN._replace(lr=2.0, lambd=8.0)
+    hyper = _PLAIN._replace(lr=2.0, lambd=0.5)
     return [*runs, *(single(hyper._replace(alpha=a), (zeros[:short],), shorter) for a in powers)]
 
 

@@ -71,8 +71,8 @@ def windows(supports: Supports) -> list[Scenario]:
     if {"set", "skip"} <= supports:
         runs.append(_moved_while_resting())
     if "groups" in supports:
-        runs += [*_groups_apart(supports), _many_groups(supports)]
-    runs.append(_crowd(supports))
+        runs += [*_groups_apart(supports), _many_groups(supports), _crowd(supports, 260, 2)]
+    runs.append(_crowd(supports, 520, 1))
     # Without decay, an element without gradient may not move; nor may any where lr is 0.
     still = STRONG._replace(lambd=0.0, weight_decay=0.0)
     rows = tuple(((0.0, *wave(t, 2)) if t % 2 else (*wave(t, 2), 0.0),) for t in range(6))
@@ -187,9 +187,8 @@ def _groups_apart(supports: Supports) -> Iterator[Scenario]:
             yield Scenario((Group(STRONG, (THETA,)), Group(other, (THETA[:2],))), events)
 
 
-def _crowd(supports: Supports) -> Scenario:
+def _crowd(supports: Supports, count: int, groups: int) -> Scenario:
     """More parameters than tables and fused paths are made for: ascent, penalty, some at rest."""
-    count = 520
     hyper = STRONG._replace(t0=1.0, maximize="maximize" in supports)
     params = tuple((THETA[i % 3] + i / 1024,) for i in range(count))
     rests = "skip" in supports
@@ -197,11 +196,12 @@ def _crowd(supports: Supports) -> Scenario:
         tuple(None if rests and (t + i) % 7 == 3 else wave(t + i % 5, 1) for i in range(count))
         for t in range(3)
     )
-    groups = [Group(hyper, params)]
-    if "groups" in supports:
-        half = count // 2
-        groups = [Group(hyper, params[:half]), Group(hyper._replace(lr=0.25), params[half:])]
-    return Scenario(tuple(groups), tuple(map(Step, rows)))
+    each = count // groups
+    made = (
+        Group(hyper._replace(lr=0.5 / (i + 1)), params[i * each : (i + 1) * each])
+        for i in range(groups)
+    )
+    return Scenario(tuple(made), tuple(map(Step, rows)))
 
 
 def _many_groups(supports: Supports) -> Scenario:

@@ -2,9 +2,12 @@
 
 import pytest
 import unasked_ports
+from newly_unasked_ports import NEWLY_UNASKED
 from unasked_ports import UNASKED, Saves
 
 from asgd.spec import POLICIES, convention
+from asgd.tests.laws.equations import LAWS
+from asgd.tests.laws.hold import hold
 from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS, hold_lifecycle
 from asgd.tests.laws.outcome import Subject
 from asgd.tests.ports.importing import import_port
@@ -17,21 +20,26 @@ def broken(target, law):
     port = import_port(target)
     rule, policy = convention("documented"), POLICIES["native"]
     subject = Subject(port, greet(port), "float64", rule, policy)
+    if law in LAWS:
+        return hold(LAWS[law], subject, examples=0, seed=0).failure is not None
     return hold_lifecycle(LIFECYCLE_LAWS[law], subject, examples=0, seed=0).failure is not None
 
 
+PORTS = {getattr(unasked_ports, name): law for name, law in UNASKED.items()} | NEWLY_UNASKED
+
+
 @pytest.mark.sample(2)
-@pytest.mark.parametrize("law", sorted(set(UNASKED.values())))
+@pytest.mark.parametrize("law", sorted(set(PORTS.values())))
 def test_the_port_itself_is_right(law):
     """What is replaced in the faulty ports, and only that, is their fault."""
     assert not broken(Saves, law)
 
 
-@pytest.mark.sample(4)
-@pytest.mark.parametrize("name", UNASKED)
-def test_the_question_is_asked(name):
+@pytest.mark.sample(6)
+@pytest.mark.parametrize("port", PORTS)
+def test_the_question_is_asked(port):
     """No luck is needed: nothing that is drawn takes part."""
-    assert broken(getattr(unasked_ports, name), UNASKED[name])
+    assert broken(port, PORTS[port])
 
 
 def test_what_is_not_asked_has_a_reason():
