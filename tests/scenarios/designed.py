@@ -84,7 +84,9 @@ def averaging_weight(_supports: frozenset[str]) -> list[Scenario]:
     hyper = _PLAIN._replace(lr=1.0)
     start = _unit(steps, 0)
     grads = tuple((_moves(steps, j),) for j in range(steps - 1))
-    hypers = [hyper._replace(t0=t0) for t0 in (0.0, 1.0, 2.0, 2.5, 4.0, 50.0, 3.25)]
+    # Also just beyond a step, and beyond what 32 bits hold.
+    t0s = (0.0, 1.0, 2.0, 2.5, 4.0, 50.0, 3.25, 3 + 2.0**-20, 2.0**32 + 3)
+    hypers = [hyper._replace(t0=t0) for t0 in t0s]
     # A weight made of alpha rounds a t0 between two steps in its own way: alpha = 0 would hide it.
     hypers[3] = hypers[3]._replace(alpha=0.75)
     return [single(hyper, (start,), grads) for hyper in hypers]
