@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .capabilities import of_optimizer
-from .functional import HYPERPARAMETERS, FunctionalPort
+from .functional import FunctionalPort
 from .habits import broken_habits
 from .layouts import LAYOUTS, Layout, arranged, as_shown, flat, possible, takes, vectors
+from .mismatch import HYPERPARAMETERS, of_function, of_step, wrong_signature
 from .protocol import DTYPES, PortError, describe, located
+from .text import printable
 
 # Names under which optimizers keep the average in the state of a parameter; torch's first.
 AVERAGE_KEYS = ("ax", "average", "averaged", "avg", "mean", "theta_bar", "averaged_param")
@@ -33,6 +35,7 @@ class OptimizerPort:
     """What torch-like and NumPy optimizers have in common: groups, ``step()``, ``param_groups``."""
 
     kind = ""
+    make = ""
 
     def __init__(self, factory: Callable[..., Any], name: str, version: str) -> None:
         self._factory, self._name, self._version = factory, name, version
@@ -289,6 +292,7 @@ class NumpyPort(OptimizerPort):
     """A class with the document's interface over NumPy arrays."""
 
     kind = "numpy"
+    make = "with NumPy arrays"
 
     def _parameter(self, array: NDArray[Any]) -> NumpyParameter:
         return NumpyParameter(array)
@@ -304,6 +308,7 @@ class TorchPort(OptimizerPort):
     """A `torch.optim.Optimizer`, or a callable that returns one."""
 
     kind = "torch"
+    make = "with torch tensors"
 
     def __init__(
         self, factory: Callable[..., Any], name: str, version: str, device: str = "cpu"
@@ -381,21 +386,27 @@ def adapt(target: Any, name: str, device: str = "cpu") -> Any:
     if all(callable(getattr(target, m, None)) for m in ("hello", "open", "step")):
         return target() if inspect.isclass(target) else target
     if not callable(target):
-        raise PortError(f"{name} must be a class or a callable, got {type(target).__name__}")
+        kind = printable(type(target).__name__, 60)
+        text = f"{name} must be a class or a callable, got an object of type {kind}"
+        raise PortError(f"{text}; name what makes it" if hasattr(target, "step") else text)
     makes = _candidates(target) if device == "cpu" else [partial(TorchPort, device=device)]
-    failures = []
+    failures: dict[str, str] = {}
     for make in makes:
         port = make(target, name, _version(target))
         try:
             _try(port)
         except Exception as error:  # noqa: BLE001 - whatever a foreign optimizer raises
-            failures.append(f"as a {type(port).__name__}: {describe(error)}")
+            why = of_function if isinstance(port, FunctionalPort) else of_step
+            failures[port.make] = why(port.optimizer, error)
             continue
         # The trial is what tells the makes apart.
-        if not isinstance(port, NumpyPort) or not is_torch_optimizer(port._optimizer):  # noqa: SLF001
+        if not isinstance(port, NumpyPort) or not is_torch_optimizer(port.optimizer):
             return port
+    said = set(failures.values())
+    each = [f"{make}, {why}" for make, why in failures.items()]
+    text = wrong_signature(target) or (said.pop() if len(said) == 1 else "; ".join(each))
     raise PortError(
-        f"{name} could not be used as an optimizer ({'; '.join(failures)}); "
+        f"{name} could not be used as an optimizer: {text}; "
         f"`asgd init DIR --lang {_language(target)}` writes one that can"
     )
 
@@ -425,13 +436,20 @@ def _candidates(target: Any) -> list[Callable[..., Any]]:
     functional = partial(FunctionalPort, has_maximize=_takes(target, "maximize"))
     if not _takes_params(target):
         return [functional]
+    # What is given parameters, or has a step, is no function of the hyperparameters.
+    functions = [] if _has_step(target) else [functional]
     if torch is None:
-        return [NumpyPort, functional]
+        return [NumpyPort, *functions]
     inner = getattr(target, "func", target)
     if inspect.isclass(inner) and issubclass(inner, torch.optim.Optimizer):
         return [TorchPort]
     makes = [NumpyPort, TorchPort] if inspect.isclass(target) else [TorchPort, NumpyPort]
-    return [*makes, functional]
+    return [*makes, *functions]
+
+
+def _has_step(target: Any) -> bool:
+    made = inspect.isclass(target) and callable(getattr(target, "step", None))
+    return made or _takes(target, "params")
 
 
 def _takes_params(target: Any) -> bool:

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from .capabilities import of_optimizer
 from .layouts import LAYOUTS, PLAIN, Layout, arranged, as_shown, flat, takes, vectors
+from .mismatch import HYPERPARAMETERS
 from .protocol import DTYPES, located
-
-HYPERPARAMETERS = ("lr", "lambd", "alpha", "t0", "weight_decay")
 
 
 class FunctionalPort:
@@ -32,6 +31,7 @@ class FunctionalPort:
     """
 
     kind = "functional"
+    make = "as a function of the hyperparameters"
 
     def __init__(
         self, factory: Callable[..., Any], name: str, version: str, *, has_maximize: bool
@@ -45,6 +45,11 @@ class FunctionalPort:
         self._layouts: Sequence[Layout] = ()
         self._grads: list[Any] = []
         self._lacks: dict[str, str] = {}
+
+    @property
+    def optimizer(self) -> Any:
+        """What the function returned."""
+        return self._optimizer
 
     def hello(self) -> dict[str, Any]:
         """Take trial steps to learn what the optimizer has."""

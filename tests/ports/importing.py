@@ -1,5 +1,6 @@
 """Import what an import path names, and make a port of it, in this process."""
 
+import difflib
 import importlib
 import importlib.util
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .adapters import adapt
-from .protocol import Port, PortError, describe
+from .protocol import Port, PortError, located
 from .text import printable
 
 
@@ -42,17 +43,43 @@ def import_port(port: Any, device: str = "cpu") -> Port:
         raise
     # Importing, and looking at what was imported, runs its code.
     except BaseException as error:
-        text = f"cannot load {printable(name)}: {describe(error)}"
+        text = f"cannot load {printable(name)}: {located(error)}"
+        if isinstance(error, ModuleNotFoundError):
+            text += "; what a port imports must be installed where asgd is"
         if isinstance(error, ImportError) and "no known parent package" in str(error):
             text += "; a file of a package is named with it, as package.module:Object"
         raise PortError(text) from error
     return found
 
 
+_PROGRAM = "; a program is judged by: asgd verify -- PROGRAM ARGS..."
+_OTHERS = {
+    ".ipynb": "; save the notebook's code as a .py file",
+    **dict.fromkeys((".js", ".mjs", ".c", ".cpp", ".rs", ".jl", ".go", ".java"), _PROGRAM),
+}
+"""Files that are no Python, and what to do with them."""
+
+
+def _instead(path: str) -> str:
+    """What may have been meant by something without an object."""
+    file = Path(path)
+    if file.suffix == ".py":
+        return f"; name what is in it, as {printable(path)}:ASGD"
+    if file.suffix in _OTHERS:
+        return _OTHERS[file.suffix]
+    return _PROGRAM if file.is_file() or "/" in path else ""
+
+
 def _target(path: str) -> Any:
     module_name, colon, attribute = path.rpartition(":")
     if not colon or not module_name or not attribute:
-        raise PortError(f"PORT must be package.module:Object, got {path!r}")
+        text = "PORT must be package.module:Object or file.py:Object"
+        raise PortError(f"{text}, got {printable(path)!r}{_instead(path)}")
+    if Path(module_name.rstrip(":")).suffix in _OTHERS:
+        text = f"cannot load {printable(path)}: it is no Python"
+        raise PortError(f"{text}{_OTHERS[Path(module_name.rstrip(':')).suffix]}")
+    if module_name.endswith(":"):
+        raise PortError(f"cannot load {printable(path)}: one colon stands before the object")
     target: Any = _module(module_name)
     # Where the locale is ASCII, the command line has escapes for what is UTF-8 in the file.
     name = attribute.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
@@ -60,7 +87,11 @@ def _target(path: str) -> Any:
         try:
             target = getattr(target, part)
         except AttributeError:
-            raise PortError(f"cannot load {path}: {module_name} has no {attribute}") from None
+            names = {str(known).lower(): str(known) for known in getattr(target, "__dict__", ())}
+            near = difflib.get_close_matches(part.lower(), names, 1, 0.8)
+            hint = f"; did you mean {printable(names[near[0]], 60)}?" if near else ""
+            text = f"cannot load {path}: {module_name} has no {attribute}{hint}"
+            raise PortError(text) from None
     return target
 
 

@@ -21,6 +21,7 @@ _NUMBER = 64  # bytes of a number in an answer
 _STATE = 1 << 24  # bytes of a saved state beside what is kept for each number
 _STATE_NUMBER = 1024  # bytes of a saved state for each number of the parameters
 _SILENCE = 3  # steps running that may leave out what the port says it shows
+_UNFLUSHED = "; does it read line by line, and flush its standard output after each answer?"
 _SHOWN = 600  # characters of a request or an answer in a message
 
 
@@ -197,7 +198,8 @@ class ProgramPort:
             raw = self._process.answers.get(timeout=max(left, 0.0))
         except queue.Empty:
             overrun = self.limits.overrun(timeouts)
-            raise wire.BreachError(str(overrun)) from overrun
+            hint = "" if isinstance(overrun, LimitError) else _UNFLUSHED
+            raise wire.BreachError(f"{overrun}{hint}") from overrun
         if len(raw) > longest:
             raise wire.BreachError(f"the answer is longer than {longest} bytes")
         if raw.endswith(b"\n"):

@@ -105,6 +105,7 @@ def greet(port: Port) -> Hello:
     with asking("hello"):
         answer = port.hello()
     with reading("hello"):
+        _check_hello(answer)
         dtypes = tuple(answer["dtypes"])
         hello = Hello(
             name=printable(answer["name"], 100),
@@ -114,7 +115,7 @@ def greet(port: Port) -> Hello:
             supports=frozenset(answer["supports"]) & _possible(port),
             lacks={
                 name: printable(why, 200)
-                for name, why in answer.get("lacks", {}).items()
+                for name, why in {**_methodless(port, answer), **answer.get("lacks", {})}.items()
                 if name in (*SUPPORTS, *DTYPES)
             },
         )
@@ -124,15 +125,42 @@ def greet(port: Port) -> Hello:
     return hello
 
 
+def _check_hello(answer: Any) -> None:
+    """Say which part of an answer is missing, or is no list."""
+    parts = ("name", "version", "dtypes", "reads", "supports")
+    if not isinstance(answer, Mapping):
+        kind = printable(type(answer).__name__, 40)
+        raise PortError(f"hello() must return a dict with {', '.join(parts)}, got {kind}")
+    if lacking := [part for part in parts if part not in answer]:
+        raise PortError(f"hello() lacks {', '.join(lacking)}")
+    for part in parts[2:]:
+        if isinstance(answer[part], str):
+            got = printable(answer[part], 40)
+            raise PortError(f"{part} of hello() must be a list, got {got!r}")
+
+
+_NEEDS = {"save": ("save", "load"), "set": ("set",), "add_group": ("add_group",)}
+
+
 def _possible(port: Port) -> set[str]:
     """What a port can support at all: an operation that it lacks cannot be asked for."""
     arranges = getattr(getattr(port, "capabilities", None), "arranges", False)
-    needs = {"save": ("save", "load"), "set": ("set",), "add_group": ("add_group",)}
+    able = {name for name in SUPPORTS if not _missing(port, name)}
+    return able | set(LAYOUTS if arranges is True else ())
+
+
+def _missing(port: Port, name: str) -> list[str]:
+    return [m for m in _NEEDS.get(name, ()) if not callable(getattr(port, m, None))]
+
+
+def _methodless(port: Port, answer: Mapping[str, Any]) -> dict[str, str]:
+    """What hello lists and no method does."""
+    listed = [name for name in _NEEDS if name in answer["supports"]]
     return {
-        name
-        for name in SUPPORTS
-        if all(callable(getattr(port, method, None)) for method in needs.get(name, ()))
-    } | set(LAYOUTS if arranges is True else ())
+        name: f"hello() lists {name}, but there is no method {'() or '.join(missing)}()"
+        for name in listed
+        if (missing := _missing(port, name))
+    }
 
 
 @dataclass(frozen=True)
@@ -173,8 +201,14 @@ def take_step(
 ) -> Shown:
     """Take one step with arrays of ``dtype`` (see `observe`)."""
     with asking("step"):
-        answer = port.step(grads)
+        answer: Any = port.step(grads)
     with reading("step"):
+        if not isinstance(answer, Mapping):
+            kind = printable(type(answer).__name__, 40)
+            raise PortError(f'step() must return a dict with "theta", a list of arrays, got {kind}')
+        if answer.get("theta") is None:
+            keys = printable(", ".join(map(str, answer)) or "none", 100)
+            raise PortError(f'step() returned no "theta"; its keys: {keys}')
         theta = _arrays(answer, "theta", dtype, sizes)
         if any(entry is None for entry in theta):
             raise PortError("step() gave no theta for a parameter")
@@ -260,10 +294,11 @@ def _arrays(
             continue
         array = np.asarray(entry)
         if array.shape != (size,) or array.dtype != dtype:
-            raise PortError(
-                f"{key} must be {dtype} of shape ({size},), "
-                f"got {array.dtype} of shape {array.shape}"
-            )
+            text = f"got {array.dtype} of shape {array.shape}"
+            if not isinstance(entry, np.ndarray):
+                kind = printable(type(entry).__name__, 40)
+                text = f"got {kind}; return np.asarray(x, np.{dtype})"
+            raise PortError(f"{key} must be an array of {dtype} of shape ({size},), {text}")
         out.append(array)
     return out
 

@@ -98,7 +98,10 @@ def parse(raw: bytes) -> dict[str, Any]:
     except RecursionError:
         raise BreachError("the answer is nested too deeply") from None
     except ValueError as error:
-        raise BreachError(f"the answer is not JSON: {error}") from None
+        raise BreachError(
+            f"the answer is not JSON: {error}; standard output is for answers alone, and standard "
+            "error for all else"
+        ) from None
     if not isinstance(answer, dict):
         raise BreachError(f"the answer must be a JSON object, got {_kind(answer)}")
     return answer
@@ -226,7 +229,8 @@ def _array(entry: Any, where: str, dtype: str, size: int) -> NDArray[Any]:
     wrong = np.flatnonzero((array != wide) & ~np.isnan(wide))
     if wrong.size:
         j = int(wrong[0])
-        raise BreachError(f"{where}[{j}] must be a {dtype} number, got {entry[j]}")
+        hint = f"; round it to {dtype} before it is written"
+        raise BreachError(f"{where}[{j}] must be a {dtype} number, got {entry[j]}{hint}")
     return array
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asgd.tests.ports.adapters import OptimizerPort
-from asgd.tests.ports.functional import HYPERPARAMETERS
+from asgd.tests.ports.mismatch import HYPERPARAMETERS
 from asgd.tests.ports.protocol import PortError, RefusalError
 
 
