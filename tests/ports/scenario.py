@@ -13,6 +13,9 @@ from .interruption import check
 from .layouts import Layout
 from .protocol import Observation, Port, RaisedError, RefusalError, asking, observe
 
+VALID = "; the input is valid: "
+"""Between what a port says as it refuses, and the hyperparameters that it refuses."""
+
 Vector = tuple[float, ...]
 
 
@@ -137,7 +140,7 @@ def _opened(scenario: Scenario, dtype: str) -> list[dict[str, Any]]:
 def _refused(scenario: Scenario, error: Exception) -> RaisedError:
     hyper = [scenario.groups[i].hyper._asdict() for i in _first(scenario)]
     reason = error if isinstance(error, RaisedError) else f"open() refused: {error}"
-    return RaisedError(f"{reason}; the input is valid: {hyper}")
+    return RaisedError(f"{reason}{VALID}{hyper}")
 
 
 def as_opened(scenario: Scenario, group: int, dtype: str) -> dict[str, Any]:

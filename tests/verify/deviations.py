@@ -16,7 +16,7 @@ from ..diagnosis.shrink import shrink
 from ..laws.lifecycle import LifecycleLaw
 from ..laws.long_run import equation_of
 from ..laws.outcome import Failure, Outcome, Subject
-from ..ports.scenario import Add
+from ..ports.scenario import VALID, Add
 from .result import Deviation, DtypeResult
 from .waivers import UNKNOWN
 
@@ -35,11 +35,12 @@ def raised_by(outcomes: Sequence[Outcome], dtype: str) -> list[Deviation]:
     """What the port raised instead of answering, each thing once."""
     found: dict[str, Deviation] = {}
     for outcome in outcomes:
-        if outcome.raised is not None and outcome.raised.raised not in found:
+        said = outcome.raised.raised.partition(VALID)[0] if outcome.raised else ""
+        if outcome.raised is not None and said not in found:
             # Which equation's scenario it was says nothing of what is wrong.
             equation = FAULTS[RAISES].equation
             title, _, fix = _say(RAISES, equation)
-            found[outcome.raised.raised] = Deviation(
+            found[said] = Deviation(
                 RAISES,
                 equation,
                 dtype,
