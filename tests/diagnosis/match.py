@@ -123,6 +123,7 @@ def explain(traces: Table, conventions: Sequence[Convention]) -> list[Explanatio
                 _explanation(base, (*chosen, *rest), traces.dtype)
                 for base, chosen, one in averages
                 for rest in one.sets(more)
+                if traces.keeps_weights(made(base, (*chosen, *rest)))
             ]
             if explained:
                 return _simplest(explained)
@@ -131,7 +132,8 @@ def explain(traces: Table, conventions: Sequence[Convention]) -> list[Explanatio
 
 def _right(traces: Table, base: Variant, chosen: Sequence[Move]) -> bool:
     variant = made(base, chosen)
-    return bool(traces.expected_theta(variant).agrees.all()) and traces.keeps_lr(variant)
+    agrees = bool(traces.expected_theta(variant).agrees.all())
+    return agrees and traces.keeps_lr(variant) and traces.loses(variant)
 
 
 def _explanation(base: Variant, chosen: tuple[Move, ...], dtype: str) -> Explanation:

@@ -29,6 +29,8 @@ _PLAIN = (
     *("updates", "taken", "since"),
     *("ahead", "ahead_in_group", "active"),
 )
+# How many times the error of a number exceeds its tolerance, so that almost all show it.
+_SEEN = 16.0
 _FLAGS = ("opening", "foremost", "behind", "behind_in_group", "idle")
 _RANGES = {
     24: (2.0**-149, 2.0**128),
@@ -280,6 +282,39 @@ class Table:
         others = tuple(n for n in variant.narrow if n.quantity != "eta")
         wide = self.expected_theta(replace(variant, narrow=others))
         return bool(wide.agrees[exact].all())
+
+    def keeps_weights(self, variant: Variant) -> bool:
+        """Whether averages are right where few bits suffice for mu: where it is a power of two."""
+        bits = [n.bits for n in variant.narrow if n.quantity == "mu"]
+        if not bits:
+            return True
+        with np.errstate(all="ignore"):
+            mu = lifted(variant.mu(self.moment(variant)), self._u).value
+        exact = self.present & _fits(mu, min(bits))
+        others = tuple(n for n in variant.narrow if n.quantity != "mu")
+        wide = self.expected_average(replace(variant, narrow=others))
+        return bool(wide.agrees[exact].all())
+
+    def loses(self, variant: Variant) -> bool:
+        """Whether an eta or a decay of too few bits shows in most numbers in which it must.
+
+        Else a rule of few bits would explain whatever is nearly right.
+        """
+        eta = self.eta(variant).value
+        with np.errstate(all="ignore"):
+            decay = 1 - eta * variant.source(self._moment.now).lambd.value
+            quantities = {"eta": (eta, self.after - self.theta), "decay": (decay, self.theta)}
+            return all(self._shows(variant, name, *numbers) for name, numbers in quantities.items())
+
+    def _shows(self, variant: Variant, quantity: str, exact: Floats, factor: Floats) -> bool:
+        bits = [n.bits for n in variant.narrow if n.quantity == quantity]
+        if not bits:
+            return True
+        others = tuple(n for n in variant.narrow if n.quantity != quantity)
+        wide = self.expected_theta(replace(variant, narrow=others))
+        lost = 2.0 ** -min(bits) * abs(factor)
+        must = self.present & ~_fits(exact, min(bits)) & (lost > _SEEN * wide.number.error)
+        return not must.any() or bool(np.mean(wide.agrees[must]) <= 0.5)
 
     def expected_theta(self, variant: Variant, *, measured: bool = False) -> Expected:
         """What ``variant`` expects of theta, with its own eta or that which a gauge shows."""

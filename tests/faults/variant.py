@@ -360,10 +360,16 @@ class Variant:
             return np.ceil(h.t0) if self.convention.t0_reading == "ceil" else h.t0
         return self.convention.read_t0(h.t0)
 
+    def mu(self, moment: Moment) -> Number:
+        """Averaging weight of the moment."""
+        h = self._scheduled(moment)
+        t = self._steps(moment, self.mu_clock) - self.mu_lag
+        return self.weight(t, self._t0(h), h, moment)
+
     def _mean(self, moment: Moment, theta: Number) -> Number | None:
         h = self._scheduled(moment)
         t, t0 = self._steps(moment, self.mu_clock), self._t0(h)
-        mu = self.weight(t - self.mu_lag, t0, h, moment)
+        mu = self.mu(moment)
         taken = self.mean(moment.average, theta, mu, moment, h)
         if self.convention.divisor == "terms":
             return taken
