@@ -158,7 +158,10 @@ def _touches(traces: Table, variant: Variant, theta: Expected, move: Move) -> bo
 
 
 def _simplest(found: Sequence[Explanation]) -> list[Explanation]:
-    """Those of the fewest faults, and of these the ones that are the most exact."""
+    """Those of the fewest faults, and of these the ones that are the most exact.
+
+    First those that leave terms out: what is left out is a plainer bug than two that cancel.
+    """
 
     def weight(e: Explanation) -> tuple[int, int, int]:
         narrow = e.variant.narrow
@@ -169,7 +172,12 @@ def _simplest(found: Sequence[Explanation]) -> list[Explanation]:
     for explanation in found:
         if weight(explanation) == least:
             kept.setdefault((explanation.convention, frozenset(explanation.faults)), explanation)
-    return list(kept.values())
+    return sorted(kept.values(), key=lambda e: keeps_terms(e.faults))
+
+
+def keeps_terms(faults: Sequence[str]) -> int:
+    """How many faults do more than leave a term out."""
+    return sum(not ident.endswith(("-missing", "-ignored")) for ident in faults)
 
 
 class Search:

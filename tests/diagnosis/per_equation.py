@@ -14,7 +14,7 @@ from asgd.spec import FAULTS, Convention
 
 from ..faults.agreement import Table
 from ..faults.variant import Variant
-from .match import Ask, Move, Search, made, measured, moves
+from .match import Ask, Move, Search, keeps_terms, made, measured, moves
 
 Ids = tuple[str, ...]
 
@@ -111,7 +111,7 @@ def _by_law(
     own = _of(pool, {"gradient", "descend"})
     sets = Search(measured(traces), base, own, gauged).smallest(2)
     if sets:
-        ids = tuple(ident for ident, _ in sets[0])
+        ids = min((tuple(ident for ident, _ in each) for each in sets), key=keeps_terms)
         found |= {"gradient": ids, "descend": ids}
     return found
 

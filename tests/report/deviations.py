@@ -31,7 +31,8 @@ def deviation(one: results.Deviation, found: DtypeResult) -> model.Deviation:
         does = f"eta = {found.readout.guess}"
     # A rule breaks its equation, whichever law found it.
     meant = should(one.equation, "" if one.id in CHANGES else one.law)
-    parts = [f"Computed instead: {does}." if does else "", f"Fix: {one.fix}." if one.fix else ""]
+    fix = f"Fix: {one.fix}{'' if one.fix.endswith('?') else '.'}" if one.fix else ""
+    parts = [f"Computed instead: {does}." if does else "", fix]
     return model.Deviation(
         id=one.id,
         equation=EQUATIONS[one.equation].id,
