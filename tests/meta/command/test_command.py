@@ -153,7 +153,7 @@ def test_numpy_class(ports):
         ("ports:os", "must be a class or a callable"),
         ("ports:sys.exit", "could not be used as an optimizer"),
         ("ports:Dies", "MemoryError: out of beans"),
-        ("ports:Narrow", "theta must be float32 of shape"),
+        ("ports:Narrow", "theta must be an array of float32 of shape"),
         ("missing.py:Port", "there is no such file"),
     ],
 )
