@@ -109,6 +109,23 @@ class ThetaStep:
             total += rate * theta if rate else 0.0
         return theta - total
 
+    def _beyond(self, j: int, exact: Enclosure) -> float:
+        """The infinity that an element overflows to; 0 if it may not (tolerance.md, "Overflow")."""
+        of, hyper, size = self.size.number.of, self.hyper, self.size
+        if 64 * size.bound() > size.size:
+            return 0.0
+        theta, grad = of(abs(self.before[j])), of(abs(self.grad[j]))
+        terms = theta + size.enclosure(PRECISION) * (
+            grad + (of(hyper.lambd) + of(hyper.weight_decay)) * theta
+        )
+        # Of the exact result a quarter: twice the largest number may be none.
+        quarter, half = exact * of(0.25), of(self.arithmetic.fmt.largest / 2)
+        for sign in (1.0, -1.0):
+            part = quarter * of(sign)
+            if (part - half).low > 0 and (part - terms * of(0.0625)).low > 0:
+                return sign * math.inf
+        return 0.0
+
     def _judge(self, j: int) -> Judgement | None:
         here, got = self.place._replace(element=j), self.after[j]
         if not (math.isfinite(self.before[j]) and math.isfinite(self.grad[j])):
@@ -120,7 +137,8 @@ class ThetaStep:
         exact = update.enclosure(PRECISION)
         bound = float(self._tolerance(j, self.before[j], self.grad[j], exact.magnitude()))
         if bound == math.inf:
-            return None
+            beyond = self._beyond(j, exact)
+            return failed("theta", here, got, beyond) if beyond and math.isfinite(got) else None
         return compare("theta", here, update.enclosure, got, bound, exact)
 
 

@@ -318,7 +318,10 @@ def specials(supports: Supports) -> list[Scenario]:
     spoiled = tuple(math.nan if j == 9 else x for j, x in enumerate(wide[1]))
     rows = ((wide[1], (math.nan,)), (spoiled, (1.0,)), (wave(2, 75), (1.0,)))
     runs = [single(hyper, (start,), steps) for hyper in hypers]
-    return [*runs, single(hypers[1], (wide[0], (2.0,)), rows)]
+    runs.append(single(hypers[1], (wide[0], (2.0,)), rows))
+    # Theta grows beyond the largest number: at once in float32, and in float64 at the sixth step.
+    large = hypers[2]._replace(lr=2.0**100, lambd=2.0**100, alpha=0.0, maximize=False)
+    return [*runs, single(large, ((1.0, -1.5),), (((0.5, 0.25),),) * 7)]
 
 
 def paused(supports: Supports) -> list[Scenario]:
