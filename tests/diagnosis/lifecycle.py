@@ -190,7 +190,9 @@ def _losses(
             yield "state-lost"
         if _true(rest, second, subject, [(0, a) for a in averages]):
             yield "count-lost"
-    if all(a.theta == b.theta for a, b in zip(expected, second, strict=True)):
+    of_average = frozenset({"average"})
+    right = _true(rest, second, subject, list(zip(counts, averages, strict=True)), of_average)
+    if not right and all(a.theta == b.theta for a, b in zip(expected, second, strict=True)):
         # A count of terms starts afresh with that of steps, or at once where t0 has been reached.
         hypers = [group.hyper for group in rest.groups for _ in group.params]
         rule = subject.convention
@@ -198,7 +200,7 @@ def _losses(
         at_once = [int(min(t, first)) for t, first in zip(counts, opened, strict=True)]
         afresh = [0] * len(at_once)
         anew = (list(zip(start, averages, strict=True)) for start in (at_once, afresh))
-        if any(_true(rest, second, subject, start, frozenset({"average"})) for start in anew):
+        if any(_true(rest, second, subject, start, of_average) for start in anew):
             yield "averaging-count-lost"
         zeros = [tuple(0.0 for _ in p) for p in theta]
         begins = (theta, zeros, scenario.params)
@@ -246,9 +248,10 @@ def _recast(
         if x is not None and y is not None and x != y
     ]
     if pairs:
-        if all(float(np.float32(x)) == y for x, y in pairs):
+        # One that is short by chance says nothing: all that is shown has no more bits.
+        if all(float(np.float32(x)) == y for x, y in pairs) and _is_short(second):
             yield "eta-narrowed-at-load"
-        if all(float(np.float32(y)) == x for x, y in pairs):
+        if all(float(np.float32(y)) == x for x, y in pairs) and _is_short(expected):
             yield "eta-widened-at-load"
         return
     exact = replace(subject, policy=POLICIES["native"])
@@ -257,6 +260,11 @@ def _recast(
         after = _true(rest, second, exact, starts)
         if before != after:
             yield "eta-narrowed-at-load" if before else "eta-widened-at-load"
+
+
+def _is_short(trace: Sequence[Observation]) -> bool:
+    shown = [x for seen in trace for x in (*seen.eta, *seen.mu) if x is not None]
+    return all(float(np.float32(x)) == x for x in shown)
 
 
 def _recast_factor(subject: Subject) -> str:
