@@ -77,15 +77,32 @@ def _plain_in_memory(scenario: Scenario) -> bool:
 
 
 def _fails_without(law: LawName, scenario: Scenario, subject: Subject) -> bool:
-    """Whether the same is wrong without what the law is about: layouts, groups that join late."""
+    """Whether it is not what the law is about that is wrong.
+
+    The same fails without the layouts, or without the group that joins late; or no parameter fails
+    alone, whatever its size.
+    """
     if law == "layouts":
         return _fails(replace(scenario, layouts=()), subject)
+    if law == "sizes" and len(scenario.params) > 1:
+        return not any(_fails(alone, subject) for alone in _alone(scenario))
     if law != "added":
         return False
     joined = [k for k, event in enumerate(scenario.events) if isinstance(event, Add)]
     if not joined:
         return False
     return _fails(replace(scenario, events=scenario.events[joined[-1] + 1 :]), subject)
+
+
+def _alone(scenario: Scenario) -> Iterator[Scenario]:
+    """Each parameter of a scenario of one group in a scenario of its own."""
+    [group] = scenario.groups
+    for i, theta in enumerate(group.params):
+        events = (
+            Step(event.grads[i : i + 1]) if isinstance(event, Step) else event
+            for event in scenario.events
+        )
+        yield Scenario((replace(group, params=(theta,)),), tuple(events))
 
 
 def _fails(scenario: Scenario, subject: Subject) -> bool:

@@ -101,7 +101,7 @@ LIFECYCLE_LAWS: dict[LawName, LifecycleLaw] = {
             oracle.columns,
             designed=arrays.sizes,
             truth=True,
-            title="arrays of some sizes are wrong",
+            title="arrays of some sizes, or several side by side, are wrong",
             fix="look at the end of loops over blocks and vectors, and at arrays of size 1",
         ),
         _law(
