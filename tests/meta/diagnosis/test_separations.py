@@ -2,7 +2,7 @@
 
 import pytest
 from exact_variants import coincide
-from pairs import SHARE, cases, share, verdict
+from pairs import allowed, cases, share, verdict
 from separating import name, scenarios, separations, singles
 from separations import CLASSES, PAGE, alike, lines, listed, pairs, row
 from soak_orders import drawn
@@ -58,8 +58,13 @@ def test_separation_is_diagnosis():
 
 @pytest.mark.nightly
 def test_two_faults_are_named():
-    """Of ports with two faults at once, nearly all are named by both."""
-    assert share(cases()[::1187]) >= SHARE
+    """Of ports with two faults at once, nearly all are named by both.
+
+    Which ports are in a sample depends on how many faults are known: a few missed ones more or less
+    are chance, and the larger the sample, the less of it.
+    """
+    chosen = cases()[::199]
+    assert (1 - share(chosen)) * len(chosen) <= allowed(len(chosen)) + 0.5
     # Once missed: with alpha = 0 the one fault's weight is 1, on which the other depends.
     by_name = {name(case[0]): case for case in cases()}
     once = by_name["same-step + averaging-weight-by-alpha + average-divisor-larger"]

@@ -7,6 +7,7 @@ Prints what was not named rightly and the share that was, and exits with 1 below
 """
 
 import argparse
+import math
 import random
 import sys
 import time
@@ -27,6 +28,8 @@ from asgd.tests.verify.run import verify
 
 SHARE = 0.95
 """At least this share must be named."""
+
+_CHANCE = 0.01
 
 Case = tuple[Variant, str]
 
@@ -83,6 +86,15 @@ def share(chosen: Iterable[Case], *, every: int = 50) -> float:
         f"rule that computes the same, {counts['missed']} missed: {good:.2%}"
     )
     return good
+
+
+def allowed(total: int) -> int:
+    """Most that a sample may miss: with SHARE named, more are missed in 1 of 100 samples."""
+    count, chance = -1, 0.0
+    while chance < 1 - _CHANCE:
+        count += 1
+        chance += math.comb(total, count) * (1 - SHARE) ** count * SHARE ** (total - count)
+    return count
 
 
 if __name__ == "__main__":
