@@ -95,7 +95,7 @@ def _fails_without(law: LawName, scenario: Scenario, subject: Subject) -> bool:
 
 
 def _alone(scenario: Scenario) -> Iterator[Scenario]:
-    """Each parameter of a scenario of one group in a scenario of its own."""
+    """Split a scenario of one group into one scenario for each parameter."""
     [group] = scenario.groups
     for i, theta in enumerate(group.params):
         events = (

@@ -56,7 +56,7 @@ class Law:
     name : LawName
         Name of the law, where it is another than the equation's.
     depends : callable
-        What of a convention the check depends on, under policies that admit no form of their own.
+        Part of a convention that the check reads, unless the policy admits a right form.
     """
 
     equation: EquationName

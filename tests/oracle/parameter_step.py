@@ -112,7 +112,8 @@ class ThetaStep:
     def _beyond(self, j: int, exact: Enclosure) -> float:
         """The infinity that an element overflows to; 0 if it may not (tolerance.md, "Overflow")."""
         of, hyper, size = self.size.number.of, self.hyper, self.size
-        if 64 * size.bound() > size.size:
+        # What is stored may be divided by an infinity.
+        if self.arithmetic.storage is not None or 64 * size.bound() > size.size:
             return 0.0
         theta, grad = of(abs(self.before[j])), of(abs(self.grad[j]))
         terms = theta + size.enclosure(PRECISION) * (

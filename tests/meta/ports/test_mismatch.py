@@ -47,7 +47,7 @@ def test_an_optimizer_that_cannot_be_used(port, said):
 
 
 class Told:
-    """A port that answers what it is told."""
+    """A port with fixed answers."""
 
     def __init__(self, hello, step=None):
         self.hello, self.step = lambda: hello, lambda _grads: step
