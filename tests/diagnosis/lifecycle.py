@@ -84,7 +84,7 @@ def _fails_without(law: LawName, scenario: Scenario, subject: Subject) -> bool:
     """
     if law == "layouts":
         return _fails(replace(scenario, layouts=()), subject)
-    if law == "sizes" and len(scenario.params) > 1:
+    if law == "sizes" and len(scenario.groups) == 1 < len(scenario.params):
         return not any(_fails(alone, subject) for alone in _alone(scenario))
     if law != "added":
         return False

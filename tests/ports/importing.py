@@ -57,7 +57,7 @@ _OTHERS = {
     ".ipynb": "; save the notebook's code as a .py file",
     **dict.fromkeys((".js", ".mjs", ".c", ".cpp", ".rs", ".jl", ".go", ".java"), _PROGRAM),
 }
-"""Files that are no Python, and what to do with them."""
+"""Suffixes of files that are not Python, and what to do with them."""
 
 
 def _instead(path: str) -> str:
@@ -76,7 +76,7 @@ def _target(path: str) -> Any:
         text = "PORT must be package.module:Object or file.py:Object"
         raise PortError(f"{text}, got {printable(path)!r}{_instead(path)}")
     if Path(module_name.rstrip(":")).suffix in _OTHERS:
-        text = f"cannot load {printable(path)}: it is no Python"
+        text = f"cannot load {printable(path)}: it is not a Python file"
         raise PortError(f"{text}{_OTHERS[Path(module_name.rstrip(':')).suffix]}")
     if module_name.endswith(":"):
         raise PortError(f"cannot load {printable(path)}: one colon stands before the object")

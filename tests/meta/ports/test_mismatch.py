@@ -99,7 +99,10 @@ def test_a_step_that_cannot_be_read(answer, said):
     [
         ("mine.py", "name what is in it, as mine.py:ASGD"),
         ("./mine", "a program is judged by: asgd verify -- PROGRAM ARGS..."),
-        ("mine.mjs:ASGD", "it is no Python; a program is judged by: asgd verify -- PROGRAM ARGS"),
+        (
+            "mine.mjs:ASGD",
+            "it is not a Python file; a program is judged by: asgd verify -- PROGRAM",
+        ),
         ("mine.ipynb:ASGD", "save the notebook's code as a .py file"),
         ("mine.py::ASGD", "one colon stands before the object"),
         ("asgd.fast:Asgd", "did you mean ASGD?"),
