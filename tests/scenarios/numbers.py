@@ -60,7 +60,7 @@ def rate(dtype: str, code: int, *, zeros: int = 0) -> float:
     if kind < 3:
         return (1 + code % 16) / 16
     numbers = RANGES[dtype]
-    ranges = ((-8, 3), (-8, 3), (-21, -7), (2, 10), (numbers.lowest // 2, numbers.highest // 2))
+    ranges = ((-8, 3), (-8, 3), (-21, -7), (2, 10), (numbers.lowest // 2, numbers.highest // 4))
     return _scaled(code, 53, *ranges[kind - 3])
 
 
@@ -76,10 +76,12 @@ def power(code: int) -> float:
 def moderate(dtype: str, hypers: Sequence[Hyperparameters], steps: int) -> list[Hyperparameters]:
     """``hypers``, with alphas whose powers do not overflow: in Python, that would be an error.
 
-    Nor do they in a port that takes lr, lambd and alpha from several of them.
+    Nor do they in a port that takes lr, lambd and alpha from several of them, squares one of these
+    or adds 1 to alpha: whether it raises as well would be luck.
     """
-    bracket = 2 + max(h.lambd for h in hypers) * max(h.lr for h in hypers) * steps
-    most = RANGES[dtype].highest / math.log2(bracket)
+    lr, lambd = (max(1.0, *(getattr(h, name) for h in hypers)) for name in ("lr", "lambd"))
+    bracket = 1 + lambd * lr * steps
+    most = max(0.0, RANGES[dtype].highest / (2 * math.log2(bracket)) - 1)
     return [hyper._replace(alpha=min(hyper.alpha, most)) for hyper in hypers]
 
 
