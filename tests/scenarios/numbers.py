@@ -60,7 +60,7 @@ def rate(dtype: str, code: int, *, zeros: int = 0) -> float:
     if kind < 3:
         return (1 + code % 16) / 16
     numbers = RANGES[dtype]
-    ranges = ((-8, 3), (-8, 3), (-21, -7), (2, 10), (numbers.lowest // 2, numbers.highest // 4))
+    ranges = ((-8, 3), (-8, 3), (-21, -7), (2, 10), (numbers.lowest // 2, numbers.highest // 2))
     return _scaled(code, 53, *ranges[kind - 3])
 
 
@@ -79,9 +79,12 @@ def moderate(dtype: str, hypers: Sequence[Hyperparameters], steps: int) -> list[
     Nor do they in a port that takes lr, lambd and alpha from several of them, squares one of these
     or adds 1 to alpha: whether it raises as well would be luck.
     """
-    lr, lambd = (max(1.0, *(getattr(h, name) for h in hypers)) for name in ("lr", "lambd"))
-    bracket = 1 + lambd * lr * steps
-    most = max(0.0, RANGES[dtype].highest / (2 * math.log2(bracket)) - 1)
+    lr, lambd = (
+        math.log2(max(1.0, *(getattr(hyper, name) for hyper in hypers))) for name in ("lr", "lambd")
+    )
+    bracket = 1 + lr + lambd + math.log2(steps)
+    highest = RANGES[dtype].highest
+    most = max(0.0, min(highest / bracket - 1, highest / (bracket + max(lr, lambd))))
     return [hyper._replace(alpha=min(hyper.alpha, most)) for hyper in hypers]
 
 
