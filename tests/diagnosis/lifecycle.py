@@ -13,6 +13,7 @@ from ..faults.catalogue import PRECISION
 from ..faults.variant import Variant
 from ..laws.equations import LAWS
 from ..laws.law import LawName, worst
+from ..laws.long_run import counts_otherwise
 from ..laws.metamorphic import copied, resumed
 from ..laws.outcome import Failure, Subject
 from ..oracle.lifecycle import replays_equal
@@ -40,6 +41,8 @@ _NAMES = {
 _WIDTHS = frozenset(2**bits + late for bits in (7, 8, 11, 15, 16) for late in (0, 1, 2))
 # A number kept in half precision differs from what it was by less than this share.
 _SHARE = 2.0**-6
+# Of a number, what float64 may lose in a formula, and float32 hardly ever loses as little as.
+_FEW_ULPS = 2.0**-40
 _UNKNOWN = "unknown"
 _PAUSE = 3
 _BOTH = frozenset({"theta", "average"})
@@ -65,7 +68,9 @@ def lifecycle_fault(law: LawName, failure: Failure, subject: Subject) -> str:
     if not failure.raised and _fails_without(law, failure.scenario, subject):
         return _UNKNOWN
     special = {
-        "counter-wraps": law == "long" and failure.judgement.t in _WIDTHS,
+        "counter-wraps": law == "long"
+        and failure.judgement.t in _WIDTHS
+        and counts_otherwise(failure, subject),
         "shape-dependent": law == "layouts" and _plain_in_memory(failure.scenario),
         "nonfinite-hidden": law in {"special", "window"} and hides_nonfinite(failure),
     }
@@ -91,7 +96,21 @@ def _fails_without(law: LawName, scenario: Scenario, subject: Subject) -> bool:
     joined = [k for k, event in enumerate(scenario.events) if isinstance(event, Add)]
     if not joined:
         return False
-    return _fails(replace(scenario, events=scenario.events[joined[-1] + 1 :]), subject)
+    later = replace(scenario, events=scenario.events[joined[-1] + 1 :])
+    return _fails(later, subject) or _fails(_first_ones(scenario), subject)
+
+
+def _first_ones(scenario: Scenario) -> Scenario:
+    """The scenario without the groups that join, which are its last ones."""
+    adds = {event.group for event in scenario.events if isinstance(event, Add)}
+    groups = scenario.groups[: min(adds)]
+    count = sum(len(group.params) for group in groups)
+    events = [
+        Step(event.grads[:count]) if isinstance(event, Step) else event
+        for event in scenario.events
+        if isinstance(event, Step) or event.group not in adds
+    ]
+    return Scenario(groups, tuple(events), layouts=scenario.layouts[:count])
 
 
 def _alone(scenario: Scenario) -> Iterator[Scenario]:
@@ -265,10 +284,9 @@ def _recast(
         if x is not None and y is not None and x != y
     ]
     if pairs:
-        # One that is short by chance says nothing: all that is shown has no more bits.
-        if all(float(np.float32(x)) == y for x, y in pairs) and _is_short(second):
+        if _narrows(pairs):
             yield "eta-narrowed-at-load"
-        if all(float(np.float32(y)) == x for x, y in pairs) and _is_short(expected):
+        if _narrows([(y, x) for x, y in pairs]):
             yield "eta-widened-at-load"
         return
     exact = replace(subject, policy=POLICIES["native"])
@@ -279,9 +297,10 @@ def _recast(
             yield "eta-narrowed-at-load" if before else "eta-widened-at-load"
 
 
-def _is_short(trace: Sequence[Observation]) -> bool:
-    shown = [x for seen in trace for x in (*seen.eta, *seen.mu) if x is not None]
-    return all(float(np.float32(x)) == x for x in shown)
+def _narrows(pairs: Sequence[tuple[float, float]]) -> bool:
+    """Whether each second number is the first one in float32, and not merely short and near."""
+    lost = max(abs(x - y) / abs(x) for x, y in pairs if x)
+    return lost > _FEW_ULPS and all(float(np.float32(x)) == y for x, y in pairs)
 
 
 def _recast_factor(subject: Subject) -> str:

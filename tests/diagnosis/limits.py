@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 
 from ..laws.outcome import Finding, Subject
-from ..oracle.judgement import is_same
 from ..oracle.window import window
 from ..ports.counter import HYPER, count_beyond
 from ..ports.protocol import Observation, RaisedError, asking, observe
@@ -53,9 +52,9 @@ def spoiled_average(subject: Subject) -> list[Finding]:
 
 
 def _is_spoiled(seen: Observation, holds: Callable[[float], bool]) -> bool:
-    """Whether theta is as it should be, and the average is no copy of it."""
+    """Whether theta is as it should be, and the average is nan."""
     theta, average = seen.theta[0][0], seen.average[0]
-    return average is not None and holds(theta) and not is_same(theta, average[0])
+    return average is not None and holds(theta) and math.isnan(average[0])
 
 
 def stopped_counter(subject: Subject, followed: int) -> list[Finding]:

@@ -33,6 +33,8 @@ _ALL = frozenset({"eta", "theta", "mu", "average"})
 _LONG = 100
 # Effective rates of two elements are the same one where they are this near, of their error.
 _SAME = 0.1
+# And here they are that of one step count, as a share of it.
+_DIGITS = 2.0**-18
 
 
 def hold_long_run(law: Any, subject: Subject, *, full: bool = False) -> Outcome:
@@ -134,6 +136,22 @@ def equation_of(failure: Failure, subject: Subject) -> EquationName:
     return "averaging_weight" if alike else "average"
 
 
+def counts_otherwise(failure: Failure, subject: Subject) -> bool:
+    """Whether a failure shows the eta or the mu of another step count, not the last digits of one.
+
+    A count that is off by one is off by 2^-16 at most where it is followed, and those of half
+    precision stand still earlier.
+    """
+    judgement, known = failure.judgement, _exact_rate(failure, subject)
+    if known is None:
+        return True
+    if judgement.quantity in {"theta", "average"}:
+        got = _rate(failure, subject.trace(failure.scenario), judgement.element)
+    else:
+        got = judgement.got
+    return not abs(got - known) <= _DIGITS * known
+
+
 def _turn(failure: Failure) -> tuple[Step, Turn | None]:
     """The failing step, and what is in force for its parameter."""
     judgement = failure.judgement
@@ -150,7 +168,7 @@ def _exact_rate(failure: Failure, subject: Subject) -> float | None:
         return None
     rule = subject.convention
     hyper = turn.scheduled(rule)
-    if failure.judgement.quantity == "theta":
+    if failure.judgement.quantity in {"theta", "eta"}:
         return true_step_size(turn.t - rule.eta_lag, hyper)
     opened = window(turn.t, hyper.t0, rule)
     return None if opened is None else float(opened.new)

@@ -9,7 +9,17 @@ from typing import Any
 
 from ..ports.capabilities import save_copy, twin, watch
 from ..ports.protocol import Observation, Port, PortError, RaisedError, asking
-from ..ports.scenario import PausedScenario, Scenario, Step, begin, drive, play, rest_of, unread
+from ..ports.scenario import (
+    PausedScenario,
+    Scenario,
+    Step,
+    advance,
+    begin,
+    drive,
+    play,
+    rest_of,
+    unread,
+)
 
 
 def _saved(port: Port) -> Any:
@@ -32,6 +42,10 @@ def resumed(
     whole = play(port, scenario, scenario.events[: pauses[0]], dtype)
     state = save(port)
     whole += play(port, scenario, scenario.events[pauses[0] :], dtype)
+    if scenario.unread:
+        begin(port, scenario, dtype)
+        advance(port, scenario.events[: scenario.pause], dtype)
+        state = save(port)
     again: list[Observation] = []
     for pause, end in zip(pauses, [*pauses[1:], None], strict=True):
         count = sum(isinstance(event, Step) for event in scenario.events[:pause])

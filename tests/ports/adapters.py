@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, Self
 
 import numpy as np
@@ -84,7 +85,7 @@ class OptimizerPort:
         if callable(averages):
             shown = averages()
             if isinstance(shown, Iterator):
-                shown = list(shown)
+                shown = list(islice(shown, len(self._params)))  # It may have no end.
             return [self._array(shown[i]) for i in range(len(self._params))]
         state = getattr(self._optimizer, "state", None)
         if not isinstance(state, Mapping):

@@ -9,6 +9,7 @@ import inspect
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
@@ -21,6 +22,10 @@ _THETA, _OTHER = (1.0, -0.75), (-0.5, 3.0)
 _GRADS = ((0.5, -0.25), (-0.125, 0.75), (1.0, 0.5), (0.25, -1.0))
 _MOST = 10_000
 """Objects that are looked at before a copy is made."""
+
+
+class _ClosureError(Exception):
+    """What a closure raises."""
 
 
 class Habit(NamedTuple):
@@ -219,6 +224,10 @@ def _takes_closures(port: Any, dtype: str) -> bool:
     if not inspect.signature(port.optimizer.step).parameters:
         return True
     loss, calls = 1.5, list[bool]()
+
+    def fails() -> float:
+        raise _ClosureError
+
     for grad in _GRADS:
 
         def closure(grad: Any = grad) -> float:
@@ -227,9 +236,41 @@ def _takes_closures(port: Any, dtype: str) -> bool:
             return loss
 
         port.give([None])
+        # A step whose closure fails is none.
+        with suppress(_ClosureError):
+            port.optimizer.step(fails)
         if port.optimizer.step(closure) != loss:
             return False
     return calls == [True] * len(_GRADS) and _bits(port.shown()) == wanted[-1]
+
+
+def _takes_arrays_again(port: Any, dtype: str) -> bool:
+    """A gradient's array may be filled anew for the next step, or be another parameter's too."""
+    wanted = _plain(port, dtype)
+    _open(port, dtype, _THETA, _FLOATS)
+    out, kept = [], None
+    for grad in _GRADS:
+        port.give([np.array(grad, dtype)])
+        [parameter] = port.params
+        if kept is None:
+            kept = parameter.grad
+        else:
+            kept[...] = parameter.grad
+            parameter.grad = kept
+        port.optimizer.step()
+        out.append(_bits(port.shown()))
+    if out != wanted or "groups" not in port.hello()["supports"]:
+        return bool(out == wanted)
+    ends = []
+    for shared in (False, True):
+        port.open(dtype, [{**_FLOATS, "params": [np.array(x, dtype)]} for x in (_THETA, _OTHER)])
+        for grad in _GRADS:
+            port.give([np.array(grad, dtype)] * 2)
+            if shared:
+                port.params[1].grad = port.params[0].grad
+            port.optimizer.step()
+        ends.append(_bits(port.shown()))
+    return bool(ends[0] == ends[1])
 
 
 def _clears(port: Any, dtype: str) -> bool:
@@ -317,8 +358,13 @@ HABITS: Mapping[str, Habit] = MappingProxyType(
         ),
         "closure-mishandled": Habit(
             "step(closure) does not call it exactly once, with gradients enabled, and return what "
-            "it returns",
+            "it returns; or a closure that raises leaves traces",
             _takes_closures,
+        ),
+        "gradient-array-mistaken": Habit(
+            "a gradient whose array was that of another step, or is that of another parameter too, "
+            "is mistaken for it",
+            _takes_arrays_again,
         ),
         "gradients-not-cleared": Habit("zero_grad() leaves a gradient", _clears, {"groups"}),
         "state-not-pickled": Habit(

@@ -206,18 +206,23 @@ def unread(port: Any, scenario: Scenario, dtype: str) -> Observation:
     """
     begin(port, scenario, dtype)
     *events, last = scenario.events
-    if capabilities(port).remote:
-        port.advance(events)
-    else:
-        for event in events:
-            if isinstance(event, Step):
-                with asking("step"):
-                    port.advance([None if g is None else np.array(g, dtype) for g in event.grads])
-            elif isinstance(event, Set):
-                with asking("set"):
-                    port.set(event.group, **event.changes)
+    advance(port, events, dtype)
     [seen] = play(port, scenario, [last], dtype)
     return seen
+
+
+def advance(port: Any, events: Sequence[Event], dtype: str) -> None:
+    """Put ``port``, which has been opened, through events without a look at it (see `unread`)."""
+    if capabilities(port).remote:
+        port.advance(events)
+        return
+    for event in events:
+        if isinstance(event, Step):
+            with asking("step"):
+                port.advance([None if g is None else np.array(g, dtype) for g in event.grads])
+        elif isinstance(event, Set):
+            with asking("set"):
+                port.set(event.group, **event.changes)
 
 
 def rest_of(scenario: Scenario, pause: int, theta: Sequence[Vector]) -> Scenario:
@@ -250,7 +255,8 @@ class PausedScenario(Scenario):
     used : bool
         Whether its state is loaded, at the end, into the optimizer that has run.
     unread : bool
-        Whether it is repeated without a look at what the steps show, but for the last one.
+        Whether it is repeated without a look at what the steps show, but for the last one; or
+        saved by an optimizer that nobody has looked at.
     """
 
     pause: int = 0

@@ -47,7 +47,11 @@ FINDINGS: Mapping[str, str] = {
     "a parameter is lost, or spoils the state: weights that are loaded after the optimizer was "
     "made, clipped between two steps, or swapped for their average and back.",
     "closure-mishandled": "step(closure) does not call the closure exactly once, with gradients "
-    "enabled, before it reads the gradients, or does not return what that returns.",
+    "enabled, before it reads the gradients, or does not return what that returns; or a closure "
+    "that raises leaves traces, such as a step that is counted.",
+    "gradient-array-mistaken": "The port knows a gradient by its array. An array that is filled "
+    "anew for the next step, as zero_grad(set_to_none=False) has it, is taken for the old one, "
+    "or one array that is the gradient of two parameters for one of them.",
     "gradients-not-cleared": "zero_grad() leaves a gradient that is neither None nor 0.",
     "state-not-pickled": "A state that was pickled, as into a file, cannot be loaded, or does not "
     "go on to the bit.",

@@ -5,6 +5,7 @@ from itertools import product
 
 from ..ports.layouts import PLAIN, Layout
 from ..ports.scenario import Event, Group, PausedScenario, Scenario, Set, Step, Vector, single
+from . import together
 from .strong import GRAD, OTHER, STRONG, THETA, tiled, wave
 
 Supports = frozenset[str]
@@ -27,7 +28,14 @@ def sizes(supports: Supports) -> list[Scenario]:
     # Almost all of a gradient is zero.
     rows = (tiled(wave(0, _PERIOD), 1100), (*(0.0,) * 700, 1.0, *(0.0,) * 399))
     sparse = single(STRONG, (tiled(THETA, 1100),), tuple((row,) for row in rows))
-    return [empty, _sized(tuple(SMALL)), *_fast_paths(supports), sparse, *large]
+    return [
+        empty,
+        _sized(tuple(SMALL)),
+        *_fast_paths(supports),
+        sparse,
+        *together.wide(supports),
+        *large,
+    ]
 
 
 def _fast_paths(supports: Supports) -> Iterator[Scenario]:
@@ -76,7 +84,7 @@ def layouts(supports: Supports) -> list[Scenario]:
     if not chosen:
         return []
     alone = [arranged([each], frozenset()) for each in chosen]
-    return [*alone, arranged(chosen, supports)]
+    return [*alone, arranged(chosen, supports), *together.shaped(supports, chosen)]
 
 
 def taken(supports: Supports) -> list[Layout]:

@@ -49,18 +49,20 @@ def step_size(_supports: frozenset[str]) -> list[Scenario]:
         _PLAIN._replace(lr=0.01, lambd=1e-4, alpha=0.75),
         # Eta is lr, whatever stands in the bracket.
         _PLAIN._replace(lr=0.5, lambd=0.5, alpha=0.0),
+        # Brackets that are nearly 1, and powers that are not.
+        _PLAIN._replace(lr=1e-4, lambd=5e-5, alpha=100.0),
         # It is so without a decay, too; and what has no gradient does not move at all.
         _PLAIN._replace(lr=0.5, lambd=0.0, alpha=0.75),
     ]
     # Powers for which a port may have a shorter way, and those that are near to one of them.
-    powers = (0.25, 0.5, 1.0, 1.5, 3.0, 4.0, 1 / 3, 2 / 3, 1 + 2.0**-18, 0.75 + 2.0**-19)
+    powers = (0.25, 0.5, 1.0, 1.25, 1.5, 2.5, 3.0, 4.0, 1 / 3, 2 / 3, 1 + 2.0**-18, 0.75 + 2.0**-19)
     short = 3
     runs = [single(hyper, (zeros,), impulses) for hyper in hypers]
     shorter = tuple((_unit(short, j),) for j in range(short))
     hyper = _PLAIN._replace(lr=2.0, lambd=0.5)
     hypers = [hyper._replace(alpha=a) for a in powers]
     # Brackets that something may stop: beyond a thousand, and beyond a million.
-    hypers += [hyper._replace(lambd=2.0**k, alpha=0.5) for k in (12, 24)]
+    hypers += [hyper._replace(lr=2.0**k, alpha=0.75) for k in (12, 24)]
     return [*runs, *(single(hyper, (zeros[:short],), shorter) for hyper in hypers)]
 
 

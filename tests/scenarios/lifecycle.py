@@ -7,6 +7,7 @@ from itertools import product
 
 from ..ports.layouts import PLAIN
 from ..ports.scenario import Add, Event, Group, PausedScenario, Scenario, Set, Step, Vector, single
+from . import together
 from .arrays import arranged, taken
 from .strong import OTHER, STRONG, THETA, tiled, wave
 
@@ -26,12 +27,13 @@ def watched(supports: Supports) -> list[Scenario]:
     ]
     shapes = tuple(layout for layout in taken(supports) if layout[1:] == (PLAIN, PLAIN))
     if not shapes:
-        return runs
+        return [*runs, *together.watched((), supports)]
     sizes = [layout.size for layout in shapes]
     thetas = tuple(tiled(THETA, size) for size in sizes)
     steps = tuple(Step(tuple(wave(t, size) for size in sizes)) for t in range(3))
     hypers = [run.groups[0].hyper for run in runs]
-    return [*runs, *(Scenario((Group(h, thetas),), steps, layouts=shapes) for h in hypers)]
+    runs += [Scenario((Group(h, thetas),), steps, layouts=shapes) for h in hypers]
+    return [*runs, *together.watched(taken(supports), supports)]
 
 
 def plain(supports: Supports) -> list[Scenario]:
@@ -90,7 +92,7 @@ def windows(supports: Supports) -> list[Scenario]:
     ]
     waves = tuple((wave(t % 8, 3),) for t in range(60))
     runs.append(single(still._replace(lambd=0.5, alpha=0.0, t0=0.0), (THETA,), waves))
-    return [*runs, training(supports)]
+    return [*runs, *together.shared_keys(supports), training(supports)]
 
 
 def training(supports: Supports) -> Scenario:
@@ -271,7 +273,7 @@ def added(supports: Supports) -> list[Scenario]:
         events += [Add(1), *(Step((wave(t, 3), wave(t, 2))) for t in range(first, second)), Add(2)]
         events += [Step((wave(t, 3), wave(t, 2), wave(t, 1))) for t in range(second, 9)]
         runs.append(Scenario((*groups, third), tuple(events)))
-    return runs
+    return [*runs, *together.growing(supports), *together.growing_matrix(taken(supports))]
 
 
 def _two(supports: Supports) -> Scenario:
@@ -333,7 +335,8 @@ def paused(supports: Supports) -> list[Scenario]:
     # Before a parameter has taken a step, where parameters may skip; and in the window.
     again = [replace(first, pause=pause, used=True) for pause in (2, 5)]
     # The last count has more bits than bfloat16 and float16.
-    return [*pauses, twice, *again, *others, _large(supports), _saved_late(2051)]
+    saved = (*together.saved(), _large(supports), _saved_late(2051))
+    return [*pauses, twice, *again, *others, *saved]
 
 
 def _large(supports: Supports) -> PausedScenario:

@@ -2,7 +2,9 @@
 
 import pytest
 import unasked_ports
+from meeting_ports import MEETING
 from newly_unasked_ports import NEWLY_UNASKED
+from numpy_faults import Right
 from unasked_ports import UNASKED, Saves
 
 from asgd.spec import POLICIES, convention
@@ -25,7 +27,8 @@ def broken(target, law):
     return hold_lifecycle(LIFECYCLE_LAWS[law], subject, examples=0, seed=0).failure is not None
 
 
-PORTS = {getattr(unasked_ports, name): law for name, law in UNASKED.items()} | NEWLY_UNASKED
+ASKED = {getattr(unasked_ports, name): law for name, law in UNASKED.items()}
+PORTS = ASKED | NEWLY_UNASKED | MEETING
 
 
 @pytest.mark.sample(2)
@@ -33,6 +36,7 @@ PORTS = {getattr(unasked_ports, name): law for name, law in UNASKED.items()} | N
 def test_the_port_itself_is_right(law):
     """What is replaced in the faulty ports, and only that, is their fault."""
     assert not broken(Saves, law)
+    assert not broken(Right, law)
 
 
 @pytest.mark.sample(6)

@@ -112,6 +112,44 @@ class ClosureRight(Right):
         return loss
 
 
+class CountsFirst(ClosureRight):
+    """Counts a call before its closure has returned."""
+
+    def step(self, closure=None):
+        for state in self.state.values() if closure else ():
+            state["t"] += 1
+        loss = None if closure is None else closure()
+        for state in self.state.values() if closure else ():
+            state["t"] -= 1
+        super().step()
+        return loss
+
+
+class KnowsTheArray(Right):
+    """Copies a gradient where its array is another one."""
+
+    def gradient(self, p):
+        state = self.state[p]
+        if state.get("given") is not p.grad:
+            state["given"], state["copy"] = p.grad, p.grad.copy()
+        return state["copy"]
+
+
+class OneScratch(Right):
+    """The decay is added in a copy that is found by the gradient's array."""
+
+    def step(self):
+        self.scratch = {}
+        super().step()
+
+    def gradient(self, p):
+        return self.scratch.setdefault(id(p.grad), p.grad.copy())
+
+    def read(self, p):
+        self.scratch[id(p.grad)] += 0.5 * p.data
+        return p.data
+
+
 class ClearsFirst(Right):
     """zero_grad() knows one group."""
 
@@ -217,6 +255,9 @@ class Aliased(Right):
         (ByAddress, ["assigned-theta-ignored"]),
         (ClosureAfter, ["closure-mishandled"]),
         (ClosureTwice, ["closure-mishandled"]),
+        (CountsFirst, ["closure-mishandled"]),
+        (KnowsTheArray, ["gradient-array-mistaken"]),
+        (OneScratch, ["gradient-array-mistaken"]),
         (ClearsFirst, ["gradients-not-cleared"]),
         (Unpicklable, ["state-not-pickled"]),
         (ById, ["copy-differs"]),

@@ -53,6 +53,7 @@ ENDS = {
     "ForgesDeep": "cannot be read",
     "ForgesKind": "cannot be read",
     "AnswersText": "average must be",
+    "AnswersForever": "average must be",
     "AnswersWide": "average must be",
     "AnswersObjects": "average must be",
     "AnswersHuge": "average must be",
@@ -60,7 +61,6 @@ ENDS = {
     "AnswersExit": "SystemExit: 0",
     "AnswersComplex": "average must be",
     "AnswersRecords": "average must be",
-    "AnswersBackwards": "average must be",
     "ForksTwice": "no answer within",
     "RaisesGroup": "BaseExceptionGroup",
     "RaisesGeneratorExit": "GeneratorExit",
@@ -99,13 +99,13 @@ RAISES = (
     "PatchesNumpy",
     "Traces",
     "AnswersNothing",
-    "AnswersGenerator",
-    "AnswersForever",
     "AnswersItself",
 )
 """An exception, where a plain run works."""
 
 JUDGED = (
+    "AnswersGenerator",
+    "AnswersBackwards",
     "TerminatesItsSupervisor",
     "Floods",
     "ClosesStdout",
