@@ -141,7 +141,10 @@ def _named(
         for e in fitting[1:]
     )
     order = list(EQUATIONS)
-    for ident in sorted(first.faults, key=lambda i: order.index(FAULTS[i].equation)):
+    # Where eta alone is a step ahead, the two together say that t0 is not: that is no fault.
+    right = {"t0-shifted"} if "hyperparameters-shifted" in first.faults else set()
+    wrong = [ident for ident in first.faults if ident not in right]
+    for ident in sorted(wrong, key=lambda i: order.index(FAULTS[i].equation)):
         equation = FAULTS[ident].equation
         failure = evidence.witness(first, ident, subject)
         shows: Shows | None = partial(shows_fault, first, ident, subject)

@@ -1,4 +1,4 @@
-"""Averages that are made anew from the window: of its iterates, or of distances from one of them.
+"""Averages that are made anew from the window: of its iterates, their differences, or distances.
 
 What such a port keeps is not shown, so an order is run from the start of a run
 (spec/tolerance.md, "A window that is summed anew").
@@ -81,6 +81,8 @@ def _ways(dtype: str) -> Iterator[_Way]:
     kinds = dict.fromkeys((*numbers(dtype), Numbers("float32", stored=False)))
     for add, divides in product((_by_numpy, _by_pairs), (True, False)):
         yield partial(_sums, add, divides)
+    for kind, divides in product(dict.fromkeys((dtype, "float64", "longdouble")), (True, False)):
+        yield partial(_differences, np.dtype(kind), divides)
     for late in (True, False):
         for divides in (True, False):
             # A sum begins anew in each run.
@@ -121,6 +123,20 @@ def _sums(
         else:
             total = add(rows[max(0, last - int(step.n)) : last])
             yield _over(total, step.n, divides=divides)
+
+
+def _differences(kind: np.dtype[Any], divides: bool, history: _History) -> Iterator[Array | None]:
+    """Theta less the sum of (n - 1) times each of its steps, over n."""
+    total, before = np.zeros_like(history.start, kind), history.start
+    for step in history.steps:
+        if step.n is None:
+            yield None
+        else:
+            theta = step.theta.astype(kind)
+            by = kind.type(step.n - 1) * (theta - before.astype(kind))
+            total = np.zeros_like(theta) if step.n == 1 else total + by
+            yield (theta - _over(total, step.n, divides=divides)).astype(step.theta.dtype)
+        before = step.theta
 
 
 def _mean(rule: Any, kinds: Numbers, dtype: str, before: Array, new: Array, n: float) -> Array:

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -73,17 +73,28 @@ class Size:
         return self.name
 
 
-_LIBM = {"log": math.log, "log1p": math.log1p, "exp": math.exp}
+_LIBM: dict[str, Callable[[float], float]] = {
+    "log": math.log,
+    "log1p": math.log1p,
+    "exp": math.exp,
+    "log2": math.log2,
+    "exp2": math.exp2,
+    "log10": math.log10,
+    "exp10": partial(math.pow, 10.0),
+}
 
 
 def _function(name: str, x: Any) -> Any:
     """Elementary function of a scalar: libm's for float64, NumPy's for float32."""
+    wide: Callable[[Any], Any] = partial(np.power, x.dtype.type(10))
+    if name != "exp10":
+        wide = getattr(np, name)
     if x.dtype == np.float32:
-        return getattr(np, name)(x)
+        return wide(x)
     try:
         return np.float64(_LIBM[name](float(x)))
     except (OverflowError, ValueError):
-        return getattr(np, name)(x)
+        return wide(x)
 
 
 def _power(x: Any, y: Any) -> Any:
@@ -107,9 +118,13 @@ _OF_LOGARITHM: dict[str, tuple[str, Callable[[Any, Any, Any], Any]]] = {
     "1 / exp(alpha * {}) * lr": (DIRECT, lambda y, lr, a: 1 / _function("exp", a * y) * lr),
     "exp(log(lr) - alpha * {})": (
         LOGARITHMIC,
-        lambda y, lr, a: _function("exp", _function("log", lr) - a * y),
+        lambda y, lr, a: _difference("log", "exp", y, lr, a),
     ),
 }
+
+
+_BASES = {"log2": "exp2", "log10": "exp10"}
+"""Logarithms of another base, and what undoes them."""
 
 
 @cache
@@ -122,11 +137,20 @@ def step_sizes() -> tuple[Size, ...]:
         for form, (family, make) in _OF_LOGARITHM.items():
             compute = _of_logarithm(tree, "log", make)
             out.append(Size(form.format(f"log{tree}"), family, compute))
+        for log, exp in _BASES.items():
+            name = f"{exp}({log}(lr) - alpha * {log}{tree})"
+            make = partial(_difference, log, exp)
+            out.append(Size(name, LOGARITHMIC, _of_logarithm(tree, log, make)))
     for tree in trees(polynomial("lambd lr t")):
         for form, (family, make) in _OF_LOGARITHM.items():
             compute = _of_logarithm(tree, "log1p", make)
             out.append(Size(form.format(f"log1p({tree})"), family, compute))
     return tuple(out)
+
+
+def _difference(log: str, exp: str, y: Any, lr: Any, alpha: Any) -> Any:
+    """Step size from the logarithm ``y`` of the bracket, whatever its base."""
+    return _function(exp, _function(log, lr) - alpha * y)
 
 
 def _scalar(tree: Tree, values: Mapping[str, Any]) -> Any:

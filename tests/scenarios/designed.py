@@ -49,8 +49,6 @@ def step_size(_supports: frozenset[str]) -> list[Scenario]:
         _PLAIN._replace(lr=0.01, lambd=1e-4, alpha=0.75),
         # Eta is lr, whatever stands in the bracket.
         _PLAIN._replace(lr=0.5, lambd=0.5, alpha=0.0),
-        # Brackets that are nearly 1, and powers that are not.
-        _PLAIN._replace(lr=1e-4, lambd=5e-5, alpha=100.0),
         # It is so without a decay, too; and what has no gradient does not move at all.
         _PLAIN._replace(lr=0.5, lambd=0.0, alpha=0.75),
     ]

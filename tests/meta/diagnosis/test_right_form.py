@@ -12,6 +12,7 @@ from evaluation_orders import (
     anchored_sum,
     kept_sum,
     summed_anew,
+    weighted_steps,
 )
 from scaled_storage import ScaledPort
 
@@ -115,7 +116,7 @@ def far_away():
     [
         # Steps of a port that sums anew take as long as the run is.
         pytest.param(summed_anew, True, marks=pytest.mark.slow),
-        *((mean, True) for mean in (anchored_sum, anchored_mean)),
+        *((mean, True) for mean in (anchored_sum, anchored_mean, weighted_steps)),
         (drifting, False),
         (wrong_later, False),
     ],
@@ -149,7 +150,7 @@ def test_a_form_is_admitted_only_where_it_explains_a_failure(scenario, quantity,
 
 @pytest.mark.slow
 @pytest.mark.sample(1, rest="nightly")
-@pytest.mark.parametrize("mean", [anchored_mean, anchored_sum, drifting])
+@pytest.mark.parametrize("mean", [anchored_mean, anchored_sum, weighted_steps, drifting])
 def test_an_anchored_average_conforms_to_its_policy(mean):
     """Under `native` it is accused: its errors go with the anchor."""
     made = verify(averaged(mean, "float64").port, seed=0)

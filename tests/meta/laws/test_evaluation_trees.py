@@ -166,7 +166,7 @@ def rates(rng):
 
 @pytest.mark.parametrize("dtype", formats)
 @pytest.mark.parametrize(
-    ("family", "policy", "count"), [(DIRECT, "native", 45), (LOGARITHMIC, "log-step-size", 9)]
+    ("family", "policy", "count"), [(DIRECT, "native", 45), (LOGARITHMIC, "log-step-size", 21)]
 )
 def test_no_order_of_the_step_size_is_accused(family, policy, count, dtype):
     """Those of the logarithm of lr have a policy to themselves."""
