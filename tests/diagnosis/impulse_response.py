@@ -33,6 +33,10 @@ _CHANGE = 2
 # A family's member must meet every number this well, in units of the dtype's roundoff: a constant
 # that is read from two numbers is off by a few, and its powers by some more.
 _GUESS = 2.0**6
+# Formulas are one where their numbers differ by no more than this factor at a late step.
+_LATER, _APART = 100_000, 1.1
+# Digits of a constant as it is printed.
+_DIGITS = 1e-6
 # Scaled runs may differ by this many roundoffs of the largest number, where results are subnormal.
 _SCALED = 2.0**6
 
@@ -114,7 +118,7 @@ def read_out(
         weights=averaging_weights(subject, broken),
         parameter=first.parameter,
         parameters=first.parameters,
-        guess="" if first.change else guess(first.eta, hyper.lr, hyper.lambd, subject.dtype),
+        guess="" if first.change else guess(first.eta, hyper, subject.dtype),
         linear=is_linear(subject, scenarios),
         gradient=gradient,
         true_gradient=true_gradient,
@@ -244,9 +248,11 @@ def _gradients(
     taken = [float(sum(pull.taken().bounds()) / 2) for pull in chosen]
     due = [float(sum(pull.due().bounds()) / 2) for pull in chosen]
     hyper = chosen[0].hyper
+    others = sum(map(len, scenario.params)) - len(chosen)
     given = (
         f"{_words(hyper)}{', maximize' if hyper.maximize else ''}, step {call}, "
         f"theta {[pull.before for pull in chosen]}, gradient {[pull.grad for pull in chosen]}"
+        + (f", beside {others} more" if others else "")
     )
     return taken, due, given
 
@@ -308,15 +314,33 @@ def _is_scaled(one: Observation, other: Observation, scale: float, u: float) -> 
     return True
 
 
-def guess(eta: Sequence[float], lr: float, lambd: float, dtype: str) -> str:
-    """Formula of a small family that all step sizes fit, its one constant read from two of them."""
+def guess(eta: Sequence[float], hyper: Hyperparameters, dtype: str) -> str:
+    """Formula of a small family that all step sizes fit, its one constant read from two of them.
+
+    None where two fit that differ later, nor where it is the right one to a few digits.
+    """
     u = formats[dtype].u
     if len(eta) < 4 or not all(math.isfinite(x) and x > 0 for x in eta):
         return ""
-    for text, formula in _families(eta, lr, lambd):
-        if all(abs(x - formula(t)) <= _GUESS * u * abs(x) for t, x in enumerate(eta, 1)):
-            return text
-    return ""
+    fitting = [
+        (text, formula)
+        for text, formula in _families(eta, hyper.lr, hyper.lambd)
+        if all(abs(x - formula(t)) <= _GUESS * u * abs(x) for t, x in enumerate(eta, 1))
+    ]
+    later = [_late(formula) for _, formula in fitting]
+    if not fitting or max(later) > _APART * min(later):
+        return ""
+    z, alpha = hyper.lambd * hyper.lr, hyper.alpha
+    right = _late(partial(_decay, lr=hyper.lr, z=z, lag=0, p=alpha))
+    return "" if abs(later[0] - right) <= _DIGITS * right else fitting[0][0]
+
+
+def _late(formula: Callable[[int], float]) -> float:
+    """Size of what it gives at a late step."""
+    try:
+        return abs(formula(_LATER))
+    except (OverflowError, ZeroDivisionError):
+        return math.inf
 
 
 def _families(

@@ -27,6 +27,7 @@ from asgd.tests.ports.loading import DEFAULT, load
 from asgd.tests.ports.protocol import greet
 from asgd.tests.ports.scenario import Group, Scenario, Set, Step
 from asgd.tests.report.reproduce import script
+from asgd.tests.scenarios.strong import STRONG
 from asgd.tests.verify.detectable import detectable_in
 from asgd.tests.verify.result import Options
 from asgd.tests.verify.run import verify
@@ -118,6 +119,8 @@ def test_not_linear():
     ("formula", "says"),
     [
         (lambda _: 0.25, "0.25, constant"),
+        # To its last digits, that is as it should be.
+        (lambda t: (0.5 + 1e-12 * t) / (1 + 0.125 * t) ** 0.75, ""),
         (lambda t: 0.5 * 0.9**t, "0.45 * 0.9^(t - 1)"),
         (lambda t: 1 / (2 + 3 * t), "1 / (2 + 3 t)"),
         (lambda t: 0.5 / (1 + 0.125 * (t - 1)) ** 0.6, "lr / (1 + lambd lr (t - 1))^0.6"),
@@ -128,7 +131,18 @@ def test_not_linear():
 )
 def test_guess(formula, says):
     """A formula is guessed where one of a small family fits, and only there."""
-    assert guess([formula(t) for t in range(1, 9)], 0.5, 0.25, "float64") == says
+    hyper = STRONG._replace(lambd=0.25)
+    assert guess([formula(t) for t in range(1, 9)], hyper, "float64") == says
+
+
+@pytest.mark.parametrize(
+    ("dtype", "says"), [("float64", "lr / (1 + lambd lr t)^0.5"), ("float32", "")]
+)
+def test_what_is_not_told_apart_is_not_guessed(dtype, says):
+    """In float32 a slow decay of one kind is that of another."""
+    hyper = STRONG._replace(lambd=1e-4)
+    eta = [float(np.dtype(dtype).type(0.5 / (1 + 0.5e-4 * t) ** 0.5)) for t in range(1, 9)]
+    assert guess(eta, hyper, dtype) == says
 
 
 @pytest.mark.slow
