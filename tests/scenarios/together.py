@@ -141,7 +141,7 @@ def growing(supports: Supports) -> list[Scenario]:
 
 def growing_matrix(takes: Sequence[Layout]) -> list[Scenario]:
     """A group of matrices joins."""
-    chosen = tuple(layout for layout in takes if layout.shape == (2, 3))
+    chosen = tuple(layout for layout in takes if layout == Layout((2, 3)))
     if not chosen:
         return []
     layouts = (*chosen[:1], *chosen)

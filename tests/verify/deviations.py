@@ -27,6 +27,8 @@ _DEPENDS = {"not-repeatable", "depends-on-reading"}
 _WRAPS = "counter-wraps"
 # Faults of what a port keeps beside its state: no save can hold it.
 _BESIDE_STATE = {"average-aliased", "eta-of-first-group"}
+# Laws that ask the same of groups that do not join.
+_TOLD = {"window", "sizes", "layouts"}
 # Laws of runs of ordinary steps, and what such a law calls its own.
 _RUNS = {"window": UNKNOWN, "layouts": "layout-dependent"}
 
@@ -228,7 +230,7 @@ def _broken_lifecycle(lifecycle: Sequence[Outcome], subject: Subject) -> list[De
         )
     # A group that is wrong also where it does not join later has been found by another law.
     others = [d for d in deviations if (d.law, d.id) != ("added", UNKNOWN)]
-    deviations = others if any(d.law == "window" for d in others) else deviations
+    deviations = others if any(d.law in _TOLD for d in others) else deviations
     # So are arrays that are wrong without their layouts.
     others = [d for d in deviations if (d.law, d.id) != ("layouts", UNKNOWN)]
     deviations = others or deviations
