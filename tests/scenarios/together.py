@@ -17,7 +17,7 @@ from .strong import STRONG, THETA, tiled, wave
 Supports = frozenset[str]
 
 TYPICAL = Hyperparameters(lr=0.1, lambd=0.01, alpha=0.7, t0=1.0, weight_decay=0.3, maximize=False)
-"""Numbers that no binary format holds."""
+"""Rates that no binary format holds."""
 
 _STILL = STRONG._replace(t0=1.0, lambd=0.0, weight_decay=0.0)
 _CHANGES = {
@@ -69,7 +69,7 @@ def shaped(supports: Supports, takes: Sequence[Layout]) -> list[Scenario]:
     sizes = [layout.size for layout in chosen]
     params = tuple(tiled(THETA, n) for n in sizes)
     rows = [tuple(_gradient(t + i, n) for i, n in enumerate(sizes)) for t in range(4)]
-    # The first row of a matrix of two, or of three.
+    # The first half is zero: of two rows, the first one.
     rows[1] = tuple((0.0,) * (n // 2) + g[n // 2 :] for g, n in zip(rows[1], sizes, strict=True))
     runs = [changing(sizes, supports, chosen)]
     turns = (False, True) if "maximize" in supports else (False,)
