@@ -357,8 +357,9 @@ class Table:
                 share = abs(eta.value * lambd)
                 factor = np.where(share > 0, abs(1 - share) + 2 * share, 0.0)
                 number = number.widened(2.0**-narrow.bits * abs(self.theta) * factor)
-                # A lambd that float32 does not reach may be infinite.
-                beyond |= (lambd > _RANGES[narrow.bits][1]) & ~np.isfinite(self.after)
+                # What float32 does not reach may be infinite there, and its product with 0 is nan.
+                most = np.maximum(np.maximum(lambd, abs(eta.value)), share)
+                beyond |= (most > _RANGES[narrow.bits][1]) & ~np.isfinite(self.after)
         return number, number.near(self.after, self._tiny) | beyond
 
     def _narrowed(self, variant: Variant, quantity: str, number: Running) -> Running:
