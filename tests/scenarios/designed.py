@@ -60,7 +60,7 @@ def step_size(_supports: frozenset[str]) -> list[Scenario]:
     hyper = _PLAIN._replace(lr=2.0, lambd=0.5)
     hypers = [hyper._replace(alpha=a) for a in powers]
     # Brackets that something may stop: beyond a thousand, and beyond a million.
-    hypers += [hyper._replace(lr=2.0**k, alpha=0.75) for k in (12, 24)]
+    hypers += [hyper._replace(lr=2.0**k, lambd=4.0, alpha=0.9) for k in (12, 24)]
     return [*runs, *(single(hyper, (zeros[:short],), shorter) for hyper in hypers)]
 
 
