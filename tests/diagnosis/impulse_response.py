@@ -33,9 +33,9 @@ _CHANGE = 2
 # A family's member must meet every number this well, in units of the dtype's roundoff: a constant
 # that is read from two numbers is off by a few, and its powers by some more.
 _GUESS = 2.0**6
-# Formulas are one where their numbers differ by no more than this factor at a late step.
+# Formulas are the same where they differ by at most this factor at a late step.
 _LATER, _APART = 100_000, 1.1
-# Digits of a constant as it is printed.
+# Relative precision of a printed constant.
 _DIGITS = 1e-6
 # Scaled runs may differ by this many roundoffs of the largest number, where results are subnormal.
 _SCALED = 2.0**6
@@ -317,7 +317,7 @@ def _is_scaled(one: Observation, other: Observation, scale: float, u: float) -> 
 def guess(eta: Sequence[float], hyper: Hyperparameters, dtype: str) -> str:
     """Formula of a small family that all step sizes fit, its one constant read from two of them.
 
-    None where two fit that differ later, nor where it is the right one to a few digits.
+    Empty where two fit that differ later, or where the right one fits to the printed digits.
     """
     u = formats[dtype].u
     if len(eta) < 4 or not all(math.isfinite(x) and x > 0 for x in eta):

@@ -41,7 +41,8 @@ _NAMES = {
 _WIDTHS = frozenset(2**bits + late for bits in (7, 8, 11, 15, 16) for late in (0, 1, 2))
 # A number kept in half precision differs from what it was by less than this share.
 _SHARE = 2.0**-6
-# Of a number, what float64 may lose in a formula, and float32 hardly ever loses as little as.
+# A few roundings in float64 change a number by a smaller share than this, and a cast to float32
+# nearly always by a larger one.
 _FEW_ULPS = 2.0**-40
 _UNKNOWN = "unknown"
 _PAUSE = 3
@@ -298,8 +299,8 @@ def _recast(
 
 
 def _narrows(pairs: Sequence[tuple[float, float]]) -> bool:
-    """Whether each second number is the first one in float32, and not merely short and near."""
-    lost = max(abs(x - y) / abs(x) for x, y in pairs if x)
+    """Whether each second number is the first one cast to float32, and not merely near it."""
+    lost = max((abs(x - y) / abs(x) for x, y in pairs if x), default=0.0)
     return lost > _FEW_ULPS and all(float(np.float32(x)) == y for x, y in pairs)
 
 

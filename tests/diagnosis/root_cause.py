@@ -141,9 +141,9 @@ def _named(
         for e in fitting[1:]
     )
     order = list(EQUATIONS)
-    # Where eta alone is a step ahead, the two together say that t0 is not: that is no fault.
-    right = {"t0-shifted"} if "hyperparameters-shifted" in first.faults else set()
-    wrong = [ident for ident in first.faults if ident not in right]
+    # Beside hyperparameters that are all shifted, a t0 that is shifted back is right.
+    back = "t0-shifted" if "hyperparameters-shifted" in first.faults else ""
+    wrong = [ident for ident in first.faults if ident != back]
     for ident in sorted(wrong, key=lambda i: order.index(FAULTS[i].equation)):
         equation = FAULTS[ident].equation
         failure = evidence.witness(first, ident, subject)

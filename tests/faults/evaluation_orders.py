@@ -7,6 +7,7 @@ finds those that give every bit of a port.
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -86,15 +87,10 @@ _LIBM: dict[str, Callable[[float], float]] = {
 
 def _function(name: str, x: Any) -> Any:
     """Elementary function of a scalar: libm's for float64, NumPy's for float32."""
-    wide: Callable[[Any], Any] = partial(np.power, x.dtype.type(10))
-    if name != "exp10":
-        wide = getattr(np, name)
-    if x.dtype == np.float32:
-        return wide(x)
-    try:
-        return np.float64(_LIBM[name](float(x)))
-    except (OverflowError, ValueError):
-        return wide(x)
+    if x.dtype != np.float32:
+        with suppress(OverflowError, ValueError):
+            return np.float64(_LIBM[name](float(x)))
+    return np.power(x.dtype.type(10), x) if name == "exp10" else getattr(np, name)(x)
 
 
 def _power(x: Any, y: Any) -> Any:

@@ -33,7 +33,7 @@ _ALL = frozenset({"eta", "theta", "mu", "average"})
 _LONG = 100
 # Effective rates of two elements are the same one where they are this near, of their error.
 _SAME = 0.1
-# And here they are that of one step count, as a share of it.
+# Up to 2^16 steps, a count that is off by one changes eta and mu by a larger share than this.
 _DIGITS = 2.0**-18
 
 
@@ -137,11 +137,7 @@ def equation_of(failure: Failure, subject: Subject) -> EquationName:
 
 
 def counts_otherwise(failure: Failure, subject: Subject) -> bool:
-    """Whether a failure shows the eta or the mu of another step count, not the last digits of one.
-
-    A count that is off by one is off by 2^-16 at most where it is followed, and those of half
-    precision stand still earlier.
-    """
+    """Whether a failure shows the eta or the mu of another step count, not a rounding error."""
     judgement, known = failure.judgement, _exact_rate(failure, subject)
     if known is None:
         return True

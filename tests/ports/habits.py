@@ -236,7 +236,7 @@ def _takes_closures(port: Any, dtype: str) -> bool:
             return loss
 
         port.give([None])
-        # A step whose closure fails is none.
+        # A step whose closure raises must change nothing.
         with suppress(_ClosureError):
             port.optimizer.step(fails)
         if port.optimizer.step(closure) != loss:

@@ -84,7 +84,7 @@ def layouts(supports: Supports) -> list[Scenario]:
     if not chosen:
         return []
     alone = [arranged([each], frozenset()) for each in chosen]
-    return [*alone, arranged(chosen, supports), *together.shaped(supports, chosen)]
+    return [*alone, arranged(chosen, supports), *together.shaped(supports)]
 
 
 def taken(supports: Supports) -> list[Layout]:

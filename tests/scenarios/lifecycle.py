@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
-from ..ports.layouts import PLAIN
 from ..ports.scenario import Add, Event, Group, PausedScenario, Scenario, Set, Step, Vector, single
 from . import together
 from .arrays import arranged, taken
@@ -15,25 +14,19 @@ Supports = frozenset[str]
 
 
 def watched(supports: Supports) -> list[Scenario]:
-    """Each way that a term may take into the gradient, alone and with others."""
+    """Each way that a term may take into the gradient: small, large, many and in each layout."""
     turns = (False, True) if "maximize" in supports else (False,)
-    runs = [
-        single(
-            STRONG._replace(lambd=lambd, weight_decay=decay, maximize=maximize),
-            (THETA, (2.0, -1.0)),
-            tuple((wave(t, 3), wave(t, 2)) for t in range(3)),
-        )
-        for lambd, decay, maximize in product((0.5, 0.0), (0.25, 0.0), turns)
-    ]
-    shapes = tuple(layout for layout in taken(supports) if layout[1:] == (PLAIN, PLAIN))
-    if not shapes:
-        return [*runs, *together.watched((), supports)]
-    sizes = [layout.size for layout in shapes]
-    thetas = tuple(tiled(THETA, size) for size in sizes)
-    steps = tuple(Step(tuple(wave(t, size) for size in sizes)) for t in range(3))
-    hypers = [run.groups[0].hyper for run in runs]
-    runs += [Scenario((Group(h, thetas),), steps, layouts=shapes) for h in hypers]
-    return [*runs, *together.watched(taken(supports), supports)]
+    layouts = tuple(taken(supports))
+    each = tuple(layout.size for layout in layouts)
+    runs = []
+    for lambd, decay, turned in product((0.5, 0.0), (0.25, 0.0), turns):
+        hyper = STRONG._replace(lambd=lambd, weight_decay=decay, maximize=turned)
+        for sizes in filter(None, ((3, 2), (400, 5003), (2,) * 130, each)):
+            group = Group(hyper, tuple(tiled(THETA, size) for size in sizes))
+            steps = (Step(tuple(tiled(wave(t, 5), size) for size in sizes)) for t in range(2))
+            shapes = layouts if sizes is each else ()
+            runs.append(Scenario((group,), tuple(steps), layouts=shapes))
+    return runs
 
 
 def plain(supports: Supports) -> list[Scenario]:
@@ -273,7 +266,7 @@ def added(supports: Supports) -> list[Scenario]:
         events += [Add(1), *(Step((wave(t, 3), wave(t, 2))) for t in range(first, second)), Add(2)]
         events += [Step((wave(t, 3), wave(t, 2), wave(t, 1))) for t in range(second, 9)]
         runs.append(Scenario((*groups, third), tuple(events)))
-    return [*runs, *together.growing(supports), *together.growing_matrix(taken(supports))]
+    return [*runs, *together.growing(supports), *together.growing_matrix(supports)]
 
 
 def _two(supports: Supports) -> Scenario:

@@ -58,14 +58,14 @@ def wide(supports: Supports) -> list[Scenario]:
     ]
 
 
-def shaped(supports: Supports, takes: Sequence[Layout]) -> list[Scenario]:
+def shaped(supports: Supports) -> list[Scenario]:
     """Matrices with changes, without terms, with a row of zeros or a nan; and an empty one."""
+    if "matrix" not in supports:
+        return []
     memories = (PLAIN, "transposed", "strided")
     wanted = [Layout((2, 3), one, other) for one, other in product(memories, memories)]
     wanted += [Layout((3, 1, 2)), Layout((9, 7))]
-    chosen = tuple(layout for layout in wanted if layout.needs and layout.needs <= supports)
-    if not any(len(layout.shape) > 1 for layout in takes) or not chosen:
-        return []
+    chosen = tuple(layout for layout in wanted if layout.needs <= supports)
     sizes = [layout.size for layout in chosen]
     params = tuple(tiled(THETA, n) for n in sizes)
     rows = [tuple(_gradient(t + i, n) for i, n in enumerate(sizes)) for t in range(4)]
@@ -139,19 +139,14 @@ def growing(supports: Supports) -> list[Scenario]:
     return [Scenario(groups, tuple(events))]
 
 
-def growing_matrix(takes: Sequence[Layout]) -> list[Scenario]:
+def growing_matrix(supports: Supports) -> list[Scenario]:
     """A group of matrices joins."""
-    chosen = tuple(layout for layout in takes if layout == Layout((2, 3)))
-    if not chosen:
+    if "matrix" not in supports:
         return []
-    layouts = (*chosen[:1], *chosen)
-    params = tuple(tiled(THETA, 6) for _ in layouts)
-    groups = (Group(STRONG, params[:1]), Group(STRONG._replace(lr=0.25, t0=0.0), params[1:]))
-    events: list[Event] = [
-        Step(tuple(wave(t, 6) for _ in params[: 1 if t < 2 else None])) for t in range(6)
-    ]
+    first, second = Group(STRONG, (tiled(THETA, 6),)), Group(STRONG._replace(t0=0.0), (wave(1, 6),))
+    events: list[Event] = [Step((wave(t, 6),) * (1 if t < 2 else 2)) for t in range(6)]
     events.insert(2, Add(1))
-    return [Scenario(groups, tuple(events), layouts=layouts)]
+    return [Scenario((first, second), tuple(events), layouts=(Layout((2, 3)),) * 2)]
 
 
 def saved() -> list[PausedScenario]:
@@ -167,19 +162,3 @@ def saved() -> list[PausedScenario]:
     many = PausedScenario((Group(STRONG._replace(t0=1.0), params),), steps, 3)
     group = Group(STRONG._replace(t0=1.0), (THETA,))
     return [*never, many, PausedScenario((group,), waves, 4, unread=True)]
-
-
-def watched(takes: Sequence[Layout], supports: Supports) -> Iterator[Scenario]:
-    """Large gradients, many of them, and each layout, with each way that a term may take."""
-    turns = (False, True) if "maximize" in supports else (False,)
-    for lambd, decay, turn in product((0.5, 0.0), (0.25, 0.0), turns):
-        hyper = STRONG._replace(lambd=lambd, weight_decay=decay, maximize=turn)
-        for sizes, layouts in (
-            ((400, 5003), ()),
-            ((2,) * 130, ()),
-            (tuple(layout.size for layout in takes), tuple(takes)),
-        ):
-            params = tuple(tiled(THETA, n) for n in sizes)
-            step = Step(tuple(_gradient(i, n) for i, n in enumerate(sizes)))
-            if sizes:
-                yield Scenario((Group(hyper, params),), (step,), layouts=layouts)

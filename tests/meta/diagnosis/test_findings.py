@@ -11,18 +11,20 @@ import numpy as np
 import old_torch
 import pytest
 from everyday_ports import Plain
+from meeting_ports import RestsWithoutPull
 
 from asgd.fast import ASGD
 from asgd.spec import POLICIES, Hyperparameters, convention
 from asgd.tests.diagnosis import bias
 from asgd.tests.diagnosis.bias import biases
 from asgd.tests.diagnosis.impulse_response import guess, read_out
-from asgd.tests.diagnosis.limits import forgotten_hyperparameters
+from asgd.tests.diagnosis.limits import forgotten_hyperparameters, spoiled_average
 from asgd.tests.faults.catalogue import combine
 from asgd.tests.faults.port import VariantPort
 from asgd.tests.faults.variant import Variant
 from asgd.tests.laws.outcome import Subject
 from asgd.tests.ports.adapters import NumpyPort, adapt
+from asgd.tests.ports.importing import import_port
 from asgd.tests.ports.loading import DEFAULT, load
 from asgd.tests.ports.protocol import greet
 from asgd.tests.ports.scenario import Group, Scenario, Set, Step
@@ -199,6 +201,20 @@ def test_spoiled_average():
     assert [f.id for f in found.findings] == ["counter-unseen", "average-infinity-to-nan"]
     assert found.verdict == "conforms"
     assert _verify(load(DEFAULT), "float32").findings == ()
+
+
+def test_a_step_that_is_left_out_spoils_no_average():
+    """The average stays infinite, which is not nan."""
+    port = import_port(RestsWithoutPull)
+    rule, policy = convention("documented"), POLICIES["native"]
+    assert spoiled_average(Subject(port, greet(port), "float64", rule, policy)) == []
+
+
+@pytest.mark.slow
+def test_a_t0_that_is_in_force_is_not_called_shifted():
+    """Where lr, lambd and alpha are stored one step ahead."""
+    found = _verify(VariantPort(combine(DOCUMENTED, "hyperparameters-shifted", "t0-shifted")))
+    assert [d.id for d in found.deviations] == ["hyperparameters-shifted"]
 
 
 class _Counts(VariantPort):

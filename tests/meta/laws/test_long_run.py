@@ -21,11 +21,21 @@ from asgd.tests.diagnosis.limits import stopped_counter
 from asgd.tests.laws.equations import LAWS
 from asgd.tests.laws.hold import hold
 from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS, hold_lifecycle
-from asgd.tests.laws.long_run import _goes_on, _last_steps, _rested, equation_of
-from asgd.tests.laws.outcome import Outcome, Subject
+from asgd.tests.laws.long_run import (
+    _goes_on,
+    _last_steps,
+    _rested,
+    counts_otherwise,
+    equation_of,
+)
+from asgd.tests.laws.outcome import Failure, Outcome, Subject
+from asgd.tests.oracle.judgement import Place, failed
+from asgd.tests.oracle.one_number import true_step_size
 from asgd.tests.ports.counter import steps_from
 from asgd.tests.ports.importing import import_port
 from asgd.tests.ports.protocol import greet
+from asgd.tests.ports.scenario import single
+from asgd.tests.scenarios.strong import STRONG
 
 
 def subject(target, dtype="float64"):
@@ -118,3 +128,14 @@ def test_level_full_follows_the_counter_beyond_16_bits():
     assert lived(Short, examples=400).failure.judgement.t > 2**16 - 4
     assert lived(CappedT0, examples=400).failure.judgement.quantity == "average"
     assert lived(Right, examples=400).failure is None
+
+
+@pytest.mark.parametrize(("error", "found"), [(0.0, False), (2.0**-40, False), (2.0**-16, True)])
+def test_another_count_is_no_rounding_error(error, found):
+    """At a step of a long run, whatever its number."""
+    port = import_port(Right)
+    subject = Subject(port, greet(port), "float64", convention("documented"), POLICIES["native"])
+    scenario = single(STRONG, ((1.0,),), (((0.5,),),) * 3)
+    eta = true_step_size(2, STRONG)
+    failure = Failure(failed("eta", Place(2, 2, 0), eta * (1 + error)), scenario)
+    assert counts_otherwise(failure, subject) == found
