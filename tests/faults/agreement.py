@@ -48,7 +48,7 @@ class Expected:
     other: Running | None
     agrees: Bools
     seen: Floats
-    given: Floats | None = None
+    given: tuple[Floats, ...] = ()
 
     def differs(self, base: "Expected") -> Bools:
         """Where the expectation is another than that of ``base``."""
@@ -57,17 +57,19 @@ class Expected:
             found |= _differ(self.other, base.other)
         elif (self.other is None) != (base.other is None):
             found |= True
-        if self.given is not None and base.given is not None:
-            # An average that starts elsewhere matters as soon as it has a weight.
-            found |= (self.given != base.given) & ~(np.isnan(self.given) & np.isnan(base.given))
+        # What goes in matters beside a second fault: an average that starts elsewhere as soon as
+        # it has a weight, and another weight of an average that happens to be theta.
+        for one, another in zip(self.given, base.given, strict=True):
+            found |= _unlike(one, another)
         return found
 
 
-def _differ(one: Running, other: Running) -> Bools:
-    def unlike(x: Any, y: Any) -> Bools:
-        return np.asarray((x != y) & ~((x != x) & (y != y)))  # noqa: PLR0124 - nan
+def _unlike(x: Any, y: Any) -> Bools:
+    return np.asarray((x != y) & ~((x != x) & (y != y)))  # noqa: PLR0124 - nan
 
-    return unlike(one.value, other.value) | unlike(one.error, other.error)
+
+def _differ(one: Running, other: Running) -> Bools:
+    return _unlike(one.value, other.value) | _unlike(one.error, other.error)
 
 
 class Table:
@@ -402,7 +404,8 @@ class Table:
             if narrow.quantity == "average":
                 agrees = agrees & _fits(self.average, narrow.bits)
         anything = ~self.compared | variant.undefined(moment)
-        return Expected(number, None, agrees | anything, self.average, old)
+        weight = lifted(variant.mu(moment), self._u).value
+        return Expected(number, None, agrees | anything, self.average, (old, weight))
 
     def agrees(self, variant: Variant) -> bool:
         """Whether ``variant`` gives every theta and average."""

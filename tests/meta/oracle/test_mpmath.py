@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asgd.fast import ASGD
 from asgd.reference import Enclosure, formats
 from asgd.reference.certified.bounded import Approximation
 from asgd.spec import CONVENTIONS, POLICIES
@@ -18,7 +20,8 @@ from asgd.tests.laws.lifecycle import LIFECYCLE_LAWS
 from asgd.tests.laws.outcome import Subject
 from asgd.tests.laws.search import strategy
 from asgd.tests.oracle.stepwise import judge
-from asgd.tests.ports.protocol import greet
+from asgd.tests.ports.importing import import_port
+from asgd.tests.ports.protocol import Port, greet
 from asgd.tests.scenarios.drawing import sample
 
 DOCUMENTED = Variant.of(CONVENTIONS["documented"])
@@ -83,7 +86,9 @@ def test_every_scenario_of_a_law_is_judged_alike(law, dtype, fault):
 @pytest.mark.parametrize("law", [*LAWS, *LIFECYCLE_LAWS])
 def test_every_kind_of_scenario_is_judged_alike(law, dtype, convention):
     """Designed and covering ones, drawn ones, and those of the lifecycle (a minute each)."""
-    port = VariantPort(Variant.of(CONVENTIONS[convention]))
+    port: Port = VariantPort(Variant.of(CONVENTIONS[convention]))
+    if law == "added":
+        port = import_port(partial(ASGD, convention=convention))
     subject = Subject(port, greet(port), dtype, CONVENTIONS[convention], POLICIES["native"])
     supports = subject.hello.supports
     held = LAWS[law] if law in LAWS else LIFECYCLE_LAWS[law]
