@@ -19,7 +19,8 @@ def spoiled_average(subject: Subject) -> list[Finding]:
     """Whether one infinity of theta spoils the average, also while mu = 1 (E5).
 
     Then the average is theta, if that is copied: also where theta stays infinite, and where the
-    state is loaded into a fresh optimizer whose theta is finite, as when a run is put right by hand.
+    state is loaded into a fresh optimizer whose theta is finite, as when a run is put right by
+    hand.
     """
     opened = window(1, HYPER.t0, subject.convention)
     if "average" not in subject.hello.reads or opened is None or opened.mu != 1:
